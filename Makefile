@@ -1,0 +1,40 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(VENV)/bin
+SERVICE_PROTOS := $(wildcard protos/hopfield/v1/*_service.proto)
+
+.PHONY: help demo serve test lint protos clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The stamp is newer than pyproject.toml exactly when the environment holds what pyproject.toml asks for.
+$(VENV)/.installed: pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV) (about a minute the first time)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $@
+
+demo: $(VENV)/.installed ## store ten handwritten digits, corrupt them, recall them over gRPC
+	@$(BIN)/python -m hopfield_client.demo
+
+serve: $(VENV)/.installed ## serve on 127.0.0.1:50051 with a private Valkey server
+	@$(BIN)/hopfield-server
+
+test: $(VENV)/.installed ## every test
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.installed ## ruff, mypy --strict, buf
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/buf lint protos
+
+protos: $(VENV)/.installed ## generate the code beside the .proto files
+	$(BIN)/python -m grpc_tools.protoc --proto_path=protos --python_out=protos --pyi_out=protos protos/hopfield/v1/*.proto
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc --proto_path=protos \
+	    --grpc_python_out=protos --mypy_grpc_out=protos $(SERVICE_PROTOS)
+
+clean: ## remove everything make made
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,1 @@
+"""The wire of the associative memory service."""

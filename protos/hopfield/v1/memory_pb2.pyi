@@ -1,0 +1,68 @@
+import datetime
+
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from google.protobuf import descriptor as _descriptor
+from google.protobuf import message as _message
+from collections.abc import Iterable as _Iterable, Mapping as _Mapping
+from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
+
+DESCRIPTOR: _descriptor.FileDescriptor
+
+class LearningRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LEARNING_RULE_UNSPECIFIED: _ClassVar[LearningRule]
+    LEARNING_RULE_HEBBIAN: _ClassVar[LearningRule]
+    LEARNING_RULE_PSEUDO_INVERSE: _ClassVar[LearningRule]
+    LEARNING_RULE_IMPORTED: _ClassVar[LearningRule]
+LEARNING_RULE_UNSPECIFIED: LearningRule
+LEARNING_RULE_HEBBIAN: LearningRule
+LEARNING_RULE_PSEUDO_INVERSE: LearningRule
+LEARNING_RULE_IMPORTED: LearningRule
+
+class PairwiseSpec(_message.Message):
+    __slots__ = ("neurons", "rule", "thresholds")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    rule: LearningRule
+    thresholds: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, neurons: _Optional[int] = ..., rule: _Optional[_Union[LearningRule, str]] = ..., thresholds: _Optional[_Iterable[float]] = ...) -> None: ...
+
+class MemorySpec(_message.Message):
+    __slots__ = ("pairwise",)
+    PAIRWISE_FIELD_NUMBER: _ClassVar[int]
+    pairwise: PairwiseSpec
+    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ...) -> None: ...
+
+class Memory(_message.Message):
+    __slots__ = ("name", "uid", "spec", "neurons", "pattern_count", "load", "revision", "create_time", "update_time")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    PATTERN_COUNT_FIELD_NUMBER: _ClassVar[int]
+    LOAD_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    uid: str
+    spec: MemorySpec
+    neurons: int
+    pattern_count: int
+    load: float
+    revision: int
+    create_time: _timestamp_pb2.Timestamp
+    update_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., spec: _Optional[_Union[MemorySpec, _Mapping]] = ..., neurons: _Optional[int] = ..., pattern_count: _Optional[int] = ..., load: _Optional[float] = ..., revision: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+
+class FreshnessToken(_message.Message):
+    __slots__ = ("uid", "revision")
+    UID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    uid: str
+    revision: int
+    def __init__(self, uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -1,0 +1,1 @@
+"""The associative memory service."""
