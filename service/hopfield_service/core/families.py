@@ -1,0 +1,25 @@
+"""The families of networks there are."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from hopfield_service.core.network import Spec
+from hopfield_service.core.pairwise import PairwiseSpec
+
+FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec,)}
+
+
+def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:
+    """The spec of a family with these parameters.
+
+    Raises:
+        KeyError: no such family, or a parameter is missing.
+        ValueError: a parameter has a value the family does not know.
+    """
+    return FAMILIES[family].from_parameters(parameters)
+
+
+def warm() -> None:
+    """Has everything compiled that is compiled on first use, so that no caller waits for it."""
+    for family in FAMILIES.values():
+        family.warm()

@@ -1,0 +1,191 @@
+"""Learning rules: each a fold `(state, patterns) -> state`.
+
+The state of a rule is all it needs to go on learning and all that recall needs; it depends on the patterns and, for rules whose
+arithmetic rounds, on their order, and on nothing else: not on how many came at a time, nor on where a snapshot fell.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core import kernels
+from hopfield_service.core.patterns import Signs
+
+# float32 holds every integer up to 2^24, and no partial sum of that many products of signs is larger.
+_EXACT_IN_FLOAT32 = 1 << 24
+
+
+@dataclass(frozen=True, slots=True)
+class StateArray:
+    """One array of a state as it is kept in a snapshot.
+
+    Attributes:
+        values: the array.
+        symmetric: whether it is a symmetric matrix, of which one triangle says all.
+    """
+
+    values: NDArray[Any]
+    symmetric: bool = False
+
+
+class Couplings(ABC):
+    """The weights of a pairwise network and all it takes to keep them. Immutable.
+
+    Attributes:
+        weights: (N, N) symmetric, `divisor * J`, of int32 or float64.
+        divisor: the scale, kept apart from the weights so that sums of integers stay integers.
+    """
+
+    weights: NDArray[Any]
+    divisor: float
+
+    @classmethod
+    @abstractmethod
+    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """The couplings whose `arrays` had these values."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, StateArray]:
+        """What a snapshot must keep, by name."""
+
+
+class LearningRule(Couplings):
+    """Couplings that go on learning: the state of a fold."""
+
+    @classmethod
+    @abstractmethod
+    def nothing(cls, neurons: int) -> Self:
+        """The state before the first pattern."""
+
+    @abstractmethod
+    def learn(self, patterns: Signs) -> Self:
+        """The state after some more patterns.
+
+        Args:
+            patterns: (count, N) int8, every value 1 or -1, in order.
+        """
+
+    @abstractmethod
+    def forget(self, patterns: Signs, remaining: Signs) -> Self:
+        """The state as if `patterns` had never been learnt.
+
+        Args:
+            patterns: (count, N) int8, what to forget.
+            remaining: (P, N) int8, everything else that was learnt, in order.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class Hebbian(LearningRule):
+    """Hebb's rule, `J = (1/N) sum_mu xi^mu xi^mu'` with zero diagonal (Hopfield 1982, eq. 2).
+
+    Kept as the integer sums `N J`, so that learning is exact, its order does not matter, and forgetting is subtraction.
+    An entry is at most P in size, so int32 holds it for P < 2^31, far beyond what a memory may store.
+    """
+
+    weights: NDArray[np.int32]
+    divisor: float
+
+    @classmethod
+    def nothing(cls, neurons: int) -> Self:
+        """See LearningRule."""
+        return cls(np.zeros((neurons, neurons), np.int32), float(neurons))
+
+    @classmethod
+    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """See LearningRule."""
+        return cls(arrays["sums"].astype(np.int32, copy=False), float(neurons))
+
+    def arrays(self) -> dict[str, StateArray]:
+        """See LearningRule."""
+        return {"sums": StateArray(self.weights, symmetric=True)}
+
+    def learn(self, patterns: Signs) -> Self:
+        """See LearningRule."""
+        return type(self)(self.weights + _sums_of_outer_products(patterns), self.divisor)
+
+    def forget(self, patterns: Signs, remaining: Signs) -> Self:  # noqa: ARG002 - subtraction needs no relearning
+        """See LearningRule."""
+        return type(self)(self.weights - _sums_of_outer_products(patterns), self.divisor)
+
+
+def _sums_of_outer_products(patterns: Signs) -> NDArray[np.int32]:
+    neurons = patterns.shape[1]
+    sums = np.zeros((neurons, neurons), np.int32)
+    for start in range(0, len(patterns), _EXACT_IN_FLOAT32):
+        block = patterns[start : start + _EXACT_IN_FLOAT32].astype(np.float32)
+        # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
+        sums += (block.T @ block).astype(np.int32)
+    np.fill_diagonal(sums, 0)
+    return sums
+
+
+@dataclass(frozen=True, slots=True)
+class PseudoInverse(LearningRule):
+    """The projection rule, `J = (1/N) sum_mn xi^m (C^-1)_mn xi^n'` with zero diagonal.
+
+    Personnaz, Guyon and Dreyfus (1985), eq. 3; zero diagonal after Kanter and Sompolinsky (1987). Kept as an orthonormal
+    basis B of the patterns' span, one row for each pattern that is independent of those before it, so that the
+    projection is `B'B` and the weights are `B'B - diag(B'B)`.
+    """
+
+    basis: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    divisor: float = field(default=1.0, init=False)
+
+    @classmethod
+    def nothing(cls, neurons: int) -> Self:
+        """See LearningRule."""
+        return cls(np.empty((0, neurons)), np.zeros((neurons, neurons)))
+
+    @classmethod
+    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """See LearningRule."""
+        basis = np.ascontiguousarray(arrays["basis"], dtype=np.float64)
+        weights = np.zeros((neurons, neurons))
+        kernels.add_outer_products(basis, weights)
+        return cls(basis, weights)
+
+    def arrays(self) -> dict[str, StateArray]:
+        """See LearningRule."""
+        return {"basis": StateArray(self.basis)}
+
+    def learn(self, patterns: Signs) -> Self:
+        """See LearningRule."""
+        neurons = patterns.shape[1]
+        rank = len(self.basis)
+        # A basis of N dimensions has at most N rows, however many patterns there are.
+        basis = np.empty((min(rank + len(patterns), neurons) + 1, neurons))
+        basis[:rank] = self.basis
+        for pattern in np.ascontiguousarray(patterns):
+            if rank < neurons and kernels.orthonormalise(basis, rank, pattern, basis[rank]) > 1e-9 * neurons:
+                rank += 1
+        learnt = basis[:rank].copy()
+        weights = self.weights.copy()
+        kernels.add_outer_products(learnt[len(self.basis) :], weights)
+        return type(self)(learnt, weights)
+
+    def forget(self, patterns: Signs, remaining: Signs) -> Self:
+        """See LearningRule: relearns what remains, since every row of the basis depends on the patterns before it."""
+        return self.nothing(patterns.shape[1]).learn(remaining)
+
+
+@dataclass(frozen=True, slots=True)
+class Imported(Couplings):
+    """Weights given from outside, used as they are; they know of no patterns."""
+
+    weights: NDArray[np.float64]
+    divisor: float = field(default=1.0, init=False)
+
+    @classmethod
+    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:  # noqa: ARG003 - the matrix says it
+        """See Couplings."""
+        return cls(np.ascontiguousarray(arrays["weights"], dtype=np.float64))
+
+    def arrays(self) -> dict[str, StateArray]:
+        """See Couplings."""
+        return {"weights": StateArray(self.weights, symmetric=True)}

@@ -1,0 +1,209 @@
+"""What a memory is when it is loaded: a network, immutable, and the fold that makes it from operations.
+
+A *family* (the classical pairwise network is the first) is a `Spec`, which holds its parameters and makes its networks, and a
+`Network`, which folds operations and runs recalls. Everything above this layer knows these two and no family by name;
+`families.py` lists the families.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.dynamics import RecallOptions, RecallResult
+from hopfield_service.core.learning import StateArray
+from hopfield_service.core.patterns import Bits, Signs
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Learn patterns.
+
+    Attributes:
+        bits: (count, ceil(N / 8)) uint8, packed patterns.
+        labels: one a pattern, each once.
+        replace: whether a label that is stored already takes the new pattern. It is then forgotten first, so that the new
+            pattern is the youngest. Without it, no label may be stored already.
+    """
+
+    bits: Bits
+    labels: tuple[str, ...]
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """Unlearn the patterns of some labels, all of them stored, each once."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """Take weights given from outside. Only ever the first operation of a network.
+
+    Attributes:
+        arrays: what `Network.arrays` of the network is to give.
+    """
+
+    arrays: Mapping[str, StateArray]
+
+
+Operation = Store | Forget | Import
+
+
+@dataclass(frozen=True, eq=False)
+class StoredPatterns:
+    """Patterns and their labels, oldest first. Immutable.
+
+    Attributes:
+        bits: (P, ceil(N / 8)) uint8, packed patterns.
+        labels: P labels, each once.
+        numbers: (P,) int64, rising: how many patterns had ever been stored when this one was.
+        next_number: how many patterns have ever been stored.
+    """
+
+    bits: Bits
+    labels: tuple[str, ...]
+    numbers: NDArray[np.int64]
+    next_number: int
+
+    @classmethod
+    def none(cls, row_bytes: int) -> Self:
+        """No patterns, of so many bytes each."""
+        return cls(np.empty((0, row_bytes), np.uint8), (), np.empty(0, np.int64), 0)
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @cached_property
+    def positions(self) -> dict[str, int]:
+        """Where the pattern of each label stands."""
+        return {label: position for position, label in enumerate(self.labels)}
+
+    def with_added(self, bits: Bits, labels: Sequence[str]) -> Self:
+        """These and some younger ones."""
+        end = self.next_number + len(labels)
+        return type(self)(
+            np.concatenate([self.bits, bits]),
+            (*self.labels, *labels),
+            np.concatenate([self.numbers, np.arange(self.next_number, end)]),
+            end,
+        )
+
+    def without(self, labels: Sequence[str]) -> Self:
+        """These but for those of some labels, all of them stored."""
+        kept = np.ones(len(self), np.bool_)
+        kept[[self.positions[label] for label in labels]] = False
+        return type(self)(
+            self.bits[kept],
+            tuple(label for label, keep in zip(self.labels, kept, strict=True) if keep),
+            self.numbers[kept],
+            self.next_number,
+        )
+
+    def new_labels(self, count: int) -> tuple[str, ...]:
+        """Labels for patterns that come without: their numbers, passing over those the caller used as labels.
+
+        Numbers only rise, so that the label of a forgotten pattern does not come back for another.
+        """
+        labels: list[str] = []
+        number = self.next_number
+        while len(labels) < count:
+            if str(number) not in self.positions:
+                labels.append(str(number))
+            number += 1
+        return tuple(labels)
+
+
+class Network(ABC):
+    """A loaded memory. Immutable: an operation gives a new network, and recalls in flight keep the one they began with.
+
+    Attributes:
+        spec: the parameters.
+        stored: the patterns learnt.
+    """
+
+    spec: "Spec"
+    stored: StoredPatterns
+
+    @property
+    @abstractmethod
+    def learns(self) -> bool:
+        """Whether patterns can be stored: not where the weights were given from outside."""
+
+    @property
+    @abstractmethod
+    def thresholds(self) -> NDArray[np.float64]:
+        """(N,) float64, in the unit of the local field."""
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Bytes the network takes in memory."""
+
+    @abstractmethod
+    def apply(self, operation: Operation) -> "Network":
+        """The fold: the network after one more operation, which must fit it (see the operations)."""
+
+    @abstractmethod
+    def arrays(self) -> dict[str, StateArray]:
+        """What a snapshot must keep beside the stored patterns, by name."""
+
+    @abstractmethod
+    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
+        """J as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
+
+    @abstractmethod
+    def recall(self, query: Signs, options: RecallOptions, interrupted: Callable[[], bool]) -> RecallResult:
+        """Runs the dynamics from a query.
+
+        Args:
+            query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
+            options: how to run it.
+            interrupted: asked every few milliseconds whether nobody waits for the answer any longer.
+
+        Raises:
+            RecallInterrupted: `interrupted` said so.
+        """
+
+
+class Spec(ABC):
+    """The parameters of a memory. Immutable, compared by value.
+
+    Attributes:
+        family: the name of the family as it is stored.
+    """
+
+    family: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def neurons(self) -> int:
+        """N."""
+
+    @abstractmethod
+    def parameters(self) -> dict[str, Any]:
+        """The parameters as JSON values, floats exactly."""
+
+    @classmethod
+    @abstractmethod
+    def from_parameters(cls, parameters: Mapping[str, Any]) -> "Spec":
+        """The spec that gave these `parameters`."""
+
+    @abstractmethod
+    def empty(self) -> Network:
+        """The network before the first operation."""
+
+    @abstractmethod
+    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> Network:
+        """The network whose `stored` and `arrays` had these values."""
+
+    @classmethod
+    @abstractmethod
+    def warm(cls) -> None:
+        """Runs once, on a small network, everything that is compiled on first use."""

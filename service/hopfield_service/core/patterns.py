@@ -1,0 +1,64 @@
+"""Patterns as bits and as signs, and their overlaps.
+
+Bits are packed least-significant bit first, each pattern padded to a whole byte with zeros; a set bit is +1.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+Bits = NDArray[np.uint8]
+Signs = NDArray[np.int8]
+
+
+def row_bytes(neurons: int) -> int:
+    """Bytes of one packed pattern."""
+    return (neurons + 7) // 8
+
+
+def pack(signs: Signs) -> Bits:
+    """Packs patterns.
+
+    Args:
+        signs: (count, N) int8, every value 1 or -1.
+
+    Returns:
+        (count, ceil(N / 8)) uint8.
+    """
+    return np.packbits(signs > 0, axis=1, bitorder="little")
+
+
+def unpack(bits: Bits, neurons: int) -> Signs:
+    """Unpacks patterns.
+
+    Args:
+        bits: (count, ceil(N / 8)) uint8.
+        neurons: N.
+
+    Returns:
+        (count, N) int8, every value 1 or -1.
+    """
+    unpacked = np.unpackbits(bits, axis=1, count=neurons, bitorder="little").view(np.int8)
+    unpacked *= 2
+    unpacked -= 1
+    return unpacked
+
+
+def padding_is_clear(bits: Bits, neurons: int) -> bool:
+    """Whether the bits behind the last neuron of each packed pattern are zero."""
+    used = neurons % 8
+    return used == 0 or not bool(np.any(bits[:, -1] >> used))
+
+
+def overlaps(stored: Bits, state: Bits, neurons: int) -> NDArray[np.float64]:
+    """Overlap m = (1/N) sum_i xi_i s_i of a state with each stored pattern.
+
+    Args:
+        stored: (P, ceil(N / 8)) uint8, packed patterns.
+        state: (ceil(N / 8),) uint8, a packed state.
+        neurons: N.
+
+    Returns:
+        (P,) float64 in [-1, 1]; exactly 1 for an equal pattern and exactly -1 for its inverse.
+    """
+    differing: NDArray[np.int64] = np.bitwise_count(stored ^ state).sum(axis=1, dtype=np.int64)
+    return (neurons - 2 * differing).astype(np.float64) / neurons

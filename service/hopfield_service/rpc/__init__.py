@@ -1,0 +1,1 @@
+"""The wire: servicers that convert, call, convert."""

@@ -1,0 +1,117 @@
+"""What happens to every call, whatever its method: bytes that do not parse, and errors, are answered as the wire promises."""
+
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import grpc
+
+from hopfield_service.errors import MalformedMessage, ServiceError
+from hopfield_service.rpc.status import DETAILS_KEY, InternalError, rich_status, status_code
+
+_log = logging.getLogger(__name__)
+
+# Generic in the stubs only.
+if TYPE_CHECKING:
+    Handler: TypeAlias = grpc.RpcMethodHandler[Any, Any]
+    Interceptor: TypeAlias = grpc.aio.ServerInterceptor[Any, Any]
+else:
+    Handler = grpc.RpcMethodHandler
+    Interceptor = grpc.aio.ServerInterceptor
+Details: TypeAlias = grpc.HandlerCallDetails
+Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+
+
+class _Unparsed:
+    """Stands for a request whose bytes do not parse."""
+
+
+class AnswerErrors(Interceptor):
+    """Answers a ServiceError with its status and details, a request that does not parse with MalformedMessage, and
+    anything else that goes wrong with INTERNAL, logged here and nowhere else.
+
+    grpc.aio by itself answers both of the latter with UNKNOWN, and with the text of the exception.
+    """  # noqa: D205 - the summary does not fit a line
+
+    # The stubs forget that a method nobody serves has no handler.
+    async def intercept_service(  # type: ignore[override]
+        self, continuation: Callable[[Details], Awaitable[Handler | None]], handler_call_details: Details
+    ) -> Handler | None:
+        """See grpc.aio.ServerInterceptor."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        method = handler_call_details.method
+        deserializer = _forgiving(handler.request_deserializer) if handler.request_deserializer else None
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                _answering_once(method, handler.unary_unary, streamed=False), deserializer, handler.response_serializer
+            )
+        if handler.stream_unary is not None:
+            return grpc.stream_unary_rpc_method_handler(
+                _answering_once(method, handler.stream_unary, streamed=True), deserializer, handler.response_serializer
+            )
+        if handler.unary_stream is not None:
+            return grpc.unary_stream_rpc_method_handler(
+                _answering_often(method, handler.unary_stream, streamed=False),
+                deserializer,
+                handler.response_serializer,
+            )
+        return grpc.stream_stream_rpc_method_handler(
+            _answering_often(method, handler.stream_stream, streamed=True), deserializer, handler.response_serializer
+        )
+
+
+def _forgiving(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
+    def deserialize(raw: bytes) -> Any:
+        try:
+            return deserializer(raw)
+        except Exception:  # noqa: BLE001 - protobuf's implementations raise errors of their own; each means the same
+            return _Unparsed()
+
+    return deserialize
+
+
+def _parsed(method: str, request: Any, *, streamed: bool) -> Any:
+    if streamed:
+        return _each_parsed(method, request)
+    if isinstance(request, _Unparsed):
+        raise MalformedMessage(method)
+    return request
+
+
+async def _each_parsed(method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+    async for request in requests:
+        if isinstance(request, _Unparsed):
+            raise MalformedMessage(method)
+        yield request
+
+
+def _answering_once(method: str, behavior: Any, *, streamed: bool) -> Any:
+    async def answer(request: Any, context: Context) -> Any:
+        try:
+            return await behavior(_parsed(method, request, streamed=streamed), context)
+        except Exception as error:  # noqa: BLE001 - the outermost edge
+            return await _abort(method, error, context)
+
+    return answer
+
+
+def _answering_often(method: str, behavior: Any, *, streamed: bool) -> Any:
+    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+        try:
+            async for response in behavior(_parsed(method, request, streamed=streamed), context):
+                yield response
+        except Exception as error:  # noqa: BLE001 - the outermost edge
+            await _abort(method, error, context)
+
+    return answer
+
+
+async def _abort(method: str, error: Exception, context: Context) -> None:
+    if isinstance(error, grpc.aio.AbortError):
+        raise error
+    if not isinstance(error, ServiceError):
+        _log.error("%s failed", method, exc_info=error)
+        error = InternalError()
+    await context.abort(status_code(error), error.message, ((DETAILS_KEY, rich_status(error).SerializeToString()),))

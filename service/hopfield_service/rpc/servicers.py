@@ -1,0 +1,229 @@
+"""The three services: convert, call, convert."""
+
+import base64
+import binascii
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+import grpc
+import numpy as np
+
+from hopfield.v1 import (
+    memory_service_pb2,
+    memory_service_pb2_grpc,
+    recall_service_pb2,
+    recall_service_pb2_grpc,
+    server_service_pb2,
+    server_service_pb2_grpc,
+)
+from hopfield_service.errors import InvalidField
+from hopfield_service.rpc import convert
+from hopfield_service.serving.memories import Memories, check_name, weight_rows
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+_MAX_LABELS = 1000
+
+
+class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
+    """hopfield.v1.MemoryService."""
+
+    def __init__(self, memories: Memories, max_neurons: int) -> None:
+        self._memories = memories
+        self._max_neurons = max_neurons
+
+    async def CreateMemory(
+        self, request: memory_service_pb2.CreateMemoryRequest, context: Context
+    ) -> memory_service_pb2.CreateMemoryResponse:
+        """See the .proto."""
+        identity = convert.request_in(request)
+        spec = convert.spec_in(request.spec)
+        head = await self._memories.create(request.name, spec, request.allow_existing, identity)
+        return memory_service_pb2.CreateMemoryResponse(memory=convert.memory_out(head))
+
+    async def GetMemory(
+        self, request: memory_service_pb2.GetMemoryRequest, context: Context
+    ) -> memory_service_pb2.GetMemoryResponse:
+        """See the .proto."""
+        head = await self._memories.get(request.name)
+        return memory_service_pb2.GetMemoryResponse(memory=convert.memory_out(head))
+
+    async def ListMemories(
+        self, request: memory_service_pb2.ListMemoriesRequest, context: Context
+    ) -> memory_service_pb2.ListMemoriesResponse:
+        """See the .proto."""
+        count = convert.page_size_in(request.page_size)
+        after = _read_page_token(request.page_token, str) if request.page_token else ""
+        if after and not after.startswith(request.prefix):
+            raise InvalidField("page_token", "must come from a page with the same prefix")
+        heads, following = await self._memories.list(request.prefix, after, count)
+        return memory_service_pb2.ListMemoriesResponse(
+            memories=[convert.memory_out(head) for head in heads],
+            next_page_token=_page_token(following) if following else "",
+        )
+
+    async def DeleteMemory(
+        self, request: memory_service_pb2.DeleteMemoryRequest, context: Context
+    ) -> memory_service_pb2.DeleteMemoryResponse:
+        """See the .proto."""
+        identity = convert.request_in(request)
+        await self._memories.delete(request.name, request.allow_missing, identity)
+        return memory_service_pb2.DeleteMemoryResponse()
+
+    async def StorePatterns(
+        self, request: memory_service_pb2.StorePatternsRequest, context: Context
+    ) -> memory_service_pb2.StorePatternsResponse:
+        """See the .proto."""
+        identity = convert.request_in(request)
+        head, labels = await self._memories.store(
+            request.name,
+            convert.block_in(request.patterns, "patterns"),
+            request.labels,
+            request.replace,
+            request.expected_revision if request.HasField("expected_revision") else None,
+            identity,
+        )
+        return memory_service_pb2.StorePatternsResponse(memory=convert.memory_out(head), labels=labels)
+
+    async def ForgetPatterns(
+        self, request: memory_service_pb2.ForgetPatternsRequest, context: Context
+    ) -> memory_service_pb2.ForgetPatternsResponse:
+        """See the .proto."""
+        identity = convert.request_in(request)
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+        head = await self._memories.forget(request.name, request.labels, expected, identity)
+        return memory_service_pb2.ForgetPatternsResponse(memory=convert.memory_out(head))
+
+    async def ListPatterns(
+        self, request: memory_service_pb2.ListPatternsRequest, context: Context
+    ) -> memory_service_pb2.ListPatternsResponse:
+        """See the .proto."""
+        count = convert.page_size_in(request.page_size)
+        if len(request.labels) > _MAX_LABELS:
+            raise InvalidField("labels", f"must be at most {_MAX_LABELS}, are {len(request.labels)}")
+        start = _read_page_token(request.page_token, int) if request.page_token else 0
+        page = await self._memories.patterns(
+            request.name, request.labels, start, count, convert.token_in(request.token)
+        )
+        return memory_service_pb2.ListPatternsResponse(
+            labels=page.labels,
+            patterns=convert.bits_out(page.bits, page.head.spec.neurons),
+            next_page_token="" if page.next_number is None else _page_token(page.next_number),
+            uid=page.head.uid,
+            revision=page.head.revision,
+        )
+
+    async def GetWeights(
+        self, request: memory_service_pb2.GetWeightsRequest, context: Context
+    ) -> AsyncIterator[memory_service_pb2.GetWeightsResponse]:
+        """See the .proto."""
+        loaded = await self._memories.weights(request.name, convert.token_in(request.token))
+        yield memory_service_pb2.GetWeightsResponse(
+            header=memory_service_pb2.GetWeightsHeader(
+                neurons=loaded.network.spec.neurons,
+                thresholds=loaded.network.thresholds,
+                uid=loaded.head.uid,
+                revision=loaded.head.revision,
+            )
+        )
+        for rows in weight_rows(loaded.network):
+            yield memory_service_pb2.GetWeightsResponse(rows=rows.astype("<f8", copy=False).tobytes())
+
+    async def ImportWeights(
+        self, request_iterator: AsyncIterator[memory_service_pb2.ImportWeightsRequest], context: Context
+    ) -> memory_service_pb2.ImportWeightsResponse:
+        """See the .proto."""
+        header, payload = await self._read_import(request_iterator)
+        identity = convert.request_in(header, payload, field="header.request_id")
+        spec = convert.imported_spec_in(header)
+        weights = np.frombuffer(payload, "<f8").reshape(header.neurons, header.neurons).astype(np.float64, copy=False)
+        head = await self._memories.import_weights(header.name, spec, weights, identity)
+        return memory_service_pb2.ImportWeightsResponse(memory=convert.memory_out(head))
+
+    async def _read_import(
+        self, requests: AsyncIterator[memory_service_pb2.ImportWeightsRequest]
+    ) -> tuple[memory_service_pb2.ImportWeightsHeader, memoryview]:
+        """The header, and the bytes of the matrix, which are taken in only as far as the header says."""
+        header: memory_service_pb2.ImportWeightsHeader | None = None
+        payload = bytearray()
+        expected = 0
+        async for request in requests:
+            part = request.WhichOneof("part")
+            if header is None:
+                if part != "header":
+                    raise InvalidField("header", "must come first")
+                header = request.header
+                check_name(header.name, "header.name")
+                if not 1 <= header.neurons <= self._max_neurons:
+                    raise InvalidField("header.neurons", f"must be 1 to {self._max_neurons}, is {header.neurons}")
+                expected = 8 * header.neurons**2
+            elif part != "rows":
+                raise InvalidField("rows", "must follow the header, which comes once")
+            elif len(payload) + len(request.rows) > expected:
+                raise InvalidField("rows", f"must be {expected} bytes for {header.neurons} neurons, are more")
+            else:
+                payload += request.rows
+        if header is None:
+            raise InvalidField("header", "must come first")
+        if len(payload) != expected:
+            raise InvalidField("rows", f"must be {expected} bytes for {header.neurons} neurons, are {len(payload)}")
+        return header, memoryview(payload)
+
+
+class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
+    """hopfield.v1.RecallService."""
+
+    def __init__(self, memories: Memories) -> None:
+        self._memories = memories
+
+    async def Recall(
+        self, request: recall_service_pb2.RecallRequest, context: Context
+    ) -> recall_service_pb2.RecallResponse:
+        """See the .proto."""
+        options = convert.options_in(request.options)
+        query = convert.query_in(request.query)
+        recalled = await self._memories.recall(request.name, query, options, convert.token_in(request.token))
+        return convert.recall_out(recalled, request.query, options.seed)
+
+    async def BatchRecall(
+        self, request: recall_service_pb2.BatchRecallRequest, context: Context
+    ) -> recall_service_pb2.BatchRecallResponse:
+        """See the .proto."""
+        options = convert.options_in(request.options)
+        queries = convert.queries_in(request.queries)
+        recalled = await self._memories.recall(request.name, queries, options, convert.token_in(request.token))
+        return convert.batch_out(recalled, request.queries, options.seed)
+
+
+class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
+    """hopfield.v1.ServerService."""
+
+    def __init__(self, version: str, limits: server_service_pb2.ServerLimits) -> None:
+        self._info = server_service_pb2.GetServerInfoResponse(
+            version=version,
+            limits=limits,
+            learning_rules=list(convert.LEARNING_RULES),
+            update_rules=list(convert.UPDATE_RULES),
+        )
+
+    async def GetServerInfo(
+        self, request: server_service_pb2.GetServerInfoRequest, context: Context
+    ) -> server_service_pb2.GetServerInfoResponse:
+        """See the .proto."""
+        return self._info
+
+
+def _page_token(position: str | int) -> str:
+    """Where the next page begins, in a form that nobody takes for something to compute with (AIP-158)."""
+    return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
+
+
+def _read_page_token(token: str, kind: type[Any]) -> Any:
+    try:
+        position = json.loads(base64.urlsafe_b64decode(token))
+    except (binascii.Error, ValueError) as error:
+        raise InvalidField("page_token", "must be the next_page_token of another page") from error
+    if type(position) is not kind:
+        raise InvalidField("page_token", "must be the next_page_token of another page")
+    return position

@@ -1,0 +1,50 @@
+"""The networks that are loaded: as many as fit, the one unused for longest out first."""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from hopfield_service.core.network import Network
+from hopfield_service.store.layout import Head
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A network, and where its memory stood when it was that network.
+
+    Attributes:
+        head: at the revision of the network.
+        network: what the operations up to that revision add up to.
+        tail: cost of the operations since the snapshot of the head, as `serving.memories` counts it.
+    """
+
+    head: Head
+    network: Network
+    tail: int
+
+
+class NetworkCache:
+    """Loaded networks by the name of their memory, up to a number of bytes; the one last used stays whatever its size."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._limit = limit_bytes
+        self._loaded: OrderedDict[str, Loaded] = OrderedDict()
+
+    def get(self, name: str) -> Loaded | None:
+        """The network of a memory, which is thereby used."""
+        loaded = self._loaded.get(name)
+        if loaded is not None:
+            self._loaded.move_to_end(name)
+        return loaded
+
+    def put(self, loaded: Loaded) -> None:
+        """Keeps a network, in place of an older one of the same memory."""
+        self._loaded[loaded.head.name] = loaded
+        self._loaded.move_to_end(loaded.head.name)
+        total = sum(one.network.nbytes for one in self._loaded.values())
+        while total > self._limit and len(self._loaded) > 1:
+            _, oldest = self._loaded.popitem(last=False)
+            total -= oldest.network.nbytes
+
+    def drop(self, name: str) -> None:
+        """Keeps the network of this memory no longer."""
+        self._loaded.pop(name, None)

@@ -1,0 +1,473 @@
+"""What can be done with memories.
+
+A change is: load, check, fold, commit where the memory still is what was loaded, or look again. A recall is: load, run.
+"""
+
+import logging
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult
+from hopfield_service.core.learning import StateArray
+from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store
+from hopfield_service.core.patterns import Bits, Signs, pack
+from hopfield_service.errors import (
+    Contention,
+    InvalidField,
+    LabelExists,
+    LabelNotFound,
+    MemoryExists,
+    MemoryNotFound,
+    PatternLimit,
+    RevisionMismatch,
+    WeightsImported,
+)
+from hopfield_service.serving.cache import Loaded
+from hopfield_service.serving.executor import KernelExecutor
+from hopfield_service.serving.loader import NamedLocks, NetworkLoader, Token
+from hopfield_service.store.layout import Head
+from hopfield_service.store.redis_store import Outcome, RedisStore, Request
+
+_log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
+_LABEL_LENGTH = 256
+# A page of patterns holds at most about so much, whatever their length.
+_PAGE_BYTES = 1 << 20
+# How often a change looks again when others committed first. Each time one of them got through, so this is reached only
+# by a writer with much worse luck than chance allows.
+_ATTEMPTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What is accepted at most. See Settings."""
+
+    max_neurons: int
+    max_patterns: int
+    max_iterations: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Block:
+    """Some patterns of one length, as they came in a request.
+
+    Attributes:
+        signs: (count, N) int8: 1, -1, or 0 for an unknown neuron.
+        field: of the request they came in.
+    """
+
+    signs: Signs
+    field: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recalled:
+    """The answers of some recalls, all at one revision.
+
+    Attributes:
+        head: where the memory stood.
+        results: one a query.
+        labels: of the nearest stored pattern of each; empty where nothing is stored.
+    """
+
+    head: Head
+    results: list[RecallResult]
+    labels: list[str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PatternPage:
+    """Some stored patterns.
+
+    Attributes:
+        head: where the memory stood.
+        labels: one a pattern.
+        bits: (count, ceil(N / 8)) uint8.
+        next_number: number of the pattern that the next page begins at or after; None after the last.
+    """
+
+    head: Head
+    labels: list[str]
+    bits: Bits
+    next_number: int | None
+
+
+def check_name(name: str, field: str = "name") -> None:
+    """Refuses a name that no memory can have.
+
+    Raises:
+        InvalidField: it is one.
+    """
+    if not _NAME.fullmatch(name):
+        raise InvalidField(field, f"must match {_NAME.pattern}, and {name[:200]!r} does not")
+
+
+class Memories:
+    """The use cases. Every method may raise what RedisStore raises."""
+
+    def __init__(self, store: RedisStore, loader: NetworkLoader, executor: KernelExecutor, limits: Limits) -> None:
+        self._store = store
+        self._loader = loader
+        self._executor = executor
+        self._limits = limits
+        # One change at a time of each memory: without it, all but one would have to look again.
+        self._changing = NamedLocks()
+
+    # Life
+
+    async def create(self, name: str, spec: Spec, allow_existing: bool, request: Request) -> Head:
+        """Makes an empty memory.
+
+        Raises:
+            InvalidField: the name is none, or a parameter is beyond what is allowed.
+            MemoryExists: the name is taken, unless `allow_existing` and the spec is the same.
+        """
+        self._check_spec(name, spec)
+        return await self._make(name, spec, None, request, allow_existing)
+
+    async def import_weights(self, name: str, spec: Spec, weights: NDArray[np.float64], request: Request) -> Head:
+        """Makes a memory of weights given from outside.
+
+        Args:
+            name: of the memory.
+            spec: its parameters, whose rule says that the weights are given.
+            weights: (N, N) float64.
+            request: to recognise a repeat.
+
+        Raises:
+            InvalidField: the name is none, or the weights are not finite and symmetric.
+            MemoryExists: the name is taken.
+        """
+        self._check_spec(name, spec)
+        symmetric = await self._executor.run(lambda _: _symmetric(weights))
+        first = Import({"weights": StateArray(symmetric, symmetric=True)})
+        return await self._make(name, spec, first, request, allow_existing=False)
+
+    def _check_spec(self, name: str, spec: Spec) -> None:
+        check_name(name)
+        limit = self._limits.max_neurons
+        if not 1 <= spec.neurons <= limit:
+            raise InvalidField(f"spec.{spec.family}.neurons", f"must be 1 to {limit}, is {spec.neurons}")
+
+    async def _make(self, name: str, spec: Spec, first: Import | None, request: Request, allow_existing: bool) -> Head:
+        noted = await self._store.noted(name, request)
+        if noted is not None:
+            return _head_in(noted, name)
+        outcome = Outcome.MOVED
+        while outcome is Outcome.MOVED:
+            outcome, head = await self._store.create(name, spec, first, request, _answer)
+        if outcome is Outcome.REPEATED:
+            return await self._repeated_head(name, request)
+        if outcome is Outcome.DONE:
+            _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
+            return head
+        existing = await self._store.head(name)
+        if allow_existing and existing is not None:
+            if existing.spec == spec:
+                return existing
+            raise MemoryExists(name, but=" with another spec")
+        raise MemoryExists(name)
+
+    async def get(self, name: str) -> Head:
+        """Where a memory stands.
+
+        Raises:
+            MemoryNotFound: there is none of that name.
+        """
+        check_name(name)
+        head = await self._store.head(name)
+        if head is None:
+            raise MemoryNotFound(name)
+        return head
+
+    async def list(self, prefix: str, after: str, count: int) -> tuple[list[Head], str]:
+        """The memories whose names begin with `prefix` and come after `after`, at most `count`.
+
+        Returns:
+            Where they stand, in order of their names, and the name to go on after ("" after the last).
+        """
+        if prefix:
+            check_name(prefix, "prefix")
+        names = await self._store.names(prefix, after, count + 1)
+        heads = await self._store.heads(names[:count])
+        return [head for head in heads if head is not None], names[count - 1] if len(names) > count else ""
+
+    async def delete(self, name: str, allow_missing: bool, request: Request) -> None:
+        """Deletes a memory.
+
+        Raises:
+            MemoryNotFound: there is none of that name, unless `allow_missing`.
+        """
+        check_name(name)
+        if await self._store.noted(name, request) is not None:
+            return
+        async with self._changing.of(name):
+            for _ in range(_ATTEMPTS):
+                head = await self._store.head(name)
+                if head is None:
+                    if allow_missing:
+                        return
+                    raise MemoryNotFound(name)
+                if await self._store.delete(head, request) is not Outcome.MOVED:
+                    self._loader.forget(name)
+                    _log.info("memory %r deleted", name)
+                    return
+        raise Contention(name)
+
+    # Learning
+
+    async def store(
+        self,
+        name: str,
+        patterns: Block,
+        labels: Sequence[str],
+        replace_stored: bool,
+        expected_revision: int | None,
+        request: Request,
+    ) -> tuple[Head, Sequence[str]]:
+        """Learns patterns: all of them in one commit, or none.
+
+        Args:
+            name: of the memory.
+            patterns: at least one.
+            labels: one a pattern, or none at all: then the patterns are numbered.
+            replace_stored: whether a label that is stored takes the new pattern.
+            expected_revision: the memory must be at; None for any.
+            request: to recognise a repeat.
+
+        Returns:
+            Where the memory stands after it, and the labels of the patterns.
+
+        Raises:
+            InvalidField: patterns or labels break a rule.
+            MemoryNotFound, LabelExists, RevisionMismatch, WeightsImported, PatternLimit, Contention: as they say.
+        """
+        check_name(name)
+        signs, field = patterns.signs, patterns.field
+        if len(signs) == 0:
+            raise InvalidField(field, "must hold at least one pattern")
+        if not np.all(signs):
+            k, i = (int(index) for index in np.argwhere(signs == 0)[0])
+            raise InvalidField(
+                f"{field}.signs", f"must be 1 or -1 in a stored pattern; pattern {k} has 0 at neuron {i}"
+            )
+        if labels and len(labels) != len(signs):
+            raise InvalidField("labels", f"must be one a pattern or none: {len(labels)} for {len(signs)} patterns")
+        _check_labels(labels)
+        given: tuple[str, ...] = tuple(labels)
+
+        def operation(loaded: Loaded) -> Operation:
+            network = loaded.network
+            _check_neurons(name, network, patterns)
+            if not network.learns:
+                raise WeightsImported(name)
+            positions = network.stored.positions
+            taken = [label for label in given if label in positions]
+            if taken and not replace_stored:
+                raise LabelExists(name, taken[0])
+            would_hold = len(network.stored) + len(signs) - len(taken)
+            if would_hold > self._limits.max_patterns:
+                raise PatternLimit(name, would_hold, self._limits.max_patterns)
+            return Store(pack(signs), given or network.stored.new_labels(len(signs)), replace_stored)
+
+        head, noted = await self._change(name, operation, expected_revision, request, numbered=not given)
+        return head, given or noted
+
+    async def forget(self, name: str, labels: Sequence[str], expected_revision: int | None, request: Request) -> Head:
+        """Unlearns the patterns of some labels: all of them in one commit, or none.
+
+        Returns:
+            Where the memory stands after it.
+
+        Raises:
+            InvalidField: the labels break a rule.
+            MemoryNotFound, LabelNotFound, RevisionMismatch, Contention: as they say.
+        """
+        check_name(name)
+        if not labels:
+            raise InvalidField("labels", "must name at least one pattern")
+        _check_labels(labels)
+
+        def operation(loaded: Loaded) -> Operation:
+            for label in labels:
+                if label not in loaded.network.stored.positions:
+                    raise LabelNotFound(name, label)
+            return Forget(tuple(labels))
+
+        head, _ = await self._change(name, operation, expected_revision, request, numbered=False)
+        return head
+
+    async def _change(
+        self,
+        name: str,
+        operation_on: Callable[[Loaded], Operation],
+        expected_revision: int | None,
+        request: Request,
+        *,
+        numbered: bool,
+    ) -> tuple[Head, Sequence[str]]:
+        """Commits an operation made from, and checked against, the network it is applied to.
+
+        Returns:
+            Where the memory stands after it, and, where the labels were numbered, those.
+        """
+        noted = await self._store.noted(name, request)
+        if noted is not None:
+            return _head_in(noted, name), noted["labels"]
+        async with self._changing.of(name):
+            for _ in range(_ATTEMPTS):
+                loaded = await self._loader.loaded(name, None)
+                if expected_revision not in {None, loaded.head.revision}:
+                    raise RevisionMismatch(name, expected_revision or 0, loaded.head.revision)
+                operation = operation_on(loaded)
+                labels = operation.labels if numbered and isinstance(operation, Store) else ()
+                network = await self._executor.run(lambda _, n=loaded.network, o=operation: n.apply(o))  # type: ignore[misc]
+                outcome, head = await self._store.commit(
+                    loaded.head,
+                    operation,
+                    len(network.stored),
+                    request,
+                    lambda head, labels=labels: {**_answer(head), "labels": labels},  # type: ignore[misc]
+                )
+                if outcome is Outcome.REPEATED:
+                    return await self._repeated_head(name, request), labels
+                if outcome is Outcome.DONE:
+                    await self._loader.committed(loaded, operation, head, network)
+                    return head, labels
+        raise Contention(name)
+
+    async def _repeated_head(self, name: str, request: Request) -> Head:
+        """The answer to a request that turned out, on its commit, to have been carried out already."""
+        noted = await self._store.noted(name, request)
+        if noted is None:
+            raise Contention(name)
+        return _head_in(noted, name)
+
+    # Reading
+
+    async def patterns(
+        self, name: str, labels: Sequence[str], from_number: int, count: int, token: Token | None
+    ) -> PatternPage:
+        """Stored patterns: of some labels, or at most `count`, the oldest whose number is at least `from_number`.
+
+        Raises:
+            InvalidField: the labels break a rule.
+            MemoryNotFound, LabelNotFound, RevisionAhead: as they say.
+        """
+        check_name(name)
+        _check_labels(labels)
+        loaded = await self._loader.loaded(name, token)
+        stored = loaded.network.stored
+        if labels:
+            for label in labels:
+                if label not in stored.positions:
+                    raise LabelNotFound(name, label)
+            chosen = [stored.positions[label] for label in labels]
+            return PatternPage(loaded.head, list(labels), stored.bits[chosen], None)
+        start = int(np.searchsorted(stored.numbers, from_number))
+        end = min(start + min(count, max(1, _PAGE_BYTES // stored.bits.shape[1])), len(stored))
+        following = int(stored.numbers[end]) if end < len(stored) else None
+        return PatternPage(loaded.head, list(stored.labels[start:end]), stored.bits[start:end], following)
+
+    async def weights(self, name: str, token: Token | None) -> Loaded:
+        """The network whose weights are asked for, and where its memory stood. See `weight_rows`.
+
+        Raises:
+            MemoryNotFound, RevisionAhead: as they say.
+        """
+        check_name(name)
+        return await self._loader.loaded(name, token)
+
+    async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
+        """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
+
+        Raises:
+            InvalidField: the queries break a rule.
+            MemoryNotFound, RevisionAhead: as they say.
+        """
+        check_name(name)
+        loaded = await self._loader.loaded(name, token)
+        network = loaded.network
+        _check_neurons(name, network, queries)
+        _check_order(options.order, network.spec.neurons)
+        if not 1 <= options.max_iterations <= self._limits.max_iterations:
+            raise InvalidField(
+                "options.max_iterations", f"must be 1 to {self._limits.max_iterations}, is {options.max_iterations}"
+            )
+
+        def run(abandoned: Callable[[], bool]) -> list[RecallResult]:
+            return [
+                network.recall(query, replace(options, seed=(options.seed + k) % (1 << 64)), abandoned)
+                for k, query in enumerate(queries.signs)
+            ]
+
+        results = await self._executor.run(run)
+        labels = [network.stored.labels[one.nearest] for one in results if one.nearest is not None]
+        return Recalled(loaded.head, results, labels)
+
+
+def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:
+    """J as recall uses it, in blocks of whole rows of about 1 MiB."""
+    return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))
+
+
+def _check_labels(labels: Sequence[str]) -> None:
+    seen: set[str] = set()
+    for k, label in enumerate(labels):
+        if not 1 <= len(label) <= _LABEL_LENGTH or not label.isprintable():
+            raise InvalidField(f"labels[{k}]", f"must be 1 to {_LABEL_LENGTH} printable characters")
+        if label in seen:
+            raise InvalidField(f"labels[{k}]", f"must be given once: {label!r} is a duplicate")
+        seen.add(label)
+
+
+def _check_neurons(name: str, network: Network, block: Block) -> None:
+    neurons = network.spec.neurons
+    if block.signs.shape[1] != neurons:
+        raise InvalidField(
+            f"{block.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {block.signs.shape[1]}"
+        )
+
+
+def _check_order(order: Order | NDArray[np.int64], neurons: int) -> None:
+    if isinstance(order, Order):
+        return
+    if len(order) != neurons or np.any(np.sort(order) != np.arange(neurons)):
+        raise InvalidField("options.explicit_order", f"must hold each of 0 to {neurons - 1} exactly once")
+
+
+def _symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A matrix that is symmetric up to rounding, made exactly so by the mean of its halves.
+
+    Raises:
+        InvalidField: it is not finite, or not symmetric to 1e-9 of its largest entry.
+    """
+    finite = np.isfinite(weights)
+    if not finite.all():
+        i, j = (int(index) for index in np.argwhere(~finite)[0])
+        raise InvalidField("weights", f"must be finite; entry ({i}, {j}) is {weights[i, j]}")
+    largest = float(np.abs(weights).max())
+    if largest * weights.shape[0] ** 2 > np.finfo(np.float64).max / 4:
+        raise InvalidField("weights", f"must be small enough for an energy to be finite; the largest is {largest:g}")
+    difference = np.abs(weights - weights.T)
+    if difference.max() > 1e-9 * largest:
+        i, j = (int(index) for index in np.unravel_index(int(difference.argmax()), difference.shape))
+        raise InvalidField(
+            "weights",
+            f"must be symmetric; entry ({i}, {j}) is {weights[i, j]:g} and entry ({j}, {i}) is {weights[j, i]:g}",
+        )
+    return (weights + weights.T) / 2
+
+
+def _answer(head: Head) -> dict[str, Any]:
+    return {"head": head.fields(), "labels": []}
+
+
+def _head_in(noted: dict[str, Any], name: str) -> Head:
+    return Head.from_fields(name, {key.encode(): value.encode() for key, value in noted["head"].items()})

@@ -1,0 +1,370 @@
+"""What is where in Redis, and how it is written: keys, codec, format version.
+
+Keys of one memory share the hash tag `{name}`, so that a cluster keeps them together:
+
+    <prefix>:names                                 sorted set, all scores 0: an index of names; may name dead ones
+    <prefix>:{<name>}:head                         hash: uid, spec, revision, commit, ... (see `Head`)
+    <prefix>:{<name>}:<uid>:log                    stream: entry `<revision>-0` is the commit that made that revision
+    <prefix>:{<name>}:<uid>:chunk:<blob>:<i>       string: a piece of at most 1 MiB of a snapshot or an import
+    <prefix>:{<name>}:request:<request_id>         string with a TTL: what a request did, to answer its repeat
+
+An array is written little-endian in row-major order; of a symmetric matrix only the upper triangle, row after row; integers in
+the smallest type that holds them. Every payload has a BLAKE2b checksum.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.families import spec_from_parameters
+from hopfield_service.core.learning import StateArray
+from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store, StoredPatterns
+from hopfield_service.core.patterns import row_bytes
+
+FORMAT_VERSION = 1
+CHUNK_BYTES = 1 << 20
+
+_STORE, _FORGET, _IMPORT = "STORE", "FORGET", "IMPORT"
+_BITS, _NUMBERS, _LABELS = "patterns.bits", "patterns.numbers", "patterns.labels"
+
+
+class Corrupt(Exception):
+    """Bytes from Redis are not what was written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names of all keys, under one prefix."""
+
+    prefix: str
+
+    @property
+    def names(self) -> str:
+        """The index of names."""
+        return f"{self.prefix}:names"
+
+    def head(self, name: str) -> str:
+        """What a memory is and where it stands."""
+        return f"{self.prefix}:{{{name}}}:head"
+
+    def log(self, name: str, uid: str) -> str:
+        """The operations of a memory."""
+        return f"{self.prefix}:{{{name}}}:{uid}:log"
+
+    def chunk(self, name: str, uid: str, blob: str, number: int) -> str:
+        """One piece of a blob."""
+        return f"{self.prefix}:{{{name}}}:{uid}:chunk:{blob}:{number}"
+
+    def request(self, name: str, request_id: str) -> str:
+        """What a request did."""
+        return f"{self.prefix}:{{{name}}}:request:{request_id}"
+
+
+@dataclass(frozen=True, slots=True)
+class BlobArray:
+    """Where one array stands in a blob, and how it is written.
+
+    Attributes:
+        name: of the array.
+        dtype: as numpy writes it, with its byte order.
+        shape: of the array as it is used.
+        triangle: whether only the upper triangle is written.
+        restored_dtype: the type the array is used in.
+        nbytes: as written.
+        checksum: BLAKE2b of the bytes as written.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    triangle: bool
+    restored_dtype: str
+    nbytes: int
+    checksum: str
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a blob holds: some arrays one after the other, cut into chunks.
+
+    Attributes:
+        blob: its id.
+        revision: what the arrays are the state at.
+        commit: id of the commit that made that revision.
+        next_number: StoredPatterns.next_number at that revision.
+        chunks: number of chunks.
+        arrays: in the order of their bytes.
+    """
+
+    blob: str
+    revision: int
+    commit: str
+    next_number: int
+    chunks: int
+    arrays: tuple[BlobArray, ...]
+
+    def to_json(self) -> str:
+        """As it stands in the head, or in a log entry."""
+        return json.dumps(
+            {
+                "blob": self.blob,
+                "revision": self.revision,
+                "commit": self.commit,
+                "next_number": self.next_number,
+                "chunks": self.chunks,
+                "arrays": [
+                    {
+                        "name": array.name,
+                        "dtype": array.dtype,
+                        "shape": array.shape,
+                        "triangle": array.triangle,
+                        "restored_dtype": array.restored_dtype,
+                        "nbytes": array.nbytes,
+                        "checksum": array.checksum,
+                    }
+                    for array in self.arrays
+                ],
+            }
+        )
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> "Manifest":
+        """Reads what `to_json` wrote.
+
+        Raises:
+            Corrupt: it is not that.
+        """
+        try:
+            value = json.loads(text)
+            arrays = tuple(BlobArray(**{**array, "shape": tuple(array["shape"])}) for array in value.pop("arrays"))
+            return cls(**value, arrays=arrays)
+        except (ValueError, TypeError, KeyError) as error:
+            raise Corrupt("a manifest does not parse") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """What a memory is and where it stands.
+
+    Attributes:
+        name: chosen by the caller.
+        uid: chosen by the server, another one each time a memory of this name is made.
+        spec: the parameters.
+        revision: how many commits there were.
+        commit: id of the last commit; "" before the first.
+        pattern_count: P at that revision.
+        created: microseconds since 1970, UTC.
+        updated: the same, of the last commit.
+        snapshot: where the state at some revision can be read without the operations before it; None before the first.
+    """
+
+    name: str
+    uid: str
+    spec: Spec
+    revision: int
+    commit: str
+    pattern_count: int
+    created: int
+    updated: int
+    snapshot: Manifest | None = None
+
+    def fields(self) -> dict[str, str]:
+        """As a hash in Redis, without the snapshot, which is set by a swap of its own."""
+        return {
+            "format": str(FORMAT_VERSION),
+            "uid": self.uid,
+            "spec": json.dumps({"family": self.spec.family, **self.spec.parameters()}),
+            "revision": str(self.revision),
+            "commit": self.commit,
+            "pattern_count": str(self.pattern_count),
+            "created": str(self.created),
+            "updated": str(self.updated),
+        }
+
+    @classmethod
+    def from_fields(cls, name: str, fields: Mapping[bytes, bytes]) -> "Head":
+        """Reads a hash from Redis.
+
+        Raises:
+            Corrupt: it is no head, or one of a format this version does not know.
+        """
+        try:
+            if int(fields[b"format"]) != FORMAT_VERSION:
+                raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
+            parameters = json.loads(fields[b"spec"])
+            snapshot = fields.get(b"snapshot")
+            return cls(
+                name=name,
+                uid=fields[b"uid"].decode(),
+                spec=spec_from_parameters(parameters.pop("family"), parameters),
+                revision=int(fields[b"revision"]),
+                commit=fields[b"commit"].decode(),
+                pattern_count=int(fields[b"pattern_count"]),
+                created=int(fields[b"created"]),
+                updated=int(fields[b"updated"]),
+                snapshot=Manifest.from_json(snapshot) if snapshot else None,
+            )
+        except (ValueError, TypeError, KeyError) as error:
+            raise Corrupt("a head does not parse") from error
+
+
+def checksum(payload: bytes | memoryview) -> str:
+    """BLAKE2b of some bytes, 128 bits in hexadecimal."""
+    return hashlib.blake2b(payload, digest_size=16).hexdigest()
+
+
+def operation_payload(operation: Operation, manifest: Manifest | None) -> bytes:
+    """An operation as it stands in a log entry: a line of JSON, then bytes.
+
+    Args:
+        operation: what to write.
+        manifest: of the blob that holds the arrays of an Import, which are too large for an entry; None otherwise.
+    """
+    match operation:
+        case Store(bits, labels, replace):
+            header: dict[str, Any] = {"kind": _STORE, "labels": labels, "replace": replace}
+            return json.dumps(header).encode() + b"\n" + bits.tobytes()
+        case Forget(labels):
+            return json.dumps({"kind": _FORGET, "labels": labels}).encode() + b"\n"
+        case Import():
+            if manifest is None:
+                raise TypeError("an import is written with the manifest of its arrays")
+            return json.dumps({"kind": _IMPORT}).encode() + b"\n" + manifest.to_json().encode()
+
+
+def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Operation | Manifest:
+    """Reads what `operation_payload` wrote; of an Import only the manifest of its arrays.
+
+    Raises:
+        Corrupt: it is not that.
+    """
+    if checksum(payload) != expected_checksum:
+        raise Corrupt("the checksum of a log entry is wrong")
+    try:
+        line, _, rest = payload.partition(b"\n")
+        header = json.loads(line)
+        if header["kind"] == _IMPORT:
+            return Manifest.from_json(rest)
+        labels = tuple(header["labels"])
+        if header["kind"] == _FORGET:
+            return Forget(labels)
+        bits = np.frombuffer(rest, np.uint8).reshape(len(labels), row_bytes(neurons))
+        return Store(bits, labels, header["replace"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise Corrupt("a log entry does not parse") from error
+
+
+def snapshot_arrays(network: Network) -> dict[str, StateArray]:
+    """All arrays of a snapshot: those of the network's family, and the stored patterns."""
+    stored = network.stored
+    labels = np.frombuffer(json.dumps(stored.labels).encode(), np.uint8)
+    return {
+        **network.arrays(),
+        _BITS: StateArray(stored.bits),
+        _NUMBERS: StateArray(stored.numbers),
+        _LABELS: StateArray(labels),
+    }
+
+
+def restored_network(spec: Spec, manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> Network:
+    """The network that `snapshot_arrays` came from.
+
+    Raises:
+        Corrupt: the arrays are not those.
+    """
+    try:
+        labels = tuple(json.loads(arrays.pop(_LABELS).tobytes()))
+        stored = StoredPatterns(arrays.pop(_BITS), labels, arrays.pop(_NUMBERS), manifest.next_number)
+        return spec.restored(stored, arrays)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Corrupt("a snapshot does not parse") from error
+
+
+def write_blob(
+    arrays: Mapping[str, StateArray], blob: str, revision: int, commit: str, next_number: int
+) -> tuple[Manifest, list[bytes]]:
+    """Writes arrays as a blob.
+
+    Returns:
+        Its manifest, and its chunks.
+    """
+    described: list[BlobArray] = []
+    written: list[bytes] = []
+    for name, array in arrays.items():
+        payload, dtype = _array_bytes(array)
+        described.append(
+            BlobArray(
+                name=name,
+                dtype=dtype.str,
+                shape=array.values.shape,
+                triangle=array.symmetric,
+                restored_dtype=array.values.dtype.str,
+                nbytes=len(payload),
+                checksum=checksum(payload),
+            )
+        )
+        written.append(payload)
+    whole = memoryview(b"".join(written))
+    chunks = [bytes(whole[start : start + CHUNK_BYTES]) for start in range(0, len(whole), CHUNK_BYTES)]
+    return Manifest(blob, revision, commit, next_number, len(chunks), tuple(described)), chunks
+
+
+def blob_nbytes(arrays: Mapping[str, StateArray]) -> int:
+    """At most how many bytes `write_blob` writes."""
+    return sum(array.values.nbytes // (2 if array.symmetric else 1) for array in arrays.values())
+
+
+def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[Any]]:
+    """Reads the arrays of a blob.
+
+    Raises:
+        Corrupt: they are not what was written.
+    """
+    whole = memoryview(b"".join(chunks))
+    arrays: dict[str, NDArray[Any]] = {}
+    start = 0
+    for array in manifest.arrays:
+        payload = whole[start : start + array.nbytes]
+        start += array.nbytes
+        if len(payload) != array.nbytes or checksum(payload) != array.checksum:
+            raise Corrupt(f"the checksum of {array.name} is wrong")
+        arrays[array.name] = _read_array(array, payload)
+    return arrays
+
+
+def _array_bytes(array: StateArray) -> tuple[bytes, np.dtype[Any]]:
+    dtype = _narrowest(array.values) if array.values.dtype.kind == "i" else array.values.dtype
+    dtype = dtype.newbyteorder("<")
+    if not array.symmetric:
+        return array.values.astype(dtype).tobytes(), dtype
+    return b"".join(row[i:].astype(dtype).tobytes() for i, row in enumerate(array.values)), dtype
+
+
+def _narrowest(values: NDArray[Any]) -> np.dtype[Any]:
+    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
+    return np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(min(-high - 1, -1)))
+
+
+def _read_array(array: BlobArray, payload: memoryview) -> NDArray[Any]:
+    values = np.frombuffer(payload, np.dtype(array.dtype))
+    if not array.triangle:
+        return values.reshape(array.shape).astype(array.restored_dtype)
+    matrix = np.empty(array.shape, array.restored_dtype)
+    for i, row in _triangle_rows(values, array.shape[0]):
+        matrix[i, i:] = row
+        matrix[i:, i] = row
+    return matrix
+
+
+def _triangle_rows(values: NDArray[Any], size: int) -> Iterator[tuple[int, NDArray[Any]]]:
+    if len(values) != size * (size + 1) // 2:
+        raise Corrupt("a triangle has not the length of its matrix")
+    start = 0
+    for i in range(size):
+        yield i, values[start : start + size - i]
+        start += size - i

