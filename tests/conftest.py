@@ -1,13 +1,16 @@
 """What the tests share: a service that is up, and the means to start others."""
 
+import itertools
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
 from tests.processes import ServiceProcess, ValkeyProcess
+from tests.wire import Wire, connected
+
+_numbers = itertools.count()
 
 StartService = Callable[..., ServiceProcess]
 
@@ -18,6 +21,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServiceProcess]
     directory = tmp_path_factory.mktemp("server")
     with ServiceProcess(directory, {"HOPFIELD_DATA_DIR": str(directory / "data")}) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def wire(server: ServiceProcess) -> Iterator[Wire]:
+    """A channel to the service that all tests share."""
+    with connected(server.address) as channel:
+        yield channel
+
+
+@pytest.fixture
+def name() -> str:
+    """The name of a memory that no other test uses."""
+    return f"test-{next(_numbers)}"
 
 
 @pytest.fixture

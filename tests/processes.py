@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -93,12 +94,11 @@ class ValkeyProcess:
         """Starts it, with what it had on disk."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         with self.client() as client:
-            while True:
-                try:
-                    client.ping()
-                    return
-                except (redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
-                    assert self._process.poll() is None, "the Valkey server did not come up"
+            up = False
+            while not up:
+                assert self._process.poll() is None, "the Valkey server did not come up"
+                with suppress(redis.exceptions.ConnectionError, redis.exceptions.BusyLoadingError):
+                    up = bool(client.ping())
 
     def client(self) -> "redis.Redis":
         """A client of it."""

@@ -13,7 +13,6 @@ from hopfield_service.server import CannotListen, serve
 from hopfield_service.settings import Settings
 from hopfield_service.store.embedded import DataDirectoryInUse, EmbeddedServerFailed
 
-
 _HELP = (
     "Serve Hopfield memories over gRPC.\n\nEach option is also read from the environment, under the name beside it. Without a "
     "Redis URL the memories are kept by a private Valkey server in the data directory. SIGTERM finishes the calls in "

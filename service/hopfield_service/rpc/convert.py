@@ -178,8 +178,10 @@ def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
     )
     tie = _chosen(message.tie, _TIE_RULES, TieRule.KEEP, recall_service_pb2.TieRule, "options.tie")
     order = _order(message)
-    if update is not UpdateRule.ASYNCHRONOUS and message.order != recall_service_pb2.UPDATE_ORDER_UNSPECIFIED:
-        raise InvalidField("options.order", "must not be set but with UPDATE_RULE_ASYNCHRONOUS")
+    if update is not UpdateRule.ASYNCHRONOUS:
+        for field, given in (("order", message.order), ("explicit_order", message.explicit_order)):
+            if given:
+                raise InvalidField(f"options.{field}", "must not be set but with UPDATE_RULE_ASYNCHRONOUS")
     return RecallOptions(
         seed=message.seed if message.HasField("seed") else secrets.randbits(64),
         update=update,

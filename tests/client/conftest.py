@@ -1,0 +1,72 @@
+"""The same tests drive both clients: the asynchronous one through an event loop of the test's own."""
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from typing import Any, cast
+
+import pytest
+from tests.processes import ServiceProcess
+
+from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient
+
+Connect = Callable[..., HopfieldClient]
+
+
+class Driven:
+    """An AsyncHopfieldClient or an AsyncMemory with the surface of its blocking twin."""
+
+    def __init__(self, runner: asyncio.Runner, driven: AsyncHopfieldClient | AsyncMemory) -> None:
+        self._runner = runner
+        self._driven = driven
+
+    def __getattr__(self, name: str) -> Any:
+        attribute = getattr(self._driven, name)
+        if not callable(attribute):
+            return attribute
+
+        def call(*args: Any, **kwargs: Any) -> Any:
+            answer = attribute(*args, **kwargs)
+            if inspect.isasyncgen(answer):
+                return self._iterate(answer)
+            if inspect.isawaitable(answer):
+                answer = self._runner.run(_awaited(answer))
+            return Driven(self._runner, answer) if isinstance(answer, AsyncMemory) else answer
+
+        return call
+
+    def _iterate(self, items: AsyncIterator[Any]) -> Iterator[Any]:
+        end = object()
+        while (item := self._runner.run(_awaited(anext(items, end)))) is not end:
+            yield item
+
+
+async def _awaited(answer: Awaitable[Any]) -> Any:
+    return await answer
+
+
+@pytest.fixture(params=["blocking", "asyncio"])
+def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
+    """Makes clients of either kind, closed at the end of the test."""
+    with ExitStack() as stack:
+        if request.param == "blocking":
+            yield lambda *args, **kwargs: stack.enter_context(HopfieldClient(*args, **kwargs))
+            return
+        runner = stack.enter_context(asyncio.Runner())
+
+        def make(*args: Any, **kwargs: Any) -> HopfieldClient:
+            async def made() -> AsyncHopfieldClient:
+                return AsyncHopfieldClient(*args, **kwargs)
+
+            client = Driven(runner, runner.run(made()))
+            stack.callback(client.close)
+            return cast("HopfieldClient", client)
+
+        yield make
+
+
+@pytest.fixture
+def client(connect: Connect, server: ServiceProcess) -> HopfieldClient:
+    """A client of either kind, of the service that all tests share."""
+    return connect(server.address, timeout=60.0)

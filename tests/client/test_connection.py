@@ -1,0 +1,148 @@
+"""Deadlines, repeats and sizes: both clients against a gRPC server that misbehaves as told."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+import pytest
+from google.rpc import error_details_pb2, status_pb2
+from tests.client.conftest import Connect
+
+from hopfield.v1 import recall_service_pb2
+from hopfield_client import (
+    FailedPrecondition,
+    HopfieldError,
+    InvalidArgument,
+    ResourceExhausted,
+    RetryConfig,
+    Unavailable,
+    Unimplemented,
+)
+
+Behaviour = Callable[[int, bytes, grpc.ServicerContext], bytes]
+QUICK = RetryConfig(attempts=3, initial_backoff=0.001)
+
+
+class Misbehaving(grpc.GenericRpcHandler):
+    """Answers every call as `behaviour` says, which is told how many came before and the bytes of the request."""
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.behaviour: Behaviour | None = None
+        self.address = ""
+
+    def service(self, _: grpc.HandlerCallDetails) -> Any:
+        behaviour = self.behaviour
+        if behaviour is None:
+            return None
+
+        def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
+            self.requests.append(request)
+            return behaviour(len(self.requests), request, context)
+
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+
+@pytest.fixture
+def server() -> Iterator[Misbehaving]:
+    handler = Misbehaving()
+    with ThreadPoolExecutor(4) as pool:
+        running = grpc.server(pool, handlers=[handler], options=[("grpc.max_receive_message_length", 10_000)])
+        handler.address = f"127.0.0.1:{running.add_insecure_port('127.0.0.1:0')}"
+        running.start()
+        yield handler
+        running.stop(None).wait()
+
+
+def unavailable_until(attempt: int) -> Behaviour:
+    def behaviour(count: int, _: bytes, context: grpc.ServicerContext) -> bytes:
+        if count < attempt:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "away")
+        return b""
+
+    return behaviour
+
+
+def test_a_change_is_repeated_with_the_same_bytes_until_the_server_is_back(
+    connect: Connect, server: Misbehaving
+) -> None:
+    server.behaviour = unavailable_until(3)
+    connect(server.address, retry=QUICK).memory("digits").store([1, -1], "A")
+    assert len(server.requests) == 3
+    assert len(set(server.requests)) == 1
+
+
+def test_after_its_attempts_a_call_is_unavailable(connect: Connect, server: Misbehaving) -> None:
+    server.behaviour = unavailable_until(4)
+    with pytest.raises(Unavailable, match="away") as raised:
+        connect(server.address, retry=QUICK).server_info()
+    assert len(server.requests) == 3
+    assert raised.value.code is grpc.StatusCode.UNAVAILABLE
+
+
+def test_one_attempt_is_one_attempt(connect: Connect, server: Misbehaving) -> None:
+    server.behaviour = unavailable_until(2)
+    with pytest.raises(Unavailable):
+        connect(server.address, retry=RetryConfig(attempts=1)).server_info()
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"attempts": 0}, {"attempts": 6}, {"initial_backoff": 0}, {"max_backoff": -1}, {"multiplier": 0}]
+)
+def test_a_retry_configuration_is_checked_when_it_is_made(wrong: dict[str, Any]) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        RetryConfig(**wrong)
+    assert [refused.value.field] == list(wrong)
+
+
+def test_where_nobody_listens_the_address_is_named(connect: Connect) -> None:
+    with pytest.raises(Unavailable, match=r"^no server answers at 127\.0\.0\.1:1 \("):
+        connect("127.0.0.1:1", retry=QUICK).server_info()
+
+
+def test_every_call_has_a_deadline(connect: Connect, server: Misbehaving) -> None:
+    def behaviour(_: int, __: bytes, context: grpc.ServicerContext) -> bytes:
+        remaining = context.time_remaining()
+        assert remaining is not None
+        return f"{remaining > 7}".encode()
+
+    server.behaviour = behaviour
+    client = connect(server.address, timeout=8.0)
+    # What comes back is no message of the service; it is enough that the call was made with a deadline.
+    with pytest.raises(HopfieldError):
+        client.server_info()
+
+
+def test_a_server_that_does_not_know_a_call_is_told_from_one_that_fails(connect: Connect, server: Misbehaving) -> None:
+    with pytest.raises(Unimplemented):
+        connect(server.address).server_info()
+
+
+def test_a_message_too_large_for_the_server_says_what_to_do(connect: Connect, server: Misbehaving) -> None:
+    server.behaviour = unavailable_until(0)
+    with pytest.raises(ResourceExhausted, match=r"larger than .* takes: send fewer patterns per call"):
+        connect(server.address).memory("digits").recall([1, -1] * 50_000)
+
+
+def test_lost_commits_are_told_once_and_then_the_client_goes_on(connect: Connect, server: Misbehaving) -> None:
+    answer = recall_service_pb2.RecallResponse(uid="u", revision=5)
+    answer.pattern.count, answer.pattern.neurons, answer.pattern.bits = 1, 2, b"\x01"
+
+    def behaviour(_: int, request: bytes, context: grpc.ServicerContext) -> bytes:
+        if recall_service_pb2.RecallRequest.FromString(request).token.revision > 4:
+            info = error_details_pb2.ErrorInfo(reason="REVISION_AHEAD", metadata={"name": "digits", "revision": "4"})
+            status = status_pb2.Status(code=grpc.StatusCode.FAILED_PRECONDITION.value[0], message="ahead")
+            status.details.add().Pack(info)
+            context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "ahead")
+        return answer.SerializeToString()
+
+    server.behaviour = behaviour
+    memory = connect(server.address).memory("digits")
+    assert memory.recall([1, -1]).revision == 5
+    with pytest.raises(FailedPrecondition, match="ahead") as raised:
+        memory.recall([1, -1])
+    assert raised.value.metadata == {"name": "digits", "revision": "4"}
+    assert memory.recall([1, -1]).revision == 5

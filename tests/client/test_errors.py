@@ -1,0 +1,125 @@
+"""One tree of errors, whatever raised them: the service, gRPC itself, a synchronous or an asynchronous stub."""
+
+import inspect
+import pickle
+from collections.abc import Iterable
+
+import grpc
+import pytest
+from google.protobuf.duration_pb2 import Duration
+from google.protobuf.message import Message
+from google.rpc import error_details_pb2, status_pb2
+from grpc.aio import AioRpcError, Metadata
+
+import hopfield_client
+from hopfield_client import (
+    Conflict,
+    DeadlineExceeded,
+    HopfieldError,
+    InternalError,
+    InvalidArgument,
+    NotFound,
+    Overloaded,
+    ResourceExhausted,
+    Unavailable,
+    _errors,
+)
+
+CLASSES = [value for value in vars(_errors).values() if inspect.isclass(value) and issubclass(value, HopfieldError)]
+
+
+def received(code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), raw: bytes = b"") -> HopfieldError:
+    """What becomes of an error as gRPC raises it."""
+    status = status_pb2.Status(code=code.value[0], message=text)
+    for detail in details:
+        status.details.add().Pack(detail)
+    trailing = Metadata(("grpc-status-details-bin", raw or status.SerializeToString()))
+    error = AioRpcError(code, Metadata(), trailing, text, "")
+    return _errors.from_rpc_error(error, address="memories:50051", timeout=10.0)
+
+
+def test_the_tree_at_the_top_of_the_module_is_the_tree() -> None:
+    drawn = [line.split("─ ")[-1].split()[0] for line in (_errors.__doc__ or "").splitlines() if "──" in line]
+    assert sorted(drawn) == sorted(error.__name__ for error in CLASSES if error is not HopfieldError)
+
+
+@pytest.mark.parametrize("error", CLASSES)
+def test_every_error_is_exported_has_a_code_and_survives_pickling(error: type[HopfieldError]) -> None:
+    assert getattr(hopfield_client, error.__name__) is error
+    raised = error("what happened", reason="WHY", metadata={"name": "digits"}, field="neurons", retry_after=1.5)
+    again = pickle.loads(pickle.dumps(raised))
+    for made in (raised, again):
+        assert str(made) == "what happened"
+        assert isinstance(made.code, grpc.StatusCode)
+        assert (made.reason, made.metadata, made.field, made.retry_after) == ("WHY", {"name": "digits"}, "neurons", 1.5)
+
+
+def test_errors_are_what_python_programmers_catch() -> None:
+    assert issubclass(InvalidArgument, ValueError)
+    assert issubclass(NotFound, LookupError)
+    assert issubclass(DeadlineExceeded, TimeoutError)
+
+
+@pytest.mark.parametrize("code", [code for code in grpc.StatusCode if code is not grpc.StatusCode.OK])
+def test_every_status_becomes_an_error_of_its_class_and_keeps_its_code(code: grpc.StatusCode) -> None:
+    error = received(code, "text", [error_details_pb2.ErrorInfo(reason="X")])
+    assert error.code is code
+    assert str(error) == "text"
+    assert type(error).code is code or type(error) is InternalError
+
+
+def test_reason_and_metadata_come_from_the_service() -> None:
+    info = error_details_pb2.ErrorInfo(
+        domain="hopfield", reason="REVISION_MISMATCH", metadata={"name": "digits", "revision": "7"}
+    )
+    error = received(grpc.StatusCode.ABORTED, "the memory is at revision 7", [info])
+    assert isinstance(error, Conflict)
+    assert (error.reason, error.metadata) == ("REVISION_MISMATCH", {"name": "digits", "revision": "7"})
+    assert (error.field, error.retry_after) == (None, None)
+
+
+def test_a_bad_request_names_the_field() -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(field="spec.pairwise.neurons", description="too many")
+    details = [
+        error_details_pb2.ErrorInfo(reason="INVALID_FIELD"),
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    ]
+    assert received(grpc.StatusCode.INVALID_ARGUMENT, "too many", details).field == "spec.pairwise.neurons"
+
+
+def test_a_limit_with_a_time_to_try_again_is_overload_and_without_it_is_not() -> None:
+    info = error_details_pb2.ErrorInfo(reason="PATTERN_LIMIT")
+    retry = error_details_pb2.RetryInfo(retry_delay=Duration(seconds=1, nanos=500_000_000))
+    overloaded = received(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy", [info, retry])
+    assert isinstance(overloaded, Overloaded)
+    assert overloaded.retry_after == 1.5
+    assert type(received(grpc.StatusCode.RESOURCE_EXHAUSTED, "full", [info])) is ResourceExhausted
+
+
+def test_storage_away_says_when_to_try_again() -> None:
+    details = [
+        error_details_pb2.ErrorInfo(reason="STORAGE_UNAVAILABLE"),
+        error_details_pb2.RetryInfo(retry_delay=Duration(seconds=2)),
+    ]
+    error = received(grpc.StatusCode.UNAVAILABLE, "the storage does not answer", details)
+    assert isinstance(error, Unavailable)
+    assert (str(error), error.retry_after) == ("the storage does not answer", 2.0)
+
+
+def test_what_grpc_says_itself_is_said_in_terms_of_the_call() -> None:
+    large = received(grpc.StatusCode.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max (5 vs. 4)")
+    assert str(large).startswith("the message is larger than memories:50051 takes: send fewer patterns per call")
+    away = received(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
+    assert str(away) == "no server answers at memories:50051 (failed to connect to all addresses)"
+    late = received(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+    assert str(late) == "no answer from memories:50051 within 10 s, the client's timeout"
+
+
+def test_details_that_cannot_be_read_leave_code_and_text() -> None:
+    error = received(grpc.StatusCode.NOT_FOUND, "no such memory", raw=b"\xff\xff")
+    assert isinstance(error, NotFound)
+    assert (str(error), error.reason, error.metadata) == ("no such memory", None, {})
+
+
+def test_an_error_without_text_is_named_after_its_code() -> None:
+    assert str(received(grpc.StatusCode.DATA_LOSS)) == "DATA_LOSS"

@@ -1,0 +1,169 @@
+"""How arrays of patterns travel: the wire's layout, what goes in, what comes out, what is refused."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+from numpy.typing import NDArray
+
+from hopfield.v1.patterns_pb2 import Patterns
+from hopfield_client import DataLoss, InvalidArgument
+from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack
+
+shapes = npst.array_shapes(min_dims=2, max_dims=4, max_side=9)
+flags = npst.arrays(np.bool_, shapes)
+# At least one -1, by which the client tells them from 0/1 data.
+partly_known = npst.arrays(np.int8, shapes, elements=st.sampled_from([-1, 0, 1])).filter(
+    lambda a: bool((a == -1).any())
+)
+
+
+def as_signs(array: NDArray[np.bool_]) -> NDArray[np.int8]:
+    return np.where(array, 1, -1).astype(np.int8)
+
+
+@given(flags)
+def test_bits_are_laid_out_as_the_protocol_says(patterns: NDArray[np.bool_]) -> None:
+    message = pack_stored(patterns, argument="patterns", single=False)
+    rows = patterns.reshape(len(patterns), -1)
+    count, neurons = rows.shape
+    row_bytes = -(-neurons // 8)
+    assert (message.count, message.neurons, len(message.bits)) == (count, neurons, count * row_bytes)
+    for k in range(count):
+        for i in range(row_bytes * 8):
+            bit = message.bits[k * row_bytes + i // 8] >> i % 8 & 1
+            assert bit == (rows[k, i] if i < neurons else 0)
+
+
+@given(flags)
+def test_booleans_come_back_as_booleans_in_their_shape(queries: NDArray[np.bool_]) -> None:
+    packed = pack_queries(queries, argument="queries")
+    answer = unpack(packed.message, packed.shape, boolean=packed.boolean)
+    assert answer.dtype == np.bool_
+    np.testing.assert_array_equal(answer, queries, strict=True)
+
+
+@given(flags, st.sampled_from([np.int8, np.int64, np.float32, np.float64]))
+def test_numbers_come_back_as_int8_in_their_shape(queries: NDArray[np.bool_], dtype: type[Any]) -> None:
+    signs = as_signs(queries)
+    packed = pack_queries(signs.astype(dtype), argument="queries")
+    assert packed.message.WhichOneof("encoding") == "bits"
+    np.testing.assert_array_equal(unpack(packed.message, packed.shape), signs, strict=True)
+
+
+@given(partly_known)
+def test_unknown_neurons_travel_as_signs(queries: NDArray[np.int8]) -> None:
+    packed = pack_queries(queries, argument="queries")
+    assert packed.message.WhichOneof("encoding") == ("bits" if queries.all() else "signs")
+    np.testing.assert_array_equal(unpack(packed.message, packed.shape), queries, strict=True)
+
+
+@given(flags)
+def test_one_query_of_any_shape_is_one_pattern(query: NDArray[np.bool_]) -> None:
+    packed = pack_query(query, argument="query")
+    assert (packed.message.count, packed.message.neurons) == (1, query.size)
+    np.testing.assert_array_equal(unpack(packed.message, packed.shape, boolean=True), query, strict=True)
+
+
+def test_answers_are_the_callers_to_change() -> None:
+    for query in ([1, -1, 1], [1, -1, 0], [True, False]):
+        packed = pack_query(query, argument="query")
+        assert unpack(packed.message, packed.shape, boolean=packed.boolean).flags.writeable
+
+
+def test_lists_are_arrays() -> None:
+    assert pack_query([[1, -1], [-1, 1]], argument="query").message.neurons == 4
+
+
+def test_a_query_of_ones_alone_is_a_pattern() -> None:
+    assert pack_query([1, 1, 1], argument="query").message.bits == b"\x07"
+
+
+@pytest.mark.parametrize("values", [[0, 1, 1], [0, 0, 0], [0.0, 1.0], np.array([0, 1], np.uint8)])
+def test_zeros_and_ones_are_refused_with_a_hint_to_pass_booleans(values: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"0s and 1s: for 0/1 data pass booleans") as refused:
+        pack_query(values, argument="query")
+    assert refused.value.field == "query"
+
+
+def test_one_query_of_zeros_and_ones_among_others_is_partly_known() -> None:
+    assert pack_queries([[1, 0, 1], [-1, 1, 1]], argument="queries").message.WhichOneof("encoding") == "signs"
+
+
+@pytest.mark.parametrize(
+    ("values", "named"),
+    [
+        ([1, -1, 3], r"patterns\[2\] is 3"),
+        ([[1.0, 0.5], [1.0, 1.0]], r"patterns\[0, 1\] is 0\.5"),
+        ([[1.0, 1.0], [float("nan"), 1.0]], r"patterns\[1, 0\] is nan"),
+        (np.array([255, 1], np.uint8), r"patterns\[0\] is 255"),
+        (np.array([-128, 1], np.int8), r"patterns\[0\] is -128"),
+        (["+", "-"], "values of type <U1"),
+        ([1j, 1], "values of type complex128"),
+        ([None, 1], "values of type object"),
+        ([[1, -1], [1]], "rows differ in length"),
+        ([], r"empty \(shape \(0,\)\)"),
+        (np.ones((0, 8)), r"empty \(shape \(0, 8\)\)"),
+    ],
+)
+def test_a_refusal_names_what_is_wrong(values: Any, named: str) -> None:
+    with pytest.raises(InvalidArgument, match=named) as refused:
+        pack_stored(values, argument="patterns")
+    assert refused.value.field == "patterns"
+
+
+def test_a_stored_pattern_knows_every_neuron() -> None:
+    with pytest.raises(InvalidArgument, match=r"patterns\[1, 0\] is 0: a stored pattern is -1 or 1 in every neuron$"):
+        pack_stored([[1, -1], [0, -1]], argument="patterns")
+    with pytest.raises(InvalidArgument, match=r"patterns\[0\] is 0: .* pass booleans"):
+        pack_stored([0, 1, 1], argument="patterns")
+
+
+@pytest.mark.parametrize(
+    ("shape", "single", "neurons", "count"),
+    [
+        ((64,), None, None, 1),  # a row is one pattern
+        ((64,), None, 64, 1),
+        ((10, 64), None, None, 10),  # else the first axis counts
+        ((10, 8, 8), None, 64, 10),
+        ((8, 8), None, None, 8),  # of what size patterns are, nobody knows here
+        ((8, 8), None, 64, 1),  # just N elements are one pattern
+        ((8, 8), True, None, 1),  # and so is what has one label
+        ((1, 8, 8), None, 64, 1),
+        ((5, 1), None, 1, 5),
+    ],
+)
+def test_how_many_patterns_an_array_is(
+    shape: tuple[int, ...], single: bool | None, neurons: int | None, count: int
+) -> None:
+    assert pack_stored(np.ones(shape), argument="patterns", single=single, neurons=neurons).count == count
+
+
+def test_patterns_of_another_size_than_the_memory_are_refused() -> None:
+    with pytest.raises(InvalidArgument, match=r"\(3, 10\), which makes 10 neurons a pattern; the memory has 64"):
+        pack_stored(np.ones((3, 10)), argument="patterns", neurons=64)
+    with pytest.raises(InvalidArgument, match=r"\(10,\), which makes 10 neurons"):
+        pack_query(np.ones(10), argument="query", neurons=64)
+
+
+def test_a_batch_has_an_axis_that_counts() -> None:
+    with pytest.raises(InvalidArgument, match="its first axis must count the queries; for one query use recall"):
+        pack_queries(np.ones(64), argument="queries")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Patterns(count=1, neurons=9, bits=b"\x00"),
+        Patterns(count=1, neurons=9, signs=bytes(8)),
+        Patterns(count=2, neurons=9, bits=bytes(4)),
+        Patterns(count=1, neurons=9),
+        Patterns(),
+    ],
+)
+def test_an_answer_that_is_not_what_it_says_is_data_loss(answer: Patterns) -> None:
+    with pytest.raises(DataLoss):
+        unpack(answer, (9,))

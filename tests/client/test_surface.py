@@ -1,0 +1,112 @@
+"""The public surface: what is exported, that both clients are alike, and what importing them costs."""
+
+import inspect
+import re
+import subprocess
+import sys
+import types
+from collections.abc import Callable
+
+import pytest
+
+import hopfield_client
+from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient, Memory
+
+DOCUMENTED = {
+    "clients": {"HopfieldClient", "Memory", "AsyncHopfieldClient", "AsyncMemory", "RetryConfig"},
+    "answers": {"MemoryInfo", "Recall", "RecallBatch", "ServerInfo", "StoredPattern"},
+    "words": {"LearningRule", "Match", "PatternArray", "StopReason", "TieRule", "UpdateRule"},
+    "errors": {
+        "HopfieldError",
+        "InvalidArgument",
+        "NotFound",
+        "AlreadyExists",
+        "Conflict",
+        "FailedPrecondition",
+        "Unauthenticated",
+        "PermissionDenied",
+        "ResourceExhausted",
+        "Overloaded",
+        "Unavailable",
+        "DeadlineExceeded",
+        "Cancelled",
+        "DataLoss",
+        "Unimplemented",
+        "InternalError",
+    },
+}
+
+PAIRS = [(HopfieldClient, AsyncHopfieldClient), (Memory, AsyncMemory)]
+# Calls that ask no server, and properties.
+NOT_AWAITED = {"memory", "name", "shape"}
+LISTS = {"list_memories", "patterns"}
+
+
+def public(cls: type) -> dict[str, Callable[..., object]]:
+    return {name: value for name, value in vars(cls).items() if not name.startswith("_")}
+
+
+def test_the_exported_names_are_those_documented() -> None:
+    present = {
+        name
+        for name, value in vars(hopfield_client).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert set(hopfield_client.__all__) == present == set().union(*DOCUMENTED.values())
+    assert len(set(hopfield_client.__all__)) == len(hopfield_client.__all__)
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED["clients"] | DOCUMENTED["answers"] | DOCUMENTED["errors"]))
+def test_everything_exported_is_documented(name: str) -> None:
+    exported = getattr(hopfield_client, name)
+    for documented in (exported, *public(exported).values()):
+        if inspect.isclass(documented) or inspect.isfunction(documented) or isinstance(documented, property):
+            assert documented.__doc__
+
+
+@pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
+def test_both_clients_have_the_same_names(blocking: type, awaited: type) -> None:
+    assert list(public(blocking)) == list(public(awaited))
+
+
+@pytest.mark.parametrize(
+    ("blocking", "awaited", "name"),
+    [
+        (blocking, awaited, name)
+        for blocking, awaited in PAIRS
+        for name, value in public(blocking).items()
+        if not isinstance(value, property)
+    ],
+)
+def test_both_clients_have_the_same_signatures(blocking: type, awaited: type, name: str) -> None:
+    one = inspect.signature(getattr(blocking, name))
+    other = inspect.signature(getattr(awaited, name))
+    assert one.parameters == other.parameters
+    renamed = re.sub(r"\bMemory\b", "AsyncMemory", str(one.return_annotation)).replace(
+        "collections.abc.Iterator", "collections.abc.AsyncIterator"
+    )
+    assert renamed == str(other.return_annotation)
+
+
+@pytest.mark.parametrize(("cls", "name"), [(cls, name) for _, cls in PAIRS for name in public(cls)])
+def test_calls_that_reach_the_server_are_awaited_and_lists_are_asynchronous_iterators(cls: type, name: str) -> None:
+    call = vars(cls)[name]
+    assert inspect.isasyncgenfunction(call) == (name in LISTS)
+    assert inspect.iscoroutinefunction(call) == (name not in LISTS | NOT_AWAITED)
+
+
+def test_both_clients_are_made_alike() -> None:
+    assert inspect.signature(HopfieldClient) == inspect.signature(AsyncHopfieldClient)
+
+
+def test_recall_and_recall_batch_take_the_same_arguments() -> None:
+    one = inspect.signature(Memory.recall).parameters
+    many = inspect.signature(Memory.recall_batch).parameters
+    assert [*one.values()][2:] == [*many.values()][2:]
+
+
+def test_importing_the_client_imports_nothing_of_the_server() -> None:
+    program = "import sys, hopfield_client; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {module.partition(".")[0] for module in done.stdout.split()}
+    assert not loaded & {"hopfield_service", "numba", "redis", "pydantic", "typer", "scipy"}
