@@ -1,18 +1,15 @@
 """What the tests share: a service that is up, and the means to start others."""
 
 import itertools
-import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.processes import ServiceProcess, ValkeyProcess
+from tests.processes import ServiceProcess, StartService, ValkeyProcess
 from tests.wire import Wire, connected
 
 _numbers = itertools.count()
-
-StartService = Callable[..., ServiceProcess]
 
 
 @pytest.fixture(scope="session")
@@ -53,13 +50,6 @@ def valkey(tmp_path: Path) -> Iterator[ValkeyProcess]:
     """A Valkey server of a test's own."""
     directory = tmp_path / "valkey"
     directory.mkdir()
-    process = ValkeyProcess(directory, free_port())
+    process = ValkeyProcess(directory)
     yield process
     process.kill()
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -2,10 +2,11 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -77,10 +78,14 @@ class ServiceProcess:
             self.terminate()
 
 
+StartService = Callable[..., ServiceProcess]
+
+
 class ValkeyProcess:
     """A Valkey server of a test's own, on a Unix socket and on a TCP port."""
 
-    def __init__(self, directory: Path, port: int, *options: str) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
+        port = _free_port()
         self._command = [
             str(get_binary_path()),
             *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--logfile", "valkey.log"),
@@ -108,3 +113,9 @@ class ValkeyProcess:
         """SIGKILL."""
         self._process.kill()
         self._process.wait(timeout=60)
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

@@ -73,7 +73,7 @@ async def _serving(settings: Settings, stopping: asyncio.Event) -> AsyncIterator
         if settings.redis_url:
             redis_url, where = settings.redis_url, _without_secrets(settings.redis_url)
         else:
-            embedded = await EmbeddedServer.start(settings.data_dir)
+            embedded = await EmbeddedServer.start(settings.data_dir, appendfsync=settings.appendfsync)
             stack.push_async_callback(embedded.stop)
             redis_url, where = embedded.url, str(settings.data_dir)
         store = RedisStore(redis_url, settings.redis_prefix, settings.redis_timeout)

@@ -25,6 +25,11 @@ class Settings(BaseSettings):
         default_factory=_default_data_dir,
         description="Where the private Valkey server keeps its files; not used with a Redis URL.",
     )
+    appendfsync: Literal["always", "everysec"] = Field(
+        "always",
+        description="When the private Valkey server writes to disk: always, before a change is answered; or everysec, "
+        "faster, which may lose the last second when the machine (not merely the process) goes down.",
+    )
     redis_url: str = Field(
         "",
         description="The Redis to keep memories in, redis://, rediss:// or unix://; empty for a private Valkey server.",

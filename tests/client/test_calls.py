@@ -187,13 +187,12 @@ def test_a_handle_notices_that_its_memory_was_made_anew_in_another_size(memory: 
 
 def test_words_that_only_a_later_client_knows_are_unknown(memory: MemoryCalls) -> None:
     bits = patterns_pb2.Patterns(count=1, neurons=4, bits=b"\x05")
-    columns = {"energies": [1.0], "initial_energies": [1.0], "iterations": [1], "flips": [0]}
-    response = recall_service_pb2.RecallResponse(pattern=bits)
-    many = recall_service_pb2.BatchRecallResponse(patterns=bits, **columns)
-    # As they would arrive from a later server.
-    for answer, match, reason in ((response, 9, 6), (many, 9, 6)):
-        answer.MergeFromString(bytes([match << 3, 99, reason << 3, 99]))
-    answer = memory.recall([1, -1, 1, -1], options()).read(response)
+    # As they arrive from a later server: the varint 99 in the fields `match` and `stop_reason`.
+    one = recall_service_pb2.RecallResponse(pattern=bits)
+    one.MergeFromString(bytes([9 << 3, 99, 6 << 3, 99]))
+    many = recall_service_pb2.BatchRecallResponse(patterns=bits)
+    many.MergeFromString(bytes([9 << 3, 99, 6 << 3, 99]))
+    answer = memory.recall([1, -1, 1, -1], options()).read(one)
     answers = memory.recall_batch([[1, -1, 1, -1]], options()).read(many)
     assert (answer.match, answer.stop_reason) == ("unknown", "unknown")
     assert (answers.matches.tolist(), answers.stop_reasons.tolist()) == (["unknown"], ["unknown"])

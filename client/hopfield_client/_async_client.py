@@ -1,0 +1,231 @@
+"""The client whose calls are awaited."""
+
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Sequence
+from types import TracebackType
+from typing import Literal, Self, TypeVar
+
+import grpc
+import numpy as np
+from grpc import aio
+from numpy.typing import ArrayLike, NDArray
+
+from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server_service_pb2_grpc
+from hopfield_client._arguments import recall_options
+from hopfield_client._calls import Call, ClientCalls, MemoryCalls, Method, PageCall, StreamCall
+from hopfield_client._config import DEFAULT_RETRY, RetryConfig, channel_options
+from hopfield_client._types import (
+    LearningRule,
+    MemoryInfo,
+    Recall,
+    RecallBatch,
+    ServerInfo,
+    StoredPattern,
+    TieRule,
+    UpdateRule,
+)
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+AnswerT = TypeVar("AnswerT")
+ItemT = TypeVar("ItemT")
+
+
+class _Connection:
+    """A channel, and how calls go over it; what a client and its memories share."""
+
+    def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
+        self._channel = aio.insecure_channel(calls.address, options=channel_options(retry))
+        self._calls = calls
+        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
+        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
+        self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
+
+    async def run(
+        self, method: Method[RequestT, Awaitable[ResponseT]], call: Call[RequestT, ResponseT, AnswerT]
+    ) -> AnswerT:
+        try:
+            response = await method(call.request, timeout=self._calls.timeout)
+        except grpc.RpcError as error:
+            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
+            raise self._calls.error(error) from None
+        return call.read(response)
+
+    async def run_pages(
+        self, method: Method[RequestT, Awaitable[ResponseT]], call: PageCall[RequestT, ResponseT, ItemT] | None
+    ) -> AsyncIterator[ItemT]:
+        while call is not None:
+            page = await self.run(method, call)
+            for item in page.items:
+                yield item
+            call = page.following
+
+    async def run_stream(
+        self,
+        method: Method[RequestT, AsyncIterable[ResponseT]],
+        call: StreamCall[RequestT, ResponseT, AnswerT],
+    ) -> AnswerT:
+        try:
+            async for part in method(call.request, timeout=self._calls.timeout):
+                call.take(part)
+        except grpc.RpcError as error:
+            raise self._calls.error(error) from None
+        return call.finish()
+
+    async def close(self) -> None:
+        await self._channel.close(None)
+
+
+class AsyncHopfieldClient:
+    """HopfieldClient for asyncio: the same names; calls that reach the server are awaited. `async with` closes it.
+
+    To be made where an event loop runs, and used in that loop. Arguments: as HopfieldClient.
+    """
+
+    def __init__(self, address: str, *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY) -> None:
+        self._calls = ClientCalls(address, timeout)
+        self._connection = _Connection(self._calls, retry)
+
+    async def create_memory(
+        self,
+        name: str,
+        neurons: int,
+        *,
+        rule: LearningRule = "hebbian",
+        thresholds: ArrayLike | None = None,
+        shape: Sequence[int] | None = None,
+        exist_ok: bool = False,
+    ) -> "AsyncMemory":
+        """Makes an empty memory. Arguments and errors: as HopfieldClient.create_memory."""
+        call = self._calls.create_memory(
+            name, neurons, rule=rule, thresholds=thresholds, shape=shape, exist_ok=exist_ok
+        )
+        return AsyncMemory(self._connection, await self._connection.run(self._connection.memories.CreateMemory, call))
+
+    def memory(self, name: str) -> "AsyncMemory":
+        """A handle of a memory. Asks nobody, and is not awaited: whether the memory exists shows at its first call."""
+        return AsyncMemory(self._connection, self._calls.memory(name))
+
+    async def list_memories(self, prefix: str = "") -> AsyncIterator[MemoryInfo]:
+        """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""
+        call = self._calls.list_memories(prefix)
+        async for info in self._connection.run_pages(self._connection.memories.ListMemories, call):
+            yield info
+
+    async def delete_memory(self, name: str, *, missing_ok: bool = False) -> None:
+        """Deletes a memory and everything in it. Errors: as HopfieldClient.delete_memory."""
+        call = self._calls.delete_memory(name, missing_ok=missing_ok)
+        await self._connection.run(self._connection.memories.DeleteMemory, call)
+
+    async def import_weights(self, name: str, weights: ArrayLike, thresholds: ArrayLike | None = None) -> "AsyncMemory":
+        """Makes a memory from weights given from outside. Arguments and errors: as HopfieldClient.import_weights."""
+        call = self._calls.import_weights(name, weights, thresholds)
+        return AsyncMemory(self._connection, await self._connection.run(self._connection.memories.ImportWeights, call))
+
+    async def server_info(self) -> ServerInfo:
+        """Version, limits and rules of the server."""
+        return await self._connection.run(self._connection.server.GetServerInfo, self._calls.server_info())
+
+    async def close(self) -> None:
+        """Closes the connection. Calls that are running raise Cancelled."""
+        await self._connection.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"AsyncHopfieldClient({self._calls.address!r})"
+
+
+class AsyncMemory:
+    """A handle of one memory, as Memory; calls are awaited."""
+
+    def __init__(self, connection: _Connection, calls: MemoryCalls) -> None:
+        self._connection = connection
+        self._calls = calls
+
+    @property
+    def name(self) -> str:
+        """Name of the memory."""
+        return self._calls.name
+
+    @property
+    def shape(self) -> tuple[int, ...] | None:
+        """Shape in which stored patterns are given back; None (a handle made without asking the server): (N,)."""
+        return self._calls.shape
+
+    async def info(self) -> MemoryInfo:
+        """Describes the memory as it is now."""
+        return await self._connection.run(self._connection.memories.GetMemory, self._calls.info())
+
+    async def store(
+        self,
+        patterns: ArrayLike,
+        labels: str | Iterable[str] | None = None,
+        *,
+        replace: bool = False,
+        expected_revision: int | None = None,
+    ) -> MemoryInfo:
+        """Learns patterns: all of them in one commit, or none. Arguments, answer and errors: as Memory.store."""
+        call = self._calls.store(patterns, labels, replace=replace, expected_revision=expected_revision)
+        return await self._connection.run(self._connection.memories.StorePatterns, call)
+
+    async def forget(self, labels: str | Iterable[str]) -> MemoryInfo:
+        """Unlearns the patterns of these labels, all in one commit, or none. Answer and errors: as Memory.forget."""
+        return await self._connection.run(self._connection.memories.ForgetPatterns, self._calls.forget(labels))
+
+    async def patterns(self) -> AsyncIterator[StoredPattern]:
+        """The stored patterns, oldest first, each int8 of -1 and 1 in the handle's shape, fetched as they are consumed."""
+        call = self._calls.patterns()
+        async for stored in self._connection.run_pages(self._connection.memories.ListPatterns, call):
+            yield stored
+
+    async def pattern(self, label: str) -> NDArray[np.int8]:
+        """One stored pattern, int8 of -1 and 1 in the handle's shape. Errors: as Memory.pattern."""
+        return await self._connection.run(self._connection.memories.ListPatterns, self._calls.pattern(label))
+
+    async def recall(
+        self,
+        query: ArrayLike,
+        *,
+        update: UpdateRule = "asynchronous",
+        order: Literal["random", "sequential"] | Sequence[int] = "random",
+        seed: int | None = None,
+        max_iterations: int = 100,
+        tie: TieRule = "keep",
+        clamp: bool = False,
+    ) -> Recall:
+        """Runs the dynamics from a query until they settle. Arguments and errors: as Memory.recall."""
+        options = recall_options(
+            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
+        )
+        return await self._connection.run(self._connection.recalls.Recall, self._calls.recall(query, options))
+
+    async def recall_batch(
+        self,
+        queries: ArrayLike,
+        *,
+        update: UpdateRule = "asynchronous",
+        order: Literal["random", "sequential"] | Sequence[int] = "random",
+        seed: int | None = None,
+        max_iterations: int = 100,
+        tie: TieRule = "keep",
+        clamp: bool = False,
+    ) -> RecallBatch:
+        """Runs the dynamics from each of many queries, in one call. Arguments and errors: as Memory.recall_batch."""
+        options = recall_options(
+            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
+        )
+        call = self._calls.recall_batch(queries, options)
+        return await self._connection.run(self._connection.recalls.BatchRecall, call)
+
+    async def weights(self) -> NDArray[np.float64]:
+        """The weights J that recall uses, (N, N), symmetric."""
+        return await self._connection.run_stream(self._connection.memories.GetWeights, self._calls.weights())
+
+    def __repr__(self) -> str:
+        return f"AsyncMemory({self.name!r})"

@@ -1,0 +1,60 @@
+"""A change whose reply was lost on the way from Redis is made once, and answered as if nothing had happened."""
+
+from collections.abc import Iterator
+
+import pytest
+from tests.processes import StartService, ValkeyProcess
+from tests.store.proxy import ReplyLosingProxy
+from tests.wire import Wire, connected, made, pairwise, signs
+
+from hopfield.v1 import memory_service_pb2
+
+
+@pytest.fixture
+def proxy(valkey: ValkeyProcess) -> Iterator[ReplyLosingProxy]:
+    with ReplyLosingProxy(valkey.port) as between:
+        yield between
+
+
+@pytest.fixture
+def wire(proxy: ReplyLosingProxy, start_service: StartService) -> Iterator[Wire]:
+    service = start_service(redis_url=proxy.url, redis_timeout="0.3")
+    with connected(service.address) as stubs:
+        # Redis knows each script from here on, so that the reply to be lost is that of a change.
+        made(stubs, "other", pairwise(3), signs([1, 1, 1]))
+        stubs.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="other"))
+        yield stubs
+
+
+@pytest.mark.parametrize("then_close", [False, True], ids=["silence", "connection closed"])
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_store_whose_reply_is_lost_stores_once(
+    wire: Wire, proxy: ReplyLosingProxy, valkey: ValkeyProcess, then_close: bool, count: int
+) -> None:
+    made(wire, "m", pairwise(3))
+    proxy.lose_replies(count, then_close=then_close)
+    answer = wire.memory.StorePatterns(memory_service_pb2.StorePatternsRequest(name="m", patterns=signs([1, -1, 1])))
+    assert proxy.lost == count
+    assert (answer.memory.pattern_count, answer.memory.revision, list(answer.labels)) == (1, 1, ["0"])
+    listed = wire.memory.ListPatterns(memory_service_pb2.ListPatternsRequest(name="m"))
+    assert list(listed.labels) == ["0"]
+    with valkey.client() as redis:
+        (log,) = redis.keys("hopfield:{m}:*:log")
+        assert redis.xlen(log) == 1
+
+
+def test_a_memory_whose_making_is_not_acknowledged_is_made_once(wire: Wire, proxy: ReplyLosingProxy) -> None:
+    proxy.lose_replies(1, then_close=True)
+    memory = made(wire, "m", pairwise(3))
+    assert proxy.lost == 1
+    assert wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name="m")).memory == memory
+
+
+def test_a_memory_whose_deletion_is_not_acknowledged_is_gone_and_said_to_be(
+    wire: Wire, proxy: ReplyLosingProxy
+) -> None:
+    made(wire, "m", pairwise(3))
+    proxy.lose_replies(1, then_close=True)
+    wire.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="m"))
+    assert proxy.lost == 1
+    assert not wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest()).memories
