@@ -1,5 +1,6 @@
 .DEFAULT_GOAL := help
-PYTHON ?= python3.11
+# The oldest Python that will do, or whatever python3 is.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN := $(VENV)/bin
 SERVICE_PROTOS := $(wildcard protos/hopfield/v1/*_service.proto)

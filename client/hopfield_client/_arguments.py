@@ -49,7 +49,7 @@ def number(words: dict[int, str], value: str, argument: str, *, without: Contain
     Raises:
         InvalidArgument: no such word; the message lists those there are.
     """
-    known = {word: number for number, word in words.items() if word not in without}
+    known = {text: code for code, text in words.items() if text not in without}
     # A list or an array compares in ways of its own, and is no word anyway.
     if not isinstance(value, str) or value not in known:
         raise InvalidArgument(

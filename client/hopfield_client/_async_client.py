@@ -1,6 +1,8 @@
 """The client whose calls are awaited."""
 
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Sequence
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -13,6 +15,7 @@ from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server
 from hopfield_client._arguments import recall_options
 from hopfield_client._calls import Call, ClientCalls, MemoryCalls, Method, PageCall, StreamCall
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig, channel_options
+from hopfield_client._errors import Cancelled
 from hopfield_client._types import (
     LearningRule,
     MemoryInfo,
@@ -36,6 +39,7 @@ class _Connection:
     def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
         self._channel = aio.insecure_channel(calls.address, options=channel_options(retry))
         self._calls = calls
+        self._closed = False
         self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
         self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
@@ -43,11 +47,8 @@ class _Connection:
     async def run(
         self, method: Method[RequestT, Awaitable[ResponseT]], call: Call[RequestT, ResponseT, AnswerT]
     ) -> AnswerT:
-        try:
+        with self._errors():
             response = await method(call.request, timeout=self._calls.timeout)
-        except grpc.RpcError as error:
-            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
-            raise self._calls.error(error) from None
         return call.read(response)
 
     async def run_pages(
@@ -64,15 +65,28 @@ class _Connection:
         method: Method[RequestT, AsyncIterable[ResponseT]],
         call: StreamCall[RequestT, ResponseT, AnswerT],
     ) -> AnswerT:
-        try:
+        with self._errors():
             async for part in method(call.request, timeout=self._calls.timeout):
                 call.take(part)
-        except grpc.RpcError as error:
-            raise self._calls.error(error) from None
         return call.finish()
 
     async def close(self) -> None:
+        self._closed = True
         await self._channel.close(None)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
+            raise self._calls.error(error) from None
+        except asyncio.CancelledError:
+            # Closing a channel ends its calls as if somebody had cancelled their tasks.
+            task = asyncio.current_task()
+            if self._closed and not (task and task.cancelling()):
+                raise Cancelled("the client was closed while the call ran") from None
+            raise
 
 
 class AsyncHopfieldClient:

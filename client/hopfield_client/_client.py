@@ -43,7 +43,7 @@ class _Connection:
         try:
             response = method(call.request, timeout=self._calls.timeout)
         except grpc.RpcError as error:
-            # Without gRPC's own error, which prints as twenty lines that say the same; it stays as __context__.
+            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
             raise self._calls.error(error) from None
         return call.read(response)
 

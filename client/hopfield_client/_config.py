@@ -15,7 +15,7 @@ class RetryConfig:
     """How calls are repeated when the server is unavailable.
 
     Every repeat stays within the call's timeout, and is safe: a change carries an id by which the server recognises it. A call
-    that still fails raises Unavailable.
+    that still fails raises Unavailable. Requests of more than 64 MiB, such as weights of 3,000 neurons, are not repeated.
     """
 
     attempts: int = 4

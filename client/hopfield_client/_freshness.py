@@ -2,17 +2,16 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from hopfield.v1 import memory_pb2
 
 
-@dataclass(slots=True)
 class Freshness:
     """The newest uid and revision seen of each memory. Threads may share it."""
 
-    _tokens: dict[str, tuple[str, int]] = field(default_factory=dict)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(self) -> None:
+        self._tokens: dict[str, tuple[str, int]] = {}
+        self._lock = threading.Lock()
 
     def token(self, name: str) -> memory_pb2.FreshnessToken | None:
         """What to send with a call that reads the memory."""

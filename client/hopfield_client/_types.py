@@ -1,5 +1,6 @@
 """What the calls return."""
 
+import operator
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -153,6 +154,7 @@ class RecallBatch:
         return len(self.energies)
 
     def __getitem__(self, index: SupportsIndex) -> Recall:
+        index = operator.index(index)  # columns can be sliced, answers cannot
         label = self.labels[index]
         # Plain Python values, as memory.recall gives them.
         return Recall(

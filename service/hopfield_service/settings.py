@@ -39,7 +39,7 @@ class Settings(BaseSettings):
         2.0, gt=0, description="Seconds to wait for an answer of Redis before the command is sent again."
     )
     max_neurons: int = Field(16_384, ge=1, le=1 << 17, description="Neurons of a memory, at most.")
-    max_patterns: int = Field(65_536, ge=1, lt=1 << 31, description="Patterns stored in one memory, at most.")
+    max_patterns: int = Field(65_536, ge=1, le=1 << 24, description="Patterns stored in one memory, at most.")
     max_iterations: int = Field(1_000_000, ge=1, lt=1 << 32, description="Iterations of a recall, at most.")
     max_message_bytes: int = Field(64 << 20, ge=1 << 16, lt=1 << 31, description="Bytes of one gRPC message, at most.")
     max_snapshot_bytes: int = Field(

@@ -2,14 +2,16 @@
 
 import asyncio
 import inspect
+import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
 from typing import Any, cast
 
 import pytest
+from tests.client.letters import LABELS, PATTERNS, N
 from tests.processes import ServiceProcess
 
-from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient
+from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient, Memory
 
 Connect = Callable[..., HopfieldClient]
 
@@ -70,3 +72,17 @@ def connect(request: pytest.FixtureRequest) -> Iterator[Connect]:
 def client(connect: Connect, server: ServiceProcess) -> HopfieldClient:
     """A client of either kind, of the service that all tests share."""
     return connect(server.address, timeout=60.0)
+
+
+@pytest.fixture
+def name() -> str:
+    """The name of a memory that no other test has."""
+    return f"client-{uuid.uuid4().hex}"
+
+
+@pytest.fixture
+def letters(client: HopfieldClient, name: str) -> Memory:
+    """A memory of five random patterns of 64 neurons."""
+    memory = client.create_memory(name, N, rule="pseudo_inverse")
+    memory.store(PATTERNS, LABELS)
+    return memory

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
@@ -209,6 +209,7 @@ def test_each_answer_of_a_batch_has_its_seed_also_across_the_largest(memory: Mem
 # Weights
 
 
+@settings(deadline=None)
 @given(st.integers(1, 40), st.booleans())
 def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: bool) -> None:
     matrix = np.random.default_rng(neurons).standard_normal((neurons, neurons))

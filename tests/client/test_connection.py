@@ -1,5 +1,6 @@
 """Deadlines, repeats and sizes: both clients against a gRPC server that misbehaves as told."""
 
+import asyncio
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,8 +13,11 @@ from tests.client.conftest import Connect
 
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import (
+    AsyncHopfieldClient,
+    Cancelled,
     DeadlineExceeded,
     FailedPrecondition,
+    HopfieldClient,
     InvalidArgument,
     ResourceExhausted,
     RetryConfig,
@@ -65,6 +69,17 @@ def unavailable_until(attempt: int) -> Behaviour:
     return behaviour
 
 
+def waiting_until_given_up(arrived: threading.Event) -> Behaviour:
+    def behaviour(_: int, __: bytes, context: grpc.ServicerContext) -> bytes:
+        given_up = threading.Event()
+        context.add_callback(given_up.set)
+        arrived.set()
+        assert given_up.wait(timeout=60), "the client never gave up"
+        return b""
+
+    return behaviour
+
+
 def test_a_change_is_repeated_with_the_same_bytes_until_the_server_is_back(
     connect: Connect, server: Misbehaving
 ) -> None:
@@ -104,16 +119,45 @@ def test_where_nobody_listens_the_address_is_named(connect: Connect) -> None:
 
 
 def test_every_call_has_a_deadline(connect: Connect, server: Misbehaving) -> None:
-    released = threading.Event()
-
-    def behaviour(_: int, __: bytes, context: grpc.ServicerContext) -> bytes:
-        context.add_callback(released.set)
-        assert released.wait(timeout=60), "the client never gave up"
-        return b""
-
-    server.behaviour = behaviour
+    server.behaviour = waiting_until_given_up(threading.Event())
     with pytest.raises(DeadlineExceeded, match=r"within 0\.2 s, the client's timeout"):
         connect(server.address, timeout=0.2).server_info()
+
+
+def test_calls_that_run_when_the_client_is_closed_are_cancelled(server: Misbehaving) -> None:
+    arrived = threading.Event()
+    server.behaviour = waiting_until_given_up(arrived)
+    with ThreadPoolExecutor(1) as pool, HopfieldClient(server.address) as client:
+        running = pool.submit(client.server_info)
+        assert arrived.wait(timeout=60)
+        client.close()
+        with pytest.raises(Cancelled):
+            running.result()
+
+
+async def test_awaited_calls_that_run_when_the_client_is_closed_are_cancelled_but_not_their_tasks(
+    server: Misbehaving,
+) -> None:
+    arrived = threading.Event()
+    server.behaviour = waiting_until_given_up(arrived)
+    client = AsyncHopfieldClient(server.address)
+    running = asyncio.create_task(client.server_info())
+    assert await asyncio.to_thread(arrived.wait, 60)
+    await client.close()
+    with pytest.raises(Cancelled, match="the client was closed while the call ran"):
+        await running
+    assert not running.cancelled()
+
+
+async def test_a_cancelled_task_is_cancelled(server: Misbehaving) -> None:
+    arrived = threading.Event()
+    server.behaviour = waiting_until_given_up(arrived)
+    async with AsyncHopfieldClient(server.address) as client:
+        running = asyncio.create_task(client.server_info())
+        assert await asyncio.to_thread(arrived.wait, 60)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
 
 
 def test_a_server_that_does_not_know_a_call_is_told_from_one_that_fails(connect: Connect, server: Misbehaving) -> None:

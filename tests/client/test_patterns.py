@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ def as_signs(array: NDArray[np.bool_]) -> NDArray[np.int8]:
     return np.where(array, 1, -1).astype(np.int8)
 
 
+@settings(deadline=None)
 @given(flags)
 def test_bits_are_laid_out_as_the_protocol_says(patterns: NDArray[np.bool_]) -> None:
     message = pack_stored(patterns, argument="patterns", single=False)
@@ -38,6 +39,7 @@ def test_bits_are_laid_out_as_the_protocol_says(patterns: NDArray[np.bool_]) -> 
             assert bit == (rows[k, i] if i < neurons else 0)
 
 
+@settings(deadline=None)
 @given(flags)
 def test_booleans_come_back_as_booleans_in_their_shape(queries: NDArray[np.bool_]) -> None:
     packed = pack_queries(queries, argument="queries")
@@ -46,6 +48,7 @@ def test_booleans_come_back_as_booleans_in_their_shape(queries: NDArray[np.bool_
     np.testing.assert_array_equal(answer, queries, strict=True)
 
 
+@settings(deadline=None)
 @given(flags, st.sampled_from([np.int8, np.int64, np.float32, np.float64]))
 def test_numbers_come_back_as_int8_in_their_shape(queries: NDArray[np.bool_], dtype: type[Any]) -> None:
     signs = as_signs(queries)
@@ -54,6 +57,7 @@ def test_numbers_come_back_as_int8_in_their_shape(queries: NDArray[np.bool_], dt
     np.testing.assert_array_equal(unpack(packed.message, packed.shape), signs, strict=True)
 
 
+@settings(deadline=None)
 @given(partly_known)
 def test_unknown_neurons_travel_as_signs(queries: NDArray[np.int8]) -> None:
     packed = pack_queries(queries, argument="queries")
@@ -61,6 +65,7 @@ def test_unknown_neurons_travel_as_signs(queries: NDArray[np.int8]) -> None:
     np.testing.assert_array_equal(unpack(packed.message, packed.shape), queries, strict=True)
 
 
+@settings(deadline=None)
 @given(flags)
 def test_one_query_of_any_shape_is_one_pattern(query: NDArray[np.bool_]) -> None:
     packed = pack_query(query, argument="query")

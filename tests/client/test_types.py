@@ -77,6 +77,8 @@ def test_a_batch_is_a_sequence_of_recalls_in_plain_python_values() -> None:
     assert batch()[-1].label == "B"
     with pytest.raises(IndexError):
         batch()[2]
+    with pytest.raises(TypeError):
+        batch()[0:1]  # type: ignore[index]
 
 
 def test_where_nothing_is_stored_a_recall_of_a_batch_has_no_label_and_no_overlap() -> None:

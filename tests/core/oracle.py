@@ -4,7 +4,7 @@ Python's integers are exact and its floats are IEEE 754 doubles, one operation a
 taken here in the order of the neurons, the product must do the same, to the last bit.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -43,6 +43,14 @@ class SplitMix64:
         return order
 
 
+def in_order(values: Iterable[float]) -> float:
+    """Their sum, one after the other: since Python 3.12 the sum() of floats carries a correction along."""
+    total: float = 0
+    for value in values:
+        total += value
+    return total
+
+
 @dataclass
 class Weights:
     """A network: `matrix = divisor * J`, of Python's integers or floats, and thresholds."""
@@ -59,19 +67,17 @@ class Weights:
         exact = all(isinstance(weight, int) for row in self.matrix for weight in row)
         if exact and not any(self.thresholds):
             return 0.0
-        return 1e-9 * max(1.0, *(sum(abs(weight) for weight in row) / self.divisor for row in self.matrix))
+        return 1e-9 * max(1.0, *(in_order(abs(weight) for weight in row) / self.divisor for row in self.matrix))
 
     def total(self, i: int, state: Sequence[int]) -> float:
-        return sum(weight * s for weight, s in zip(self.matrix[i], state, strict=True))
+        return in_order(weight * s for weight, s in zip(self.matrix[i], state, strict=True))
 
     def local_field(self, i: int, state: Sequence[int]) -> float:
         return self.total(i, state) / self.divisor - self.thresholds[i]
 
     def energy(self, state: Sequence[int]) -> float:
-        coupling = sum(self.total(i, state) * state[i] for i in range(len(state)))
-        external = 0.0
-        for threshold, s in zip(self.thresholds, state, strict=True):
-            external += threshold * s
+        coupling = in_order(self.total(i, state) * state[i] for i in range(len(state)))
+        external = in_order(threshold * s for threshold, s in zip(self.thresholds, state, strict=True))
         return -0.5 * (coupling / self.divisor) + external
 
     def decided(self, i: int, state: Sequence[int], tie: str, generator: SplitMix64) -> int:

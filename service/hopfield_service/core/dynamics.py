@@ -147,7 +147,7 @@ class Trajectory:
         self._options = options
         self.state = query.astype(np.int8)
         self._before = np.zeros(neurons, np.int8)
-        # A sum is at most (N - 1) P in size: for N = 2^14 and P < 2^31 below 2^45, and an int64 holds 2^63.
+        # A sum is at most (N - 1) P in size, for the largest N and P that Settings allows below 2^17 * 2^24.
         self._sums: NDArray[Any] = np.empty(neurons, np.int64 if weights.dtype == np.int32 else np.float64)
         kernels.weighted_sums(weights, self.state, self._sums)
         self._held = (self.state != 0) if options.clamp else np.zeros(neurons, np.bool_)

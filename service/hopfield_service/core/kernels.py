@@ -113,7 +113,7 @@ def largest_row_sum(weights: NDArray[Any]) -> float:
 def energy(sums: NDArray[Any], divisor: float, thresholds: Floats, state: Signs) -> float:
     """`E = -1/2 s'Js + U's` with `sums = (divisor J) s`.
 
-    Integer sums stay integers up to the one division: |s's| <= N^2 P < 2^28 * 2^31, which fits an int64.
+    Integer sums stay integers up to the one division: their total is at most N^2 P <= 2^34 * 2^24, which fits an int64.
     """
     coupling = 0 * sums[0]
     external = 0.0

@@ -84,7 +84,7 @@ class Hebbian(LearningRule):
     """Hebb's rule, `J = (1/N) sum_mu xi^mu xi^mu'` with zero diagonal (Hopfield 1982, eq. 2).
 
     Kept as the integer sums `N J`, so that learning is exact, its order does not matter, and forgetting is subtraction.
-    An entry is at most P in size, so int32 holds it for P < 2^31, far beyond what a memory may store.
+    An entry is at most P in size, which int32 holds: no setting lets a memory store more than 2^24 patterns.
     """
 
     weights: NDArray[np.int32]

@@ -1,0 +1,1 @@
+"""`python -m hopfield_client.demo`: ten handwritten digits, corrupted and recalled over gRPC."""

@@ -1,0 +1,54 @@
+"""Stored patterns with their labels and numbers, specs as they are written, and the families there are."""
+
+import json
+
+import numpy as np
+import pytest
+from tests.core.samples import memory, random_signs, store
+
+from hopfield_service.core.families import FAMILIES, spec_from_parameters
+from hopfield_service.core.network import Forget, StoredPatterns
+from hopfield_service.core.pairwise import PairwiseSpec, Rule
+
+
+def test_patterns_keep_their_numbers_when_others_are_forgotten() -> None:
+    network = memory(Rule.HEBBIAN, random_signs(np.random.default_rng(1), 5, 9)).apply(Forget(("3", "0")))
+    assert network.stored.labels == ("1", "2", "4")
+    assert network.stored.numbers.tolist() == [1, 2, 4]
+    assert network.stored.positions == {"1": 0, "2": 1, "4": 2}
+    later = network.apply(store(random_signs(np.random.default_rng(2), 2, 9), ["a", "b"]))
+    assert later.stored.numbers.tolist() == [1, 2, 4, 5, 6]
+    assert later.stored.next_number == 7
+    assert len(later.stored) == 5
+
+
+def test_labels_are_the_numbers_of_the_patterns_where_nobody_gave_others() -> None:
+    stored = StoredPatterns.none(2)
+    assert stored.new_labels(0) == ()
+    assert stored.new_labels(3) == ("0", "1", "2")
+    stored = stored.with_added(np.zeros((3, 2), np.uint8), ("0", "1", "2")).without(["2"])
+    assert stored.new_labels(2) == ("3", "4"), "that of a forgotten pattern does not come back"
+    taken = stored.with_added(np.zeros((2, 2), np.uint8), ("6", "7"))
+    assert taken.new_labels(3) == ("5", "8", "9")
+
+
+@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("thresholds", [(), (0.1, -1 / 3, 5e-324)])
+def test_a_spec_is_the_same_after_it_was_written_and_read(rule: Rule, thresholds: tuple[float, ...]) -> None:
+    spec = PairwiseSpec(3, rule, thresholds)
+    again = spec_from_parameters(spec.family, json.loads(json.dumps(spec.parameters())))
+    assert again == spec
+    assert again.empty().thresholds.tolist() == list(thresholds or (0.0, 0.0, 0.0))
+
+
+def test_a_spec_that_nobody_knows_is_refused() -> None:
+    with pytest.raises(KeyError):
+        spec_from_parameters("quantum", {"neurons": 3})
+    with pytest.raises(KeyError):
+        spec_from_parameters("pairwise", {"neurons": 3})
+    with pytest.raises(ValueError, match="guess"):
+        spec_from_parameters("pairwise", {"neurons": 3, "rule": "guess", "thresholds": []})
+
+
+def test_families_go_by_the_names_under_which_they_are_stored() -> None:
+    assert FAMILIES == {"pairwise": PairwiseSpec}
