@@ -94,7 +94,7 @@ async def _serving(settings: Settings, stopping: asyncio.Event) -> AsyncIterator
         stack.push_async_callback(server.stop, settings.grace)
         stack.push_async_callback(health.enter_graceful_shutdown)
 
-        await executor.run(lambda _: families.warm())
+        await asyncio.to_thread(families.warm)
         try:
             await store.ping()
         except ServiceError:

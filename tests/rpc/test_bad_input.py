@@ -219,6 +219,13 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         "page_token",
         "next_page_token",
     ),
+    "a page token beyond every pattern": (
+        lambda wire: wire.memory.ListPatterns(
+            memory_service_pb2.ListPatternsRequest(name="four", page_token="OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5")
+        ),
+        "page_token",
+        "next_page_token",
+    ),
     "a prefix that no name has": (
         lambda wire: wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest(prefix="[")),
         "prefix",

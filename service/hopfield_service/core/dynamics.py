@@ -14,8 +14,10 @@ from numpy.typing import NDArray
 from hopfield_service.core import kernels
 from hopfield_service.core.patterns import Bits, Signs, overlaps, pack
 
-# What a kernel does between two questions whether anybody still waits: about ten milliseconds.
+# What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
+# neuron takes as long as some additions, and a flip one addition a neuron. A sweep is never interrupted.
 _WORK_BETWEEN_QUESTIONS = 1 << 24
+_VISIT = 64
 
 
 class UpdateRule(Enum):
@@ -176,7 +178,9 @@ class Trajectory:
         return float(kernels.energy(sums, self._divisor, self._thresholds, self.state))
 
     def advance(self, iterations: int) -> None:
-        """Runs at most so many iterations, fewer where it ends."""
+        """Runs at most so many iterations, fewer where it ends; none where it has ended."""
+        if self.stop_reason is not None:
+            return
         options = self._options
         sweeps = min(iterations, options.max_iterations - self.iterations)
         if options.update is UpdateRule.SYNCHRONOUS:
@@ -218,12 +222,13 @@ class Trajectory:
             self.stop_reason = StopReason.ITERATION_LIMIT
 
     def settle(self, interrupted: Callable[[], bool]) -> StopReason:
-        """Runs to the end, asking every few milliseconds whether to go on.
+        """Runs to the end, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
 
         Raises:
             RecallInterrupted: `interrupted` said so.
         """
-        iterations = max(1, _WORK_BETWEEN_QUESTIONS // len(self.state) ** 2)
+        neurons = len(self.state)
+        iterations = max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (neurons + _VISIT)))
         while self.stop_reason is None:
             if interrupted():
                 raise RecallInterrupted

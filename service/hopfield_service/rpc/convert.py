@@ -17,8 +17,9 @@ from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Signs, pack, padding_is_clear, row_bytes, unpack
 from hopfield_service.errors import InvalidField
+from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
-from hopfield_service.serving.memories import Block, Recalled
+from hopfield_service.serving.memories import Recalled
 from hopfield_service.store.layout import Head
 from hopfield_service.store.redis_store import Request
 

@@ -19,7 +19,8 @@ from hopfield.v1 import (
 )
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert
-from hopfield_service.serving.memories import Memories, check_name, weight_rows
+from hopfield_service.serving.checks import check_name
+from hopfield_service.serving.memories import Memories, weight_rows
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -224,6 +225,7 @@ def _read_page_token(token: str, kind: type[Any]) -> Any:
         position = json.loads(base64.urlsafe_b64decode(token))
     except (binascii.Error, ValueError) as error:
         raise InvalidField("page_token", "must be the next_page_token of another page") from error
-    if type(position) is not kind:
+    # Beyond what any pattern is numbered.
+    if type(position) is not kind or (kind is int and not 0 <= position < 1 << 63):
         raise InvalidField("page_token", "must be the next_page_token of another page")
     return position

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+Argument = TypeVar("Argument")
 Result = TypeVar("Result")
 
 
@@ -15,16 +16,20 @@ class KernelExecutor:
     def __init__(self, threads: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="kernel")
 
-    async def run(self, work: Callable[[Callable[[], bool]], Result]) -> Result:
-        """Runs `work` on a thread.
+    async def call(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
+        """Runs a function on a thread, to its end."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, function, argument)
+
+    async def call_interruptibly(self, function: Callable[[Callable[[], bool]], Result]) -> Result:
+        """Runs a function on a thread.
 
         Args:
-            work: is given a function that says, from any thread, whether nobody waits for it any longer: when the awaiting
-                task was cancelled, as gRPC does when the caller went away or the deadline passed.
+            function: is given another that says, from any thread, whether nobody waits for the result any longer: when the
+                awaiting task was cancelled, as gRPC does when the caller went away or the deadline passed.
         """
         abandoned = threading.Event()
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, work, abandoned.is_set)
+            return await self.call(function, abandoned.is_set)
         finally:
             abandoned.set()
 

@@ -127,7 +127,7 @@ class NetworkLoader:
         for entry in entries:
             if entry.previous != at.commit:
                 return None
-            network = await self._executor.run(lambda _, n=network, e=entry: n.apply(e.operation))  # type: ignore[misc]
+            network = await self._executor.call(network.apply, entry.operation)
             tail += _cost(entry.operation)
             at = replace(at, revision=entry.revision, commit=entry.commit)
         if at.revision < head.revision or (at.revision == head.revision and at.commit != head.commit):

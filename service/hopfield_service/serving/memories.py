@@ -4,18 +4,16 @@ A change is: load, check, fold, commit where the memory still is what was loaded
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult
+from hopfield_service.core.dynamics import RecallOptions, RecallResult
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store
-from hopfield_service.core.patterns import Bits, Signs, pack
+from hopfield_service.core.patterns import Bits, pack
 from hopfield_service.errors import (
     Contention,
     InvalidField,
@@ -28,15 +26,14 @@ from hopfield_service.errors import (
     WeightsImported,
 )
 from hopfield_service.serving.cache import Loaded
+from hopfield_service.serving.checks import Block, check_labels, check_name, check_neurons, check_order, symmetric
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NamedLocks, NetworkLoader, Token
 from hopfield_service.store.layout import Head
-from hopfield_service.store.redis_store import Outcome, RedisStore, Request
+from hopfield_service.store.redis_store import Note, Outcome, RedisStore, Request
 
 _log = logging.getLogger(__name__)
 
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
-_LABEL_LENGTH = 256
 # A page of patterns holds at most about so much, whatever their length.
 _PAGE_BYTES = 1 << 20
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
@@ -51,19 +48,6 @@ class Limits:
     max_neurons: int
     max_patterns: int
     max_iterations: int
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Block:
-    """Some patterns of one length, as they came in a request.
-
-    Attributes:
-        signs: (count, N) int8: 1, -1, or 0 for an unknown neuron.
-        field: of the request they came in.
-    """
-
-    signs: Signs
-    field: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -96,16 +80,6 @@ class PatternPage:
     labels: list[str]
     bits: Bits
     next_number: int | None
-
-
-def check_name(name: str, field: str = "name") -> None:
-    """Refuses a name that no memory can have.
-
-    Raises:
-        InvalidField: it is one.
-    """
-    if not _NAME.fullmatch(name):
-        raise InvalidField(field, f"must match {_NAME.pattern}, and {name[:200]!r} does not")
 
 
 class Memories:
@@ -145,8 +119,8 @@ class Memories:
             MemoryExists: the name is taken.
         """
         self._check_spec(name, spec)
-        symmetric = await self._executor.run(lambda _: _symmetric(weights))
-        first = Import({"weights": StateArray(symmetric, symmetric=True)})
+        mean_of_halves = await self._executor.call(symmetric, weights)
+        first = Import({"weights": StateArray(mean_of_halves, symmetric=True)})
         return await self._make(name, spec, first, request, allow_existing=False)
 
     def _check_spec(self, name: str, spec: Spec) -> None:
@@ -158,12 +132,12 @@ class Memories:
     async def _make(self, name: str, spec: Spec, first: Import | None, request: Request, allow_existing: bool) -> Head:
         noted = await self._store.noted(name, request)
         if noted is not None:
-            return _head_in(noted, name)
+            return noted.head
         outcome = Outcome.MOVED
         while outcome is Outcome.MOVED:
-            outcome, head = await self._store.create(name, spec, first, request, _answer)
+            outcome, head = await self._store.create(name, spec, first, request)
         if outcome is Outcome.REPEATED:
-            return await self._repeated_head(name, request)
+            return (await self._note(name, request)).head
         if outcome is Outcome.DONE:
             _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
             return head
@@ -196,7 +170,7 @@ class Memories:
             check_name(prefix, "prefix")
         names = await self._store.names(prefix, after, count + 1)
         heads = await self._store.heads(names[:count])
-        return [head for head in heads if head is not None], names[count - 1] if len(names) > count else ""
+        return heads, names[count - 1] if len(names) > count else ""
 
     async def delete(self, name: str, allow_missing: bool, request: Request) -> None:
         """Deletes a memory.
@@ -259,12 +233,12 @@ class Memories:
             )
         if labels and len(labels) != len(signs):
             raise InvalidField("labels", f"must be one a pattern or none: {len(labels)} for {len(signs)} patterns")
-        _check_labels(labels)
+        check_labels(labels)
         given: tuple[str, ...] = tuple(labels)
 
         def operation(loaded: Loaded) -> Operation:
             network = loaded.network
-            _check_neurons(name, network, patterns)
+            check_neurons(name, network, patterns)
             if not network.learns:
                 raise WeightsImported(name)
             positions = network.stored.positions
@@ -292,7 +266,7 @@ class Memories:
         check_name(name)
         if not labels:
             raise InvalidField("labels", "must name at least one pattern")
-        _check_labels(labels)
+        check_labels(labels)
 
         def operation(loaded: Loaded) -> Operation:
             for label in labels:
@@ -319,7 +293,7 @@ class Memories:
         """
         noted = await self._store.noted(name, request)
         if noted is not None:
-            return _head_in(noted, name), noted["labels"]
+            return noted.head, noted.labels
         async with self._changing.of(name):
             for _ in range(_ATTEMPTS):
                 loaded = await self._loader.loaded(name, None)
@@ -327,27 +301,22 @@ class Memories:
                     raise RevisionMismatch(name, expected_revision or 0, loaded.head.revision)
                 operation = operation_on(loaded)
                 labels = operation.labels if numbered and isinstance(operation, Store) else ()
-                network = await self._executor.run(lambda _, n=loaded.network, o=operation: n.apply(o))  # type: ignore[misc]
-                outcome, head = await self._store.commit(
-                    loaded.head,
-                    operation,
-                    len(network.stored),
-                    request,
-                    lambda head, labels=labels: {**_answer(head), "labels": labels},  # type: ignore[misc]
-                )
+                network = await self._executor.call(loaded.network.apply, operation)
+                outcome, head = await self._store.commit(loaded.head, operation, len(network.stored), request, labels)
                 if outcome is Outcome.REPEATED:
-                    return await self._repeated_head(name, request), labels
+                    note = await self._note(name, request)
+                    return note.head, note.labels
                 if outcome is Outcome.DONE:
                     await self._loader.committed(loaded, operation, head, network)
                     return head, labels
         raise Contention(name)
 
-    async def _repeated_head(self, name: str, request: Request) -> Head:
-        """The answer to a request that turned out, on its commit, to have been carried out already."""
-        noted = await self._store.noted(name, request)
-        if noted is None:
+    async def _note(self, name: str, request: Request) -> Note:
+        """What a request did that turned out, on its commit, to have been carried out already."""
+        note = await self._store.noted(name, request)
+        if note is None:
             raise Contention(name)
-        return _head_in(noted, name)
+        return note
 
     # Reading
 
@@ -361,7 +330,7 @@ class Memories:
             MemoryNotFound, LabelNotFound, RevisionAhead: as they say.
         """
         check_name(name)
-        _check_labels(labels)
+        check_labels(labels)
         loaded = await self._loader.loaded(name, token)
         stored = loaded.network.stored
         if labels:
@@ -394,8 +363,8 @@ class Memories:
         check_name(name)
         loaded = await self._loader.loaded(name, token)
         network = loaded.network
-        _check_neurons(name, network, queries)
-        _check_order(options.order, network.spec.neurons)
+        check_neurons(name, network, queries)
+        check_order(options.order, network.spec.neurons)
         if not 1 <= options.max_iterations <= self._limits.max_iterations:
             raise InvalidField(
                 "options.max_iterations", f"must be 1 to {self._limits.max_iterations}, is {options.max_iterations}"
@@ -407,7 +376,7 @@ class Memories:
                 for k, query in enumerate(queries.signs)
             ]
 
-        results = await self._executor.run(run)
+        results = await self._executor.call_interruptibly(run)
         labels = [network.stored.labels[one.nearest] for one in results if one.nearest is not None]
         return Recalled(loaded.head, results, labels)
 
@@ -415,59 +384,3 @@ class Memories:
 def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:
     """J as recall uses it, in blocks of whole rows of about 1 MiB."""
     return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))
-
-
-def _check_labels(labels: Sequence[str]) -> None:
-    seen: set[str] = set()
-    for k, label in enumerate(labels):
-        if not 1 <= len(label) <= _LABEL_LENGTH or not label.isprintable():
-            raise InvalidField(f"labels[{k}]", f"must be 1 to {_LABEL_LENGTH} printable characters")
-        if label in seen:
-            raise InvalidField(f"labels[{k}]", f"must be given once: {label!r} is a duplicate")
-        seen.add(label)
-
-
-def _check_neurons(name: str, network: Network, block: Block) -> None:
-    neurons = network.spec.neurons
-    if block.signs.shape[1] != neurons:
-        raise InvalidField(
-            f"{block.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {block.signs.shape[1]}"
-        )
-
-
-def _check_order(order: Order | NDArray[np.int64], neurons: int) -> None:
-    if isinstance(order, Order):
-        return
-    if len(order) != neurons or np.any(np.sort(order) != np.arange(neurons)):
-        raise InvalidField("options.explicit_order", f"must hold each of 0 to {neurons - 1} exactly once")
-
-
-def _symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A matrix that is symmetric up to rounding, made exactly so by the mean of its halves.
-
-    Raises:
-        InvalidField: it is not finite, or not symmetric to 1e-9 of its largest entry.
-    """
-    finite = np.isfinite(weights)
-    if not finite.all():
-        i, j = (int(index) for index in np.argwhere(~finite)[0])
-        raise InvalidField("weights", f"must be finite; entry ({i}, {j}) is {weights[i, j]}")
-    largest = float(np.abs(weights).max())
-    if largest * weights.shape[0] ** 2 > np.finfo(np.float64).max / 4:
-        raise InvalidField("weights", f"must be small enough for an energy to be finite; the largest is {largest:g}")
-    difference = np.abs(weights - weights.T)
-    if difference.max() > 1e-9 * largest:
-        i, j = (int(index) for index in np.unravel_index(int(difference.argmax()), difference.shape))
-        raise InvalidField(
-            "weights",
-            f"must be symmetric; entry ({i}, {j}) is {weights[i, j]:g} and entry ({j}, {i}) is {weights[j, i]:g}",
-        )
-    return (weights + weights.T) / 2
-
-
-def _answer(head: Head) -> dict[str, Any]:
-    return {"head": head.fields(), "labels": []}
-
-
-def _head_in(noted: dict[str, Any], name: str) -> Head:
-    return Head.from_fields(name, {key.encode(): value.encode() for key, value in noted["head"].items()})

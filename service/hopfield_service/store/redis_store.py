@@ -10,8 +10,8 @@ import json
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
@@ -24,7 +24,7 @@ from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Import, Network, Operation, Spec
 from hopfield_service.errors import CorruptMemory, RequestIdReused, StorageFull, StorageUnavailable
-from hopfield_service.store import layout
+from hopfield_service.store import layout, scripts
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
 
 _log = logging.getLogger(__name__)
@@ -38,62 +38,6 @@ _LOG_PAGE = 100
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
-# What a request did is noted as "<digest of its content> <what it answered>".
-# KEYS: head, request, log, then the staged chunks that the first entry refers to. ARGV: ..., the parts of the first entry, if any.
-_CREATE = """
-local noted = redis.call('GET', KEYS[2])
-if noted then return {'repeated', noted} end
-if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
-for i = 4, #KEYS do
-    if redis.call('EXISTS', KEYS[i]) == 0 then return {'moved'} end
-end
-for i = 4, #KEYS do redis.call('PERSIST', KEYS[i]) end
-local parts = 3 + tonumber(ARGV[3])
-redis.call('HSET', KEYS[1], unpack(ARGV, 4, parts))
-if #ARGV > parts then redis.call('XADD', KEYS[3], '1-0', unpack(ARGV, parts + 1)) end
-redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
-return {'done'}
-"""
-
-# KEYS: head, request, log. ARGV: note, its TTL, uid, revision, commit, new commit, time, pattern count, the parts of the entry.
-_COMMIT = """
-local noted = redis.call('GET', KEYS[2])
-if noted then return {'repeated', noted} end
-local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit')
-if head[1] ~= ARGV[3] or head[2] ~= ARGV[4] or head[3] ~= ARGV[5] then return {'moved'} end
-local revision = string.format('%d', ARGV[4] + 1)
-redis.call('XADD', KEYS[3], revision .. '-0', unpack(ARGV, 9))
-redis.call('HSET', KEYS[1], 'revision', revision, 'commit', ARGV[6], 'updated', ARGV[7], 'pattern_count', ARGV[8])
-redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
-return {'done'}
-"""
-
-# KEYS: head, request, log, then the chunks the memory refers to.
-_DELETE = """
-local noted = redis.call('GET', KEYS[2])
-if noted then return {'repeated', noted} end
-local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit', 'blob')
-if head[1] ~= ARGV[3] or head[2] ~= ARGV[4] or head[3] ~= ARGV[5] or (head[4] or '') ~= ARGV[6] then return {'moved'} end
-redis.call('UNLINK', KEYS[1])
-for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
-redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
-return {'done'}
-"""
-
-# KEYS: head, then the new chunks, then those to be replaced.
-_SWAP = """
-local head = redis.call('HMGET', KEYS[1], 'uid', 'blob')
-if head[1] ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then return {'moved'} end
-local last = 1 + tonumber(ARGV[5])
-for i = 2, last do
-    if redis.call('EXISTS', KEYS[i]) == 0 then return {'moved'} end
-end
-for i = 2, last do redis.call('PERSIST', KEYS[i]) end
-for i = last + 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[6]) end
-redis.call('HSET', KEYS[1], 'blob', ARGV[3], 'snapshot', ARGV[4])
-return {'done'}
-"""
-
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -106,6 +50,19 @@ class Request:
 
     id: str
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """What a request did, kept to answer its repeat.
+
+    Attributes:
+        head: where the memory stood after it.
+        labels: that the request did not name itself.
+    """
+
+    head: Head
+    labels: tuple[str, ...]
 
 
 class Outcome(Enum):
@@ -159,7 +116,8 @@ class RedisStore:
         )
         self._keys = Keys(prefix)
         self._create, self._commit, self._delete, self._swap = (
-            self._redis.register_script(script) for script in (_CREATE, _COMMIT, _DELETE, _SWAP)
+            self._redis.register_script(script)
+            for script in (scripts.CREATE, scripts.COMMIT, scripts.DELETE, scripts.SWAP)
         )
 
     async def close(self) -> None:
@@ -175,21 +133,26 @@ class RedisStore:
 
     async def head(self, name: str) -> Head | None:
         """Where a memory stands, or None."""
-        return (await self.heads([name]))[0]
+        (fields,) = await self._fields([name])
+        with _named(name):
+            return Head.from_fields(name, fields) if fields else None
 
-    async def heads(self, names: Sequence[str]) -> list[Head | None]:
-        """Where some memories stand, each None if there is none of that name."""
+    async def heads(self, names: Sequence[str]) -> list[Head]:
+        """Where those of some memories stand that exist and can be read."""
+        found = []
+        for name, fields in zip(names, await self._fields(names), strict=True):
+            if fields:
+                # One that cannot be read is logged, and keeps nobody from seeing the others.
+                with suppress(CorruptMemory), _named(name):
+                    found.append(Head.from_fields(name, fields))
+        return found
+
+    async def _fields(self, names: Sequence[str]) -> list[dict[bytes, bytes]]:
         with _errors_translated():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
                     pipeline.hgetall(self._keys.head(name))
-                answers = await pipeline.execute()
-        return [self._read_head(name, fields) if fields else None for name, fields in zip(names, answers, strict=True)]
-
-    @staticmethod
-    def _read_head(name: str, fields: Mapping[bytes, bytes]) -> Head:
-        with _named(name):
-            return Head.from_fields(name, fields)
+                return cast("list[dict[bytes, bytes]]", await pipeline.execute())
 
     async def names(self, prefix: str, after: str, count: int) -> list[str]:
         """At most `count` names that begin with a prefix and come after a name; some may be of memories that are gone."""
@@ -202,15 +165,18 @@ class RedisStore:
 
     # Changes
 
-    async def noted(self, name: str, request: Request) -> dict[str, Any] | None:
-        """What was answered to this request before, or None if it was not carried out yet.
+    async def noted(self, name: str, request: Request) -> Note | None:
+        """What this request did before, or None if it was not carried out yet.
 
         Raises:
             RequestIdReused: a request with this id had another content.
         """
         with _errors_translated():
-            note = cast("bytes | None", await self._redis.get(self._keys.request(name, request.id)))
-        return None if note is None else _answer_in(note, request)
+            written = cast("bytes | None", await self._redis.get(self._keys.request(name, request.id)))
+        if written is None:
+            return None
+        with _named(name):
+            return _read_note(name, written, request)
 
     async def create(
         self,
@@ -218,7 +184,6 @@ class RedisStore:
         spec: Spec,
         first: Import | None,
         request: Request,
-        answer: Callable[[Head], dict[str, Any]],
     ) -> tuple[Outcome, Head]:
         """Makes a memory.
 
@@ -227,7 +192,6 @@ class RedisStore:
             spec: its parameters.
             first: its first operation, made with it; None for an empty memory.
             request: to recognise a repeat.
-            answer: what to answer a repeat, made from the head.
 
         Returns:
             DONE, EXISTS, or REPEATED (see `noted`), and the head that was to be made. MOVED where writing took so long that
@@ -247,9 +211,9 @@ class RedisStore:
             await self._redis.zadd(self._keys.names, {name: 0})
             reply = await self._create(
                 [*self._names(head, request), *self._chunk_keys(head, manifest)],
-                [_note(request, answer(head)), _REQUEST_TTL, len(fields), *fields, *entry],
+                [_note(request, head), _REQUEST_TTL, len(fields), *fields, *entry],
             )
-        return _outcome(reply, request), head
+        return _outcome(reply), head
 
     async def commit(
         self,
@@ -257,7 +221,7 @@ class RedisStore:
         operation: Operation,
         pattern_count: int,
         request: Request,
-        answer: Callable[[Head], dict[str, Any]],
+        labels: Sequence[str] = (),
     ) -> tuple[Outcome, Head]:
         """Appends an operation, if the memory is still where `head` says.
 
@@ -266,7 +230,7 @@ class RedisStore:
             operation: what to append.
             pattern_count: P after it.
             request: to recognise a repeat.
-            answer: what to answer a repeat, made from the head after the commit.
+            labels: that the request does not name itself, to be noted.
 
         Returns:
             DONE, MOVED (nothing was changed: look again), or REPEATED (see `noted`), and the head after the commit.
@@ -282,9 +246,9 @@ class RedisStore:
         entry = _entry_parts(operation, None, previous=head.commit, head=after)
         with _errors_translated():
             reply = await self._commit(
-                self._names(head, request), [_note(request, answer(after)), _REQUEST_TTL, *where, *entry]
+                self._names(head, request), [_note(request, after, labels), _REQUEST_TTL, *where, *entry]
             )
-        return _outcome(reply, request), after
+        return _outcome(reply), after
 
     async def delete(self, head: Head, request: Request) -> Outcome:
         """Deletes a memory, if it is still where `head` says.
@@ -296,9 +260,9 @@ class RedisStore:
         with _errors_translated():
             reply = await self._delete(
                 [*self._names(head, request), *chunks],
-                [_note(request, {}), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
+                [_note(request, head), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
             )
-            outcome = _outcome(reply, request)
+            outcome = _outcome(reply)
             if outcome is Outcome.DONE:
                 await self._redis.zrem(self._keys.names, head.name)
                 # Made anew meanwhile, perhaps after its maker had indexed it: then the index must have it.
@@ -437,22 +401,23 @@ def _entry_parts(operation: Operation, manifest: Manifest | None, previous: str,
     return [part for item in parts.items() for part in item]
 
 
-def _note(request: Request, answer: dict[str, Any]) -> str:
-    return f"{request.digest} {json.dumps(answer)}"
+def _note(request: Request, head: Head, labels: Sequence[str] = ()) -> str:
+    return json.dumps({"digest": request.digest, "head": head.fields(), "labels": labels})
 
 
-def _answer_in(note: bytes, request: Request) -> dict[str, Any]:
-    digest, _, answer = note.decode().partition(" ")
-    if digest != request.digest:
-        raise RequestIdReused(request.id)
-    return cast("dict[str, Any]", json.loads(answer))
+def _read_note(name: str, written: bytes, request: Request) -> Note:
+    try:
+        note = json.loads(written)
+        if note["digest"] != request.digest:
+            raise RequestIdReused(request.id)
+        fields = {key.encode(): value.encode() for key, value in note["head"].items()}
+        return Note(Head.from_fields(name, fields), tuple(note["labels"]))
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Corrupt("the note of a request does not parse") from error
 
 
-def _outcome(reply: list[bytes], request: Request) -> Outcome:
-    outcome = Outcome(reply[0].decode())
-    if outcome is Outcome.REPEATED:
-        _answer_in(reply[1], request)
-    return outcome
+def _outcome(reply: list[bytes]) -> Outcome:
+    return Outcome(reply[0].decode())
 
 
 @contextmanager

@@ -1,0 +1,57 @@
+"""The Lua scripts: each changes everything it changes in one step, or nothing.
+
+The first argument of those that carry out a request is its note, the second the seconds for which it is kept. A request that
+has a note already was carried out before: that is said, and nothing is changed.
+"""
+
+# KEYS: head, request, log, then the staged chunks that the first entry refers to. ARGV: ..., the parts of the first entry, if any.
+CREATE = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeated'} end
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'exists'} end
+for i = 4, #KEYS do
+    if redis.call('EXISTS', KEYS[i]) == 0 then return {'moved'} end
+end
+for i = 4, #KEYS do redis.call('PERSIST', KEYS[i]) end
+local parts = 3 + tonumber(ARGV[3])
+redis.call('HSET', KEYS[1], unpack(ARGV, 4, parts))
+if #ARGV > parts then redis.call('XADD', KEYS[3], '1-0', unpack(ARGV, parts + 1)) end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return {'done'}
+"""
+
+# KEYS: head, request, log. ARGV: note, its TTL, uid, revision, commit, new commit, time, pattern count, the parts of the entry.
+COMMIT = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeated'} end
+local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit')
+if head[1] ~= ARGV[3] or head[2] ~= ARGV[4] or head[3] ~= ARGV[5] then return {'moved'} end
+local revision = string.format('%d', ARGV[4] + 1)
+redis.call('XADD', KEYS[3], revision .. '-0', unpack(ARGV, 9))
+redis.call('HSET', KEYS[1], 'revision', revision, 'commit', ARGV[6], 'updated', ARGV[7], 'pattern_count', ARGV[8])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return {'done'}
+"""
+
+# KEYS: head, request, log, then the chunks the memory refers to.
+DELETE = """
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeated'} end
+local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit', 'blob')
+if head[1] ~= ARGV[3] or head[2] ~= ARGV[4] or head[3] ~= ARGV[5] or (head[4] or '') ~= ARGV[6] then return {'moved'} end
+redis.call('UNLINK', KEYS[1])
+for i = 3, #KEYS do redis.call('UNLINK', KEYS[i]) end
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+return {'done'}
+"""
+
+# KEYS: head, then the new chunks, then those to be replaced.
+SWAP = """
+local head = redis.call('HMGET', KEYS[1], 'uid', 'blob')
+if head[1] ~= ARGV[1] or (head[2] or '') ~= ARGV[2] then return {'moved'} end
+local last = 1 + tonumber(ARGV[5])
+for i = 2, last do
+    if redis.call('EXISTS', KEYS[i]) == 0 then return {'moved'} end
+end
+for i = 2, last do redis.call('PERSIST', KEYS[i]) end
+for i = last + 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[6]) end
+redis.call('HSET', KEYS[1], 'blob', ARGV[3], 'snapshot', ARGV[4])
+return {'done'}
+"""
