@@ -1,0 +1,167 @@
+"""Whatever happened to Redis meanwhile, what is served is what the log says, or nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import numpy as np
+import pytest
+import redis as redis_client
+from tests.processes import ServiceProcess, StartService, ValkeyProcess
+from tests.wire import Refusal, Wire, connected, made, pairwise, refusal, signs
+
+from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2
+
+A, B, C = [1, 1, -1, -1, 1], [1, -1, 1, -1, -1], [-1, 1, 1, 1, 1]
+
+
+@pytest.fixture
+def service(valkey: ValkeyProcess, start_service: StartService) -> ServiceProcess:
+    return start_service(redis_url=valkey.url)
+
+
+@pytest.fixture
+def wire(service: ServiceProcess) -> Iterator[Wire]:
+    with connected(service.address) as stubs:
+        yield stubs
+
+
+@pytest.fixture
+def redis(valkey: ValkeyProcess) -> Iterator[redis_client.Redis]:
+    with valkey.client() as client:
+        yield client
+
+
+def store(wire: Wire, name: str, *patterns: list[int]) -> memory_pb2.Memory:
+    request = memory_service_pb2.StorePatternsRequest(name=name, patterns=signs(*patterns))
+    return wire.memory.StorePatterns(request).memory
+
+
+def weights(wire: Wire, name: str = "m") -> np.ndarray[Any, np.dtype[np.float64]]:
+    header, *parts = wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name=name))
+    return np.frombuffer(b"".join(part.rows for part in parts)).reshape(header.header.neurons, -1)
+
+
+def hebb(*patterns: list[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
+    X = np.array(patterns)
+    J: np.ndarray[Any, np.dtype[np.float64]] = X.T @ X / X.shape[1]
+    np.fill_diagonal(J, 0)
+    return J
+
+
+def refused_recall(wire: Wire, name: str) -> Refusal:
+    with pytest.raises(grpc.RpcError) as caught:
+        wire.recall.Recall(recall_service_pb2.RecallRequest(name=name, query=signs(A)))
+    return refusal(caught.value)
+
+
+def test_a_redis_put_back_to_an_earlier_state_and_gone_another_way_is_followed(
+    wire: Wire, redis: redis_client.Redis
+) -> None:
+    made(wire, "m", pairwise(5), signs(A))
+    keys: Any = redis.keys("hopfield:{m}:*")
+    backup: dict[bytes, Any] = {key: redis.dump(key) for key in keys if b":request:" not in key}
+    assert store(wire, "m", B).revision == 2
+    np.testing.assert_array_equal(weights(wire), hebb(A, B))
+    for key, value in backup.items():
+        redis.restore(key, 0, value, replace=True)
+    np.testing.assert_array_equal(weights(wire), hebb(A))
+    # The same revision as before, but another commit.
+    for key, value in backup.items():
+        redis.restore(key, 0, value, replace=True)
+    assert store(wire, "m", C).revision == 2
+    np.testing.assert_array_equal(weights(wire), hebb(A, C))
+
+
+def test_a_redis_gone_another_way_behind_the_back_of_a_replica_is_followed(
+    wire: Wire, redis: redis_client.Redis, valkey: ValkeyProcess, start_service: StartService
+) -> None:
+    made(wire, "m", pairwise(5), signs(A))
+    keys: Any = redis.keys("hopfield:{m}:*")
+    backup: dict[bytes, Any] = {key: redis.dump(key) for key in keys if b":request:" not in key}
+    store(wire, "m", B)
+    np.testing.assert_array_equal(weights(wire), hebb(A, B))
+    for key, value in backup.items():
+        redis.restore(key, 0, value, replace=True)
+    with connected(start_service(redis_url=valkey.url).address) as other:
+        store(other, "m", C)
+        store(other, "m", C)
+    np.testing.assert_array_equal(weights(wire), hebb(A, C, C))
+
+
+@pytest.mark.parametrize("damage", ["payload", "missing"])
+def test_a_log_that_cannot_be_read_is_data_loss_of_this_memory_alone(
+    wire: Wire,
+    redis: redis_client.Redis,
+    service: ServiceProcess,
+    valkey: ValkeyProcess,
+    start_service: StartService,
+    damage: str,
+) -> None:
+    made(wire, "m", pairwise(5), signs(A))
+    store(wire, "m", B)
+    made(wire, "other", pairwise(5), signs(A))
+    service.kill()
+    (log,) = redis.keys("hopfield:{m}:*:log")
+    entries: Any = redis.xrange(log)
+    (_, first), (_, second) = entries
+    redis.xdel(log, "2-0")
+    if damage == "payload":
+        # An entry cannot be put back below the last one of a stream, but in a stream made anew.
+        redis.delete(log)
+        redis.xadd(log, first, "1-0")
+        redis.xadd(log, {**second, b"payload": second[b"payload"][:-1] + b"\x00"}, "2-0")
+    anew = start_service(redis_url=valkey.url)
+    with connected(anew.address) as stubs:
+        answer = refused_recall(stubs, "m")
+        assert (answer.code, answer.reason) == (grpc.StatusCode.DATA_LOSS, "CORRUPT_MEMORY")
+        assert answer.metadata == {"name": "m"}
+        np.testing.assert_array_equal(weights(stubs, "other"), hebb(A))
+        assert "'m'" in anew.log()
+        # It can still be seen, and deleted.
+        listed = stubs.memory.ListMemories(memory_service_pb2.ListMemoriesRequest()).memories
+        assert [memory.name for memory in listed] == ["m", "other"]
+        stubs.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="m"))
+        assert refused_recall(stubs, "m").reason == "MEMORY_NOT_FOUND"
+
+
+def test_a_head_that_cannot_be_read_hides_no_other_memory(wire: Wire, redis: redis_client.Redis) -> None:
+    made(wire, "m", pairwise(5), signs(A))
+    made(wire, "other", pairwise(5))
+    redis.hset("hopfield:{m}:head", "spec", "{}")
+    listed = wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest()).memories
+    assert [memory.name for memory in listed] == ["other"]
+    assert refused_recall(wire, "m").code is grpc.StatusCode.DATA_LOSS
+
+
+def test_a_memory_without_a_snapshot_is_folded_from_a_log_of_any_length(
+    valkey: ValkeyProcess, start_service: StartService, redis: redis_client.Redis
+) -> None:
+    patterns = np.where(np.random.default_rng(4).random((230, 5)) < 0.5, 1, -1).tolist()
+    first = start_service(redis_url=valkey.url, max_snapshot_bytes="0")
+    with connected(first.address) as wire:
+        made(wire, "m", pairwise(5))
+        for pattern in patterns:
+            store(wire, "m", pattern)
+    first.kill()
+    assert not redis.keys("*:chunk:*")
+    with connected(start_service(redis_url=valkey.url).address) as wire:
+        np.testing.assert_array_equal(weights(wire), hebb(*patterns))
+
+
+def test_a_long_tail_is_followed_by_a_new_snapshot_and_the_old_one_expires(
+    wire: Wire, redis: redis_client.Redis, service: ServiceProcess
+) -> None:
+    made(wire, "m", pairwise(5))
+    blobs = set()
+    for k in range(40):
+        store(wire, "m", A if k % 2 else B)
+        blobs.add(redis.hget("hopfield:{m}:head", "blob"))
+    # A snapshot that is still being written is finished before the service ends.
+    assert service.terminate() == 0
+    blobs.add(redis.hget("hopfield:{m}:head", "blob"))
+    assert len(blobs) == 2
+    chunks: Any = redis.keys("hopfield:{m}:*:chunk:*")
+    lives = sorted(redis.ttl(chunk) for chunk in chunks)
+    assert lives[0] == -1
+    assert all(0 < life <= 60 for life in lives[1:])
