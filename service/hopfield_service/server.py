@@ -31,7 +31,7 @@ from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader
 from hopfield_service.serving.memories import Limits, Memories
 from hopfield_service.settings import Settings
-from hopfield_service.store.embedded import EmbeddedServer
+from hopfield_service.store.embedded import DataDirectoryInUse, EmbeddedServer, EmbeddedServerFailed
 from hopfield_service.store.redis_store import RedisStore
 
 _log = logging.getLogger(__name__)
@@ -48,6 +48,10 @@ _SERVICES = tuple(
 
 class CannotListen(RuntimeError):
     """The address to serve on cannot be had."""
+
+
+CANNOT_SERVE = (CannotListen, DataDirectoryInUse, EmbeddedServerFailed)
+"""What keeps the service from coming up through no defect of its own; the message says what to do."""
 
 
 async def serve(settings: Settings) -> None:
