@@ -10,14 +10,16 @@ import pytest
 
 import hopfield_service
 
-# Prints the first word of the generator, a recall, and where the compiled code is kept.
+# Draws from the generator, recalls with four neurons, and says which file was run and where its compiled code is kept.
 PROGRAM = """
 import numpy as np
 from hopfield_service.core import kernels
-from hopfield_service.core.dynamics import nearest
-order = np.zeros(3, np.int64)
-kernels.shuffle(np.array([3], np.uint64), order)
-print(int(kernels.next_word(np.array([1234567], np.uint64))), sorted(order.tolist()))
+from hopfield_service.core.dynamics import RecallOptions
+from hopfield_service.core.network import Store
+from hopfield_service.core.pairwise import PairwiseSpec
+print(int(kernels.next_word(np.array([1234567], np.uint64))))
+network = PairwiseSpec(4).empty().apply(Store(np.array([[0b1000]], np.uint8), ("a",)))
+print(network.recall(np.array([-1, -1, -1, -1], np.int8), RecallOptions(seed=0), lambda: False).state.tolist())
 print(kernels.__file__)
 print(kernels.shuffle.stats.cache_path)
 """
@@ -31,7 +33,8 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path / "copy"
 
 
-def run(copy: Path, **environment: str) -> list[str]:
+def cache_of(copy: Path, **environment: str) -> str:
+    """Where a process that runs the copy keeps its compiled code."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
     finished = subprocess.run(
         [sys.executable, "-W", "error", "-c", PROGRAM],
@@ -41,14 +44,15 @@ def run(copy: Path, **environment: str) -> list[str]:
         check=False,
     )
     assert finished.returncode == 0, finished.stderr
-    drawn, file, cache = finished.stdout.splitlines()
-    assert drawn == "6457827717110365317 [0, 1, 2]"
+    word, state, file, cache = finished.stdout.splitlines()
+    assert word == "6457827717110365317"
+    assert state == "[-1, -1, -1, 1]"
     assert Path(file).is_relative_to(copy)
-    return [cache]
+    return cache
 
 
 def test_compiled_code_is_kept_where_it_can_be(copy: Path, tmp_path: Path) -> None:
-    (cache,) = run(copy, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
+    cache = cache_of(copy, NUMBA_CACHE_DIR=str(tmp_path / "cache"))
     assert Path(cache).is_relative_to(tmp_path / "cache")
     assert list(Path(cache).glob("*.nbc"))
 
@@ -58,8 +62,8 @@ def test_where_no_place_is_writable_the_kernels_run_uncached(copy: Path, tmp_pat
     file = tmp_path / "file"
     file.touch()
     (copy / "hopfield_service" / "core" / "__pycache__").touch()
-    (cache,) = run(copy, NUMBA_CACHE_DIR=str(file / "numba"), HOME=str(file), XDG_CACHE_HOME=str(file / "cache"))
-    assert cache == "None"
+    nowhere = {"NUMBA_CACHE_DIR": str(file / "numba"), "HOME": str(file), "XDG_CACHE_HOME": str(file / "cache")}
+    assert cache_of(copy, **nowhere) == "None"
 
 
 def test_kernels_let_other_threads_run() -> None:

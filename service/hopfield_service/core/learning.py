@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from hopfield_service.core import kernels
 from hopfield_service.core.patterns import Signs
 
-# float32 holds every integer up to 2^24, and no partial sum of that many products of signs is larger.
-_EXACT_IN_FLOAT32 = 1 << 24
+# Entries of the largest array that Hebb's rule makes beside the weights. float32 holds every integer up to 2^24, and no partial
+# sum of that many products of signs is larger.
+_BLOCK = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,22 +107,28 @@ class Hebbian(LearningRule):
 
     def learn(self, patterns: Signs) -> Self:
         """See LearningRule."""
-        return type(self)(self.weights + _sums_of_outer_products(patterns), self.divisor)
+        sums = self.weights.copy()
+        _add_outer_products(sums, patterns, 1)
+        return type(self)(sums, self.divisor)
 
     def forget(self, patterns: Signs, remaining: Signs) -> Self:  # noqa: ARG002 - subtraction needs no relearning
         """See LearningRule."""
-        return type(self)(self.weights - _sums_of_outer_products(patterns), self.divisor)
+        sums = self.weights.copy()
+        _add_outer_products(sums, patterns, -1)
+        return type(self)(sums, self.divisor)
 
 
-def _sums_of_outer_products(patterns: Signs) -> NDArray[np.int32]:
-    neurons = patterns.shape[1]
-    sums = np.zeros((neurons, neurons), np.int32)
-    for start in range(0, len(patterns), _EXACT_IN_FLOAT32):
-        block = patterns[start : start + _EXACT_IN_FLOAT32].astype(np.float32)
-        # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
-        sums += (block.T @ block).astype(np.int32)
+def _add_outer_products(sums: NDArray[np.int32], patterns: Signs, sign: int) -> None:
+    """`sums += sign * sum_mu xi^mu xi^mu'` off the diagonal, block by block: of the patterns, and of the rows of the sums."""
+    size = max(1, _BLOCK // len(sums))
+    for first in range(0, len(patterns), size):
+        block = patterns[first : first + size].astype(np.float32)
+        for top in range(0, len(sums), size):
+            # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
+            products = (block[:, top : top + size].T @ block).astype(np.int32)
+            products *= sign
+            sums[top : top + size] += products
     np.fill_diagonal(sums, 0)
-    return sums
 
 
 @dataclass(frozen=True, slots=True)

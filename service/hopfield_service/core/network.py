@@ -109,7 +109,8 @@ class StoredPatterns:
     def new_labels(self, count: int) -> tuple[str, ...]:
         """Labels for patterns that come without: their numbers, passing over those the caller used as labels.
 
-        Numbers only rise, so that the label of a forgotten pattern does not come back for another.
+        Numbers only rise, so that the number of a forgotten pattern does not come back for another; a label can, where the
+        caller gave labels that are numbers.
         """
         labels: list[str] = []
         number = self.next_number
