@@ -49,7 +49,7 @@ class ServiceError(Exception):
         self.metadata = {key: str(value) for key, value in metadata.items()}
 
 
-def _shown(text: str) -> str:
+def shown(text: str) -> str:
     """A text from a caller as it stands in a message: long ones cut, since messages travel in headers of limited size."""
     return repr(text if len(text) <= 64 else text[:63] + "…")
 
@@ -107,7 +107,7 @@ class LabelNotFound(ServiceError):
     reason = "LABEL_NOT_FOUND"
 
     def __init__(self, name: str, label: str) -> None:
-        super().__init__(f"memory {name!r} stores no pattern labelled {_shown(label)}", name=name, label=label)
+        super().__init__(f"memory {name!r} stores no pattern labelled {shown(label)}", name=name, label=label)
         self.resource = ("hopfield.v1.Pattern", label)
 
 
@@ -130,7 +130,7 @@ class LabelExists(ServiceError):
 
     def __init__(self, name: str, label: str) -> None:
         super().__init__(
-            f"memory {name!r} stores a pattern labelled {_shown(label)} already; set replace to put another in its place",
+            f"memory {name!r} stores a pattern labelled {shown(label)} already; set replace to put another in its place",
             name=name,
             label=label,
         )

@@ -91,7 +91,7 @@ def test_hebbs_sums_of_many_neurons_are_whole() -> None:
     np.fill_diagonal(expected, 0)
     learnt = Hebbian.nothing(4500).learn(patterns)
     assert np.array_equal(learnt.weights, expected)
-    assert not learnt.forget(patterns, patterns[:0]).weights.any()
+    assert not learnt.forget([patterns], []).weights.any()
 
 
 def test_many_equal_patterns_add_up_exactly_beyond_what_a_float32_can_count() -> None:
@@ -99,7 +99,7 @@ def test_many_equal_patterns_add_up_exactly_beyond_what_a_float32_can_count() ->
     pair = np.broadcast_to(signs([1, -1]), (count, 2))
     learnt = Hebbian.nothing(2).learn(pair)
     assert learnt.weights.tolist() == [[0, -count], [-count, 0]]
-    assert learnt.forget(pair[:-1], pair[-1:]).weights.tolist() == [[0, -1], [-1, 0]]
+    assert learnt.forget([pair[:-1]], [pair[-1:]]).weights.tolist() == [[0, -1], [-1, 0]]
 
 
 def test_learning_goes_on_to_the_largest_sum_an_int32_holds() -> None:

@@ -149,7 +149,7 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     "a label twice": (store(signs(*STORED), labels=["a", "a"]), "labels[1]", "'a' is a duplicate"),
     "an empty label": (store(GOOD, labels=[""]), "labels[0]", "1 to 256"),
     "a label too long": (store(GOOD, labels=["x" * 257]), "labels[0]", "1 to 256"),
-    "a label with a newline": (store(GOOD, labels=["a\nb"]), "labels[0]", "printable"),
+    "a label with a newline": (store(GOOD, labels=["a\nb"]), "labels[0]", "control"),
     "labels too few": (store(signs(*STORED), labels=["a"]), "labels", "1 for 2"),
     "forgetting nothing": (forget(), "labels", "at least one"),
     "forgetting twice": (forget("0", "0"), "labels[1]", "duplicate"),
@@ -180,10 +180,10 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     ),
     "an empty batch": (batch(patterns_pb2.Patterns(neurons=4)), "queries.count", "at least 1"),
     "a batch of the wrong length": (batch(signs([1, 1], [1, 1])), "queries.neurons", "must be 4"),
-    "asymmetric weights": (import_weights([[0, 1.0], [2.0, 0]]), "weights", "entry (0, 1) is 1 and entry (1, 0) is 2"),
-    "a NaN weight": (import_weights([[0, np.nan], [np.nan, 0]]), "weights", "entry (0, 1) is nan"),
-    "an infinite weight": (import_weights([[np.inf]]), "weights", "must be finite"),
-    "weights too large": (import_weights([[0, 1e308], [1e308, 0]]), "weights", "small enough"),
+    "asymmetric weights": (import_weights([[0, 1.0], [2.0, 0]]), "rows", "weight (0, 1) is 1 and weight (1, 0) is 2"),
+    "a NaN weight": (import_weights([[0, np.nan], [np.nan, 0]]), "rows", "weight (0, 1) is nan"),
+    "an infinite weight": (import_weights([[np.inf]]), "rows", "must be finite"),
+    "weights too large": (import_weights([[0, 1e308], [1e308, 0]]), "rows", "small enough"),
     "a NaN threshold of imported weights": (
         import_weights([[0.0]], thresholds=(float("nan"),)),
         "header.thresholds",
@@ -223,6 +223,16 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         lambda wire: wire.memory.ListPatterns(
             memory_service_pb2.ListPatternsRequest(name="four", page_token="OTk5OTk5OTk5OTk5OTk5OTk5OTk5OTk5")
         ),
+        "page_token",
+        "next_page_token",
+    ),
+    "a page token that is no name": (
+        lambda wire: wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest(page_token="Ilx1ZDgwMCI=")),
+        "page_token",
+        "must match",
+    ),
+    "a page token of brackets": (
+        lambda wire: wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest(page_token="W1tb" * 50_000)),
         "page_token",
         "next_page_token",
     ),

@@ -128,6 +128,42 @@ def test_a_repeated_request_is_answered_as_the_first_was_and_changes_nothing(wir
     assert store(wire, name, A, request_id=f"{name}-store") == first
 
 
+def test_repeats_sent_while_the_first_is_under_way_are_answered_as_it_is(wire: Wire, name: str) -> None:
+    made(wire, name, pairwise(5), signs(B))
+    storing = memory_service_pb2.StorePatternsRequest(
+        name=name, patterns=signs(A), labels=["a"], expected_revision=1, request_id=f"{name}-store"
+    )
+    answers = [call.result() for call in [wire.memory.StorePatterns.future(storing) for _ in range(10)]]
+    assert all(answer == answers[0] for answer in answers)
+    forgetting = memory_service_pb2.ForgetPatternsRequest(name=name, labels=["a"], request_id=f"{name}-forget")
+    gone = [call.result() for call in [wire.memory.ForgetPatterns.future(forgetting) for _ in range(10)]]
+    assert all(answer == gone[0] for answer in gone)
+    assert gone[0].memory.revision == 3
+    deleting = memory_service_pb2.DeleteMemoryRequest(name=name, request_id=f"{name}-delete")
+    for call in [wire.memory.DeleteMemory.future(deleting) for _ in range(10)]:
+        call.result()
+
+
+def test_a_repeat_of_a_delete_that_found_nothing_deletes_nothing_later(wire: Wire, name: str) -> None:
+    delete = memory_service_pb2.DeleteMemoryRequest(name=name, allow_missing=True, request_id=f"{name}-delete")
+    wire.memory.DeleteMemory(delete)
+    made(wire, name, pairwise(5))
+    wire.memory.DeleteMemory(delete)
+    assert wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name=name)).memory.name == name
+
+
+def test_a_repeat_of_a_create_that_found_the_memory_makes_none_later(wire: Wire, name: str) -> None:
+    old = made(wire, name, pairwise(5))
+    create = memory_service_pb2.CreateMemoryRequest(
+        name=name, spec=pairwise(5), allow_existing=True, request_id=f"{name}-create"
+    )
+    assert wire.memory.CreateMemory(create).memory == old
+    wire.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name=name))
+    assert wire.memory.CreateMemory(create).memory == old
+    with pytest.raises(grpc.RpcError):
+        wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name=name))
+
+
 def test_a_request_id_with_another_content_is_refused(wire: Wire, name: str) -> None:
     made(wire, name, pairwise(5))
     store(wire, name, A, request_id=f"{name}-1")
@@ -212,6 +248,31 @@ def test_imported_weights_are_used_as_given_with_their_diagonal_and_thresholds(w
     first, *_ = wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name=name))
     assert list(first.header.thresholds) == [0.5, 0.0, -1.0]
     np.testing.assert_array_equal(weights(wire, name), J)
+
+
+def test_labels_may_be_of_any_script(wire: Wire, name: str) -> None:
+    labels = ["\u00a0", "家", "👨\u200d👩\u200d👧", "é" * 256]
+    made(wire, name, pairwise(5))
+    store(wire, name, A, B, C, A, labels=labels)
+    assert stored(wire, name)[0] == labels
+    with pytest.raises(grpc.RpcError) as caught:
+        forget(wire, name, "👧" * 256)
+    assert refusal(caught.value).metadata["label"] == "👧" * 256
+
+
+def test_a_page_of_memories_stays_below_what_any_client_takes(wire: Wire, name: str) -> None:
+    thresholds = [0.5] * 16_384
+    for k in range(40):
+        made(wire, f"{name}.{k:02}", pairwise(16_384, thresholds=thresholds))
+    names: list[str] = []
+    token = ""
+    while not names or token:
+        request = memory_service_pb2.ListMemoriesRequest(prefix=f"{name}.", page_token=token)
+        page = wire.memory.ListMemories(request)
+        assert page.ByteSize() < 2 << 20
+        names += [memory.name for memory in page.memories]
+        token = page.next_page_token
+    assert names == [f"{name}.{k:02}" for k in range(40)]
 
 
 def test_patterns_that_would_exceed_the_limit_are_refused_with_it(wire: Wire, name: str) -> None:

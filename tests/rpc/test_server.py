@@ -24,6 +24,13 @@ def test_every_service_is_healthy_once_the_serving_line_was_written(wire: Wire, 
     assert answer.status == health_pb2.HealthCheckResponse.SERVING
 
 
+def test_health_can_be_watched(wire: Wire) -> None:
+    health = health_pb2_grpc.HealthStub(wire.channel)
+    watch = health.Watch(health_pb2.HealthCheckRequest(service=SERVICES[0]), timeout=10)
+    assert next(iter(watch)).status == health_pb2.HealthCheckResponse.SERVING
+    watch.cancel()
+
+
 def test_reflection_shows_every_service_and_the_fields_of_its_messages(wire: Wire) -> None:
     database = ProtoReflectionDescriptorDatabase(wire.channel)
     assert set(SERVICES) <= set(database.get_services())

@@ -12,6 +12,9 @@ from hopfield_service.store.layout import Head
 SPEC = PairwiseSpec(64)
 NETWORK = SPEC.empty().apply(Store(np.zeros((1, 8), np.uint8), ("a",)))
 
+# A network, and the objects around it.
+ROOM = NETWORK.nbytes + 5000
+
 
 def loaded(name: str, revision: int = 1) -> Loaded:
     return Loaded(Head(name, "uid", SPEC, revision, "commit", 1, 0, 0), NETWORK, 0)
@@ -22,7 +25,7 @@ def test_a_network_takes_at_least_the_bytes_of_its_weights() -> None:
 
 
 def test_the_one_unused_for_longest_gives_way() -> None:
-    cache = NetworkCache(2 * NETWORK.nbytes)
+    cache = NetworkCache(2 * ROOM)
     cache.put(loaded("a"))
     cache.put(loaded("b"))
     cache.get("a")
@@ -39,7 +42,7 @@ def test_the_one_last_used_stays_whatever_its_size() -> None:
 
 
 def test_a_newer_network_takes_the_place_of_the_older_one_of_its_memory() -> None:
-    cache = NetworkCache(2 * NETWORK.nbytes)
+    cache = NetworkCache(2 * ROOM)
     cache.put(loaded("a", revision=1))
     cache.put(loaded("b"))
     newer = loaded("a", revision=2)

@@ -1,5 +1,6 @@
 """Whatever happened to Redis meanwhile, what is served is what the log says, or nothing."""
 
+import hashlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -125,13 +126,108 @@ def test_a_log_that_cannot_be_read_is_data_loss_of_this_memory_alone(
         assert refused_recall(stubs, "m").reason == "MEMORY_NOT_FOUND"
 
 
-def test_a_head_that_cannot_be_read_hides_no_other_memory(wire: Wire, redis: redis_client.Redis) -> None:
+@pytest.mark.parametrize(
+    "damage",
+    [{"spec": "5"}, {"spec": "{}"}, {"snapshot": "5"}, {"revision": "x"}, {"format": "2"}, {"pattern_count": ""}, None],
+    ids=str,
+)
+def test_a_head_that_cannot_be_read_hides_no_other_memory_and_can_be_deleted(
+    wire: Wire, redis: redis_client.Redis, damage: dict[str, str] | None
+) -> None:
     made(wire, "m", pairwise(5), signs(A))
     made(wire, "other", pairwise(5))
-    redis.hset("hopfield:{m}:head", "spec", "{}")
+    if damage is None:
+        redis.delete("hopfield:{m}:head")
+        redis.rpush("hopfield:{m}:head", "no head")
+    else:
+        for field, value in damage.items():
+            redis.hset("hopfield:{m}:head", field, value)
     listed = wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest()).memories
     assert [memory.name for memory in listed] == ["other"]
-    assert refused_recall(wire, "m").code is grpc.StatusCode.DATA_LOSS
+    with pytest.raises(grpc.RpcError) as caught:
+        wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name="m"))
+    assert refusal(caught.value).code is grpc.StatusCode.DATA_LOSS
+    wire.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="m"))
+    keys: Any = redis.keys("hopfield:{m}:*")
+    assert all(b":request:" in key for key in keys)
+    made(wire, "m", pairwise(5), signs(B))
+    np.testing.assert_array_equal(weights(wire), hebb(B))
+
+
+def resealed(text: bytes) -> bytes:
+    """A text that was changed, with a checksum that fits it."""
+    payload = text.partition(b" ")[2]
+    return hashlib.blake2b(payload, digest_size=16).hexdigest().encode() + b" " + payload
+
+
+@pytest.mark.parametrize("damage", ["chunk missing", "chunk of another type", "dtype"])
+def test_a_snapshot_that_cannot_be_read_gives_way_to_the_log(
+    wire: Wire, redis: redis_client.Redis, valkey: ValkeyProcess, start_service: StartService, damage: str
+) -> None:
+    made(wire, "m", pairwise(5), signs(A, B))
+    (chunk,) = redis.keys("hopfield:{m}:*:chunk:*")
+    snapshot: Any = redis.hget("hopfield:{m}:head", "snapshot")
+    if damage.startswith("chunk "):
+        redis.delete(chunk)
+    if damage == "chunk of another type":
+        redis.rpush(chunk, "")
+    if damage == "dtype":
+        redis.hset("hopfield:{m}:head", "snapshot", resealed(snapshot.replace(b"|i1", b"|i9")))
+    with connected(start_service(redis_url=valkey.url).address) as other:
+        np.testing.assert_array_equal(weights(other), hebb(A, B))
+
+
+def test_a_replica_that_missed_a_snapshot_learns_of_it_and_leaves_no_litter(
+    valkey: ValkeyProcess, start_service: StartService, redis: redis_client.Redis
+) -> None:
+    first, second = start_service(redis_url=valkey.url), start_service(redis_url=valkey.url)
+    with connected(first.address) as one, connected(second.address) as other:
+        made(one, "m", pairwise(5), signs(A))
+        store(other, "m", B)
+        # Both then write snapshots in turn, each replacing the other's.
+        for k in range(80):
+            store(one if k % 40 < 20 else other, "m", A if k % 2 else B)
+    assert first.terminate() == second.terminate() == 0
+    chunks: Any = redis.keys("hopfield:{m}:*:chunk:*")
+    blob: Any = redis.hget("hopfield:{m}:head", "blob")
+    assert [redis.ttl(chunk) for chunk in chunks if blob in chunk] == [-1]
+    assert all(0 < redis.ttl(chunk) <= 60 for chunk in chunks if blob not in chunk)
+    assert len(chunks) <= 5
+
+
+def test_a_load_goes_on_when_the_caller_who_began_it_gives_up(
+    valkey: ValkeyProcess, start_service: StartService
+) -> None:
+    patterns = np.where(np.random.default_rng(4).random((300, 1000)) < 0.5, 1, -1).tolist()
+    first = start_service(redis_url=valkey.url)
+    with connected(first.address) as wire:
+        made(wire, "m", pairwise(1000, rule=memory_pb2.LEARNING_RULE_PSEUDO_INVERSE), signs(*patterns))
+    query = recall_service_pb2.RecallRequest(name="m", query=signs(patterns[0]))
+    with connected(start_service(redis_url=valkey.url).address) as cold:
+        # Less time than a load takes, again and again, comes to an end all the same.
+        given_up = 0
+        while True:
+            try:
+                answer = cold.recall.Recall(query, timeout=0.05)
+                break
+            except grpc.RpcError:
+                given_up += 1
+                assert given_up < 1000
+        assert answer.label == "0"
+
+
+def test_a_full_redis_refuses_a_store_and_keeps_what_it_has(wire: Wire, redis: redis_client.Redis) -> None:
+    made(wire, "m", pairwise(5), signs(A))
+    redis.config_set("maxmemory", "1mb")
+    redis.config_set("maxmemory-policy", "noeviction")
+    with pytest.raises(grpc.RpcError) as caught:
+        store(wire, "m", B)
+    answer = refusal(caught.value)
+    assert (answer.code, answer.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
+    assert answer.retry_seconds is None
+    np.testing.assert_array_equal(weights(wire), hebb(A))
+    redis.config_set("maxmemory", "0")
+    assert store(wire, "m", B).revision == 2
 
 
 def test_a_memory_without_a_snapshot_is_folded_from_a_log_of_any_length(

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from hashlib import blake2b
 from typing import Any
 
+import grpc
 import numpy as np
 import pytest
 import redis as redis_client
@@ -35,7 +36,7 @@ def redis(valkey: ValkeyProcess) -> Iterator[redis_client.Redis]:
 
 def manifest_and_bytes(redis: redis_client.Redis, name: str) -> tuple[dict[str, Any], bytes]:
     head: Any = redis.hgetall(f"hopfield:{{{name}}}:head")
-    manifest = json.loads(head[b"snapshot"])
+    manifest = json.loads(head[b"snapshot"].partition(b" ")[2])
     uid = head[b"uid"].decode()
     keys = [f"hopfield:{{{name}}}:{uid}:chunk:{manifest['blob']}:{i}" for i in range(manifest["chunks"])]
     chunks: Any = redis.mget(keys)
@@ -115,7 +116,7 @@ def test_imported_weights_are_there_with_the_memory_or_not_at_all(wire: Wire, re
     assert redis.ttl(chunk) == -1
 
 
-def test_a_deleted_memory_leaves_nothing_but_the_notes_of_requests_which_expire(
+def test_a_deleted_memory_leaves_nothing_but_what_repeats_are_answered_with_which_expires(
     wire: Wire, redis: redis_client.Redis
 ) -> None:
     made(wire, "m", pairwise(5), signs(*PATTERNS))
@@ -129,7 +130,29 @@ def test_a_deleted_memory_leaves_nothing_but_the_notes_of_requests_which_expire(
         wire.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name=name))
     keys: Any = redis.keys()
     assert keys
-    assert all(b":request:" in key and 600 < redis.ttl(key) <= 3600 for key in keys)
+    assert all(b":request:" in key or key.endswith(b":remains") for key in keys)
+    assert all(600 < redis.ttl(key) <= 3600 for key in keys)
+    assert sum(redis.memory_usage(key) or 0 for key in keys) < 10_000
+
+
+def test_a_refused_import_leaves_nothing(wire: Wire, redis: redis_client.Redis) -> None:
+    made(wire, "m", pairwise(300))
+    before = redis.dbsize()
+    header = memory_service_pb2.ImportWeightsHeader(name="m", neurons=300)
+    parts = [
+        memory_service_pb2.ImportWeightsRequest(header=header),
+        memory_service_pb2.ImportWeightsRequest(rows=bytes(300 * 300 * 8)),
+    ]
+    with pytest.raises(grpc.RpcError):
+        wire.memory.ImportWeights(iter(parts))
+    assert redis.dbsize() == before
+
+
+def test_a_note_does_not_grow_with_the_spec(wire: Wire, redis: redis_client.Redis) -> None:
+    made(wire, "m", pairwise(5000, thresholds=[0.1] * 5000), signs([1] * 5000))
+    keys: Any = redis.keys("*:request:*")
+    assert len(keys) == 2
+    assert all(redis.strlen(key) < 500 for key in keys)
 
 
 def test_an_index_entry_of_a_memory_that_is_gone_is_passed_over(wire: Wire, redis: redis_client.Redis) -> None:

@@ -5,7 +5,7 @@ arithmetic rounds, on their order, and on nothing else: not on how many came at 
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -71,12 +71,12 @@ class LearningRule(Couplings):
         """
 
     @abstractmethod
-    def forget(self, patterns: Signs, remaining: Signs) -> Self:
-        """The state as if `patterns` had never been learnt.
+    def forget(self, forgotten: Iterable[Signs], remaining: Iterable[Signs]) -> Self:
+        """The state as if some patterns had never been learnt.
 
         Args:
-            patterns: (count, N) int8, what to forget.
-            remaining: (P, N) int8, everything else that was learnt, in order.
+            forgotten: (count, N) int8 blocks of what to forget.
+            remaining: (count, N) int8 blocks of everything else that was learnt, in order.
         """
 
 
@@ -111,10 +111,11 @@ class Hebbian(LearningRule):
         _add_outer_products(sums, patterns, 1)
         return type(self)(sums, self.divisor)
 
-    def forget(self, patterns: Signs, remaining: Signs) -> Self:  # noqa: ARG002 - subtraction needs no relearning
+    def forget(self, forgotten: Iterable[Signs], remaining: Iterable[Signs]) -> Self:  # noqa: ARG002 - not relearnt
         """See LearningRule."""
         sums = self.weights.copy()
-        _add_outer_products(sums, patterns, -1)
+        for patterns in forgotten:
+            _add_outer_products(sums, patterns, -1)
         return type(self)(sums, self.divisor)
 
 
@@ -176,9 +177,12 @@ class PseudoInverse(LearningRule):
         kernels.add_outer_products(learnt[len(self.basis) :], weights)
         return type(self)(learnt, weights)
 
-    def forget(self, patterns: Signs, remaining: Signs) -> Self:
+    def forget(self, forgotten: Iterable[Signs], remaining: Iterable[Signs]) -> Self:  # noqa: ARG002 - relearnt
         """See LearningRule: relearns what remains, since every row of the basis depends on the patterns before it."""
-        return self.nothing(patterns.shape[1]).learn(remaining)
+        relearnt = self.nothing(self.weights.shape[0])
+        for patterns in remaining:
+            relearnt = relearnt.learn(patterns)
+        return relearnt
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from hopfield_service.core import kernels, learning
 from hopfield_service.core.dynamics import RecallOptions, RecallResult, Trajectory, UpdateRule, nearest
 from hopfield_service.core.learning import Couplings, StateArray
 from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store, StoredPatterns
-from hopfield_service.core.patterns import Bits, Signs, row_bytes, unpack
+from hopfield_service.core.patterns import Bits, Signs, row_bytes, unpacked_blocks
 
 
 class Rule(Enum):
@@ -130,15 +130,17 @@ class PairwiseNetwork(Network):
                 return self.spec.restored(self.stored, {name: array.values for name, array in arrays.items()})
 
     def _learn(self, bits: Bits, labels: tuple[str, ...]) -> "PairwiseNetwork":
-        couplings = self._rule().learn(unpack(bits, self.spec.neurons))
-        return PairwiseNetwork(self.spec, self.stored.with_added(bits, labels), couplings)
+        rule = self._rule()
+        for patterns in unpacked_blocks(bits, self.spec.neurons):
+            rule = rule.learn(patterns)
+        return PairwiseNetwork(self.spec, self.stored.with_added(bits, labels), rule)
 
     def _forget(self, labels: tuple[str, ...]) -> "PairwiseNetwork":
         remaining = self.stored.without(labels)
         forgotten = self.stored.bits[[self.stored.positions[label] for label in labels]]
         neurons = self.spec.neurons
-        couplings = self._rule().forget(unpack(forgotten, neurons), unpack(remaining.bits, neurons))
-        return PairwiseNetwork(self.spec, remaining, couplings)
+        rule = self._rule().forget(unpacked_blocks(forgotten, neurons), unpacked_blocks(remaining.bits, neurons))
+        return PairwiseNetwork(self.spec, remaining, rule)
 
     def _rule(self) -> learning.LearningRule:
         if not isinstance(self._couplings, learning.LearningRule):

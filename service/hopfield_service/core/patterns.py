@@ -3,11 +3,15 @@
 Bits are packed least-significant bit first, each pattern padded to a whole byte with zeros; a set bit is +1.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
+
+_BLOCK_NEURONS = 1 << 24
 
 
 def row_bytes(neurons: int) -> int:
@@ -41,6 +45,21 @@ def unpack(bits: Bits, neurons: int) -> Signs:
     unpacked *= 2
     unpacked -= 1
     return unpacked
+
+
+def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:
+    """Unpacks patterns a block at a time, so that many never stand in memory at eight times their size.
+
+    Args:
+        bits: (count, ceil(N / 8)) uint8.
+        neurons: N.
+
+    Yields:
+        (at most 2^24 / N, N) int8, every value 1 or -1; at least one pattern a block.
+    """
+    size = max(1, _BLOCK_NEURONS // neurons)
+    for start in range(0, len(bits), size):
+        yield unpack(bits[start : start + size], neurons)
 
 
 def padding_is_clear(bits: Bits, neurons: int) -> bool:

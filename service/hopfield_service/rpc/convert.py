@@ -15,7 +15,7 @@ from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_ser
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
 from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
-from hopfield_service.core.patterns import Bits, Signs, pack, padding_is_clear, row_bytes, unpack
+from hopfield_service.core.patterns import Bits, padding_is_clear, row_bytes, unpacked_blocks
 from hopfield_service.errors import InvalidField
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
@@ -100,7 +100,7 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
     if encoding is None:
         if count:
             raise InvalidField(field, "must have its values in bits or in signs")
-        return Block(np.empty((0, neurons), np.int8), field)
+        return Block(neurons, np.empty((0, neurons), np.int8), field)
     payload: bytes = getattr(message, encoding)
     width = row_bytes(neurons) if encoding == "bits" else neurons
     if len(payload) != count * width:
@@ -109,19 +109,17 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
             f"must be {count * width} bytes for {count} x {neurons} neurons, is {len(payload)}",
         )
     if encoding == "bits":
-        return Block(_signs_from_bits(np.frombuffer(payload, np.uint8).reshape(count, width), neurons, field), field)
+        bits = np.frombuffer(payload, np.uint8).reshape(count, width)
+        if len(bits) and not padding_is_clear(bits, neurons):
+            rule = f"must have zeros behind the last of the {neurons} neurons of each pattern"
+            raise InvalidField(f"{field}.bits", rule)
+        return Block(neurons, bits, field)
     signs = np.frombuffer(payload, np.int8).reshape(count, width)
     wrong = (signs > 1) | (signs < -1)
     if wrong.any():
-        k, i = (int(index) for index in np.argwhere(wrong)[0])
+        k, i = divmod(int(wrong.argmax()), neurons)
         raise InvalidField(f"{field}.signs", f"must be 1, -1 or 0; pattern {k} has {signs[k, i]} at neuron {i}")
-    return Block(signs, field)
-
-
-def _signs_from_bits(bits: Bits, neurons: int, field: str) -> Signs:
-    if len(bits) and not padding_is_clear(bits, neurons):
-        raise InvalidField(f"{field}.bits", f"must have zeros behind the last of the {neurons} neurons of each pattern")
-    return unpack(bits, neurons)
+    return Block(neurons, signs, field)
 
 
 def query_in(message: patterns_pb2.Patterns) -> Block:
@@ -159,9 +157,9 @@ def imported_spec_in(header: memory_service_pb2.ImportWeightsHeader) -> Spec:
 
 
 def _thresholds(values: Sequence[float], neurons: int, field: str) -> tuple[float, ...]:
+    if len(values) not in {0, neurons}:
+        raise InvalidField(field, f"must be none or one a neuron: {len(values)} for {neurons} neurons")
     thresholds = np.array(values, np.float64)
-    if len(thresholds) not in {0, neurons}:
-        raise InvalidField(field, f"must be none or one a neuron: {len(thresholds)} for {neurons} neurons")
     finite = np.isfinite(thresholds)
     if not finite.all():
         i = int(np.argmin(finite))
@@ -265,27 +263,26 @@ def bits_out(bits: Bits, neurons: int) -> patterns_pb2.Patterns:
     return patterns_pb2.Patterns(count=len(bits), neurons=neurons, bits=bits.tobytes())
 
 
-def _states_out(states: Signs, like: patterns_pb2.Patterns) -> patterns_pb2.Patterns:
+def _states_out(states: Bits, like: patterns_pb2.Patterns) -> patterns_pb2.Patterns:
     """States in the encoding in which the queries came."""
-    count, neurons = states.shape
-    if like.WhichOneof("encoding") == "signs":
-        return patterns_pb2.Patterns(count=count, neurons=neurons, signs=states.tobytes())
-    return bits_out(pack(states), neurons)
+    if like.WhichOneof("encoding") == "bits":
+        return bits_out(states, like.neurons)
+    signs = b"".join(block.tobytes() for block in unpacked_blocks(states, like.neurons))
+    return patterns_pb2.Patterns(count=like.count, neurons=like.neurons, signs=signs)
 
 
 def recall_out(recalled: Recalled, query: patterns_pb2.Patterns, seed: int) -> recall_service_pb2.RecallResponse:
     """The answer of one recall."""
-    (result,) = recalled.results
     return recall_service_pb2.RecallResponse(
-        pattern=_states_out(result.state[np.newaxis], query),
-        energy=result.energy,
-        initial_energy=result.initial_energy,
-        iterations=result.iterations,
-        flips=result.flips,
-        stop_reason=_STOP_REASONS[result.stop_reason],
+        pattern=_states_out(recalled.states, query),
+        energy=recalled.energies[0],
+        initial_energy=recalled.initial_energies[0],
+        iterations=recalled.iterations[0],
+        flips=recalled.flips[0],
+        stop_reason=_STOP_REASONS[recalled.stop_reasons[0]],
         label=recalled.labels[0] if recalled.labels else None,
-        overlap=result.overlap,
-        match=_MATCHES[result.match],
+        overlap=recalled.overlaps[0] if recalled.overlaps else None,
+        match=_MATCHES[recalled.matches[0]],
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,
@@ -294,17 +291,16 @@ def recall_out(recalled: Recalled, query: patterns_pb2.Patterns, seed: int) -> r
 
 def batch_out(recalled: Recalled, queries: patterns_pb2.Patterns, seed: int) -> recall_service_pb2.BatchRecallResponse:
     """The answers of many recalls, column by column."""
-    results = recalled.results
     return recall_service_pb2.BatchRecallResponse(
-        patterns=_states_out(np.stack([one.state for one in results]), queries),
-        energies=[one.energy for one in results],
-        initial_energies=[one.initial_energy for one in results],
-        iterations=[one.iterations for one in results],
-        flips=[one.flips for one in results],
-        stop_reasons=[_STOP_REASONS[one.stop_reason] for one in results],
+        patterns=_states_out(recalled.states, queries),
+        energies=recalled.energies,
+        initial_energies=recalled.initial_energies,
+        iterations=recalled.iterations,
+        flips=recalled.flips,
+        stop_reasons=[_STOP_REASONS[one] for one in recalled.stop_reasons],
         labels=recalled.labels,
-        overlaps=[one.overlap for one in results if one.overlap is not None],
-        matches=[_MATCHES[one.match] for one in results],
+        overlaps=recalled.overlaps,
+        matches=[_MATCHES[one] for one in recalled.matches],
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,

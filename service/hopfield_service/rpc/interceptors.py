@@ -1,5 +1,6 @@
 """What happens to every call, whatever its method: bytes that do not parse, and errors, are answered as the wire promises."""
 
+import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -98,6 +99,10 @@ def _answering_once(method: str, behavior: Any, *, streamed: bool) -> Any:
 
 
 def _answering_often(method: str, behavior: Any, *, streamed: bool) -> Any:
+    if not inspect.isasyncgenfunction(behavior):
+        # It writes its answers to the context itself, as the health service's Watch does.
+        return _answering_once(method, behavior, streamed=streamed)
+
     async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
             async for response in behavior(_parsed(method, request, streamed=streamed), context):

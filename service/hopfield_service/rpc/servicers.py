@@ -1,10 +1,11 @@
 """The three services: convert, call, convert."""
 
+import asyncio
 import base64
 import binascii
 import json
-from collections.abc import AsyncIterator
-from typing import Any
+from collections.abc import AsyncIterator, Callable
+from typing import Any, TypeVar, TypeVarTuple
 
 import grpc
 import numpy as np
@@ -25,6 +26,14 @@ from hopfield_service.serving.memories import Memories, weight_rows
 Context = grpc.aio.ServicerContext[Any, Any]
 
 _MAX_LABELS = 1000
+# Bytes of a page of memories, at most about: a client that was told nothing takes four times as many.
+_PAGE_BYTES = 1 << 20
+_TOKEN_LENGTH = 1000
+# Bytes of a message that takes about a millisecond to convert.
+_LARGE = 1 << 18
+
+Rest = TypeVarTuple("Rest")
+Result = TypeVar("Result")
 
 
 class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
@@ -38,8 +47,8 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.CreateMemoryRequest, context: Context
     ) -> memory_service_pb2.CreateMemoryResponse:
         """See the .proto."""
-        identity = convert.request_in(request)
-        spec = convert.spec_in(request.spec)
+        identity = await _converted(request, convert.request_in)
+        spec = await _converted(request.spec, convert.spec_in)
         head = await self._memories.create(request.name, spec, request.allow_existing, identity)
         return memory_service_pb2.CreateMemoryResponse(memory=convert.memory_out(head))
 
@@ -59,16 +68,22 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         if after and not after.startswith(request.prefix):
             raise InvalidField("page_token", "must come from a page with the same prefix")
         heads, following = await self._memories.list(request.prefix, after, count)
-        return memory_service_pb2.ListMemoriesResponse(
-            memories=[convert.memory_out(head) for head in heads],
-            next_page_token=_page_token(following) if following else "",
-        )
+        page = memory_service_pb2.ListMemoriesResponse()
+        size = 0
+        for head in heads:
+            if size >= _PAGE_BYTES:
+                following = page.memories[-1].name
+                break
+            page.memories.append(convert.memory_out(head))
+            size += page.memories[-1].ByteSize()
+        page.next_page_token = _page_token(following) if following else ""
+        return page
 
     async def DeleteMemory(
         self, request: memory_service_pb2.DeleteMemoryRequest, context: Context
     ) -> memory_service_pb2.DeleteMemoryResponse:
         """See the .proto."""
-        identity = convert.request_in(request)
+        identity = await _converted(request, convert.request_in)
         await self._memories.delete(request.name, request.allow_missing, identity)
         return memory_service_pb2.DeleteMemoryResponse()
 
@@ -76,10 +91,10 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.StorePatternsRequest, context: Context
     ) -> memory_service_pb2.StorePatternsResponse:
         """See the .proto."""
-        identity = convert.request_in(request)
+        identity = await _converted(request, convert.request_in)
         head, labels = await self._memories.store(
             request.name,
-            convert.block_in(request.patterns, "patterns"),
+            await _converted(request.patterns, convert.block_in, "patterns"),
             request.labels,
             request.replace,
             request.expected_revision if request.HasField("expected_revision") else None,
@@ -91,7 +106,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.ForgetPatternsRequest, context: Context
     ) -> memory_service_pb2.ForgetPatternsResponse:
         """See the .proto."""
-        identity = convert.request_in(request)
+        identity = await _converted(request, convert.request_in)
         expected = request.expected_revision if request.HasField("expected_revision") else None
         head = await self._memories.forget(request.name, request.labels, expected, identity)
         return memory_service_pb2.ForgetPatternsResponse(memory=convert.memory_out(head))
@@ -136,7 +151,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
     ) -> memory_service_pb2.ImportWeightsResponse:
         """See the .proto."""
         header, payload = await self._read_import(request_iterator)
-        identity = convert.request_in(header, payload, field="header.request_id")
+        identity = await asyncio.to_thread(convert.request_in, header, payload, field="header.request_id")
         spec = convert.imported_spec_in(header)
         weights = np.frombuffer(payload, "<f8").reshape(header.neurons, header.neurons).astype(np.float64, copy=False)
         head = await self._memories.import_weights(header.name, spec, weights, identity)
@@ -182,8 +197,8 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.RecallRequest, context: Context
     ) -> recall_service_pb2.RecallResponse:
         """See the .proto."""
-        options = convert.options_in(request.options)
-        query = convert.query_in(request.query)
+        options = await _converted(request.options, convert.options_in)
+        query = await _converted(request.query, convert.query_in)
         recalled = await self._memories.recall(request.name, query, options, convert.token_in(request.token))
         return convert.recall_out(recalled, request.query, options.seed)
 
@@ -191,10 +206,10 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.BatchRecallRequest, context: Context
     ) -> recall_service_pb2.BatchRecallResponse:
         """See the .proto."""
-        options = convert.options_in(request.options)
-        queries = convert.queries_in(request.queries)
+        options = await _converted(request.options, convert.options_in)
+        queries = await _converted(request.queries, convert.queries_in)
         recalled = await self._memories.recall(request.name, queries, options, convert.token_in(request.token))
-        return convert.batch_out(recalled, request.queries, options.seed)
+        return await asyncio.to_thread(convert.batch_out, recalled, request.queries, options.seed)
 
 
 class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
@@ -215,17 +230,31 @@ class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
         return self._info
 
 
+async def _converted(message: Any, convert_in: Callable[[Any, *Rest], Result], *rest: *Rest) -> Result:
+    """What a message converts to; a large one on a thread, since it would keep the event loop from everyone else."""
+    if message.ByteSize() < _LARGE:
+        return convert_in(message, *rest)
+    return await asyncio.to_thread(convert_in, message, *rest)
+
+
 def _page_token(position: str | int) -> str:
     """Where the next page begins, in a form that nobody takes for something to compute with (AIP-158)."""
     return base64.urlsafe_b64encode(json.dumps(position).encode()).decode()
 
 
 def _read_page_token(token: str, kind: type[Any]) -> Any:
+    wrong = InvalidField("page_token", "must be the next_page_token of another page")
+    if len(token) > _TOKEN_LENGTH:
+        raise wrong
     try:
         position = json.loads(base64.urlsafe_b64decode(token))
-    except (binascii.Error, ValueError) as error:
-        raise InvalidField("page_token", "must be the next_page_token of another page") from error
+    except (binascii.Error, ValueError, RecursionError) as error:
+        raise wrong from error
+    if type(position) is not kind:
+        raise wrong
     # Beyond what any pattern is numbered.
-    if type(position) is not kind or (kind is int and not 0 <= position < 1 << 63):
-        raise InvalidField("page_token", "must be the next_page_token of another page")
+    if kind is int and not 0 <= position < 1 << 63:
+        raise wrong
+    if kind is str:
+        check_name(position, "page_token")
     return position

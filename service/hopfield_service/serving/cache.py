@@ -22,11 +22,17 @@ class Loaded:
     tail: int
 
 
+# What a network takes beside its arrays: objects, and the labels with their dictionary.
+_OBJECTS = 4096
+_LABEL = 200
+
+
 class NetworkCache:
     """Loaded networks by the name of their memory, up to a number of bytes; the one last used stays whatever its size."""
 
     def __init__(self, limit_bytes: int) -> None:
         self._limit = limit_bytes
+        self._total = 0
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
 
     def get(self, name: str) -> Loaded | None:
@@ -38,13 +44,18 @@ class NetworkCache:
 
     def put(self, loaded: Loaded) -> None:
         """Keeps a network, in place of an older one of the same memory."""
+        self.drop(loaded.head.name)
         self._loaded[loaded.head.name] = loaded
-        self._loaded.move_to_end(loaded.head.name)
-        total = sum(one.network.nbytes for one in self._loaded.values())
-        while total > self._limit and len(self._loaded) > 1:
-            _, oldest = self._loaded.popitem(last=False)
-            total -= oldest.network.nbytes
+        self._total += _bytes_of(loaded)
+        while self._total > self._limit and len(self._loaded) > 1:
+            self.drop(next(iter(self._loaded)))
 
     def drop(self, name: str) -> None:
         """Keeps the network of this memory no longer."""
-        self._loaded.pop(name, None)
+        loaded = self._loaded.pop(name, None)
+        if loaded is not None:
+            self._total -= _bytes_of(loaded)
+
+
+def _bytes_of(loaded: Loaded) -> int:
+    return loaded.network.nbytes + _OBJECTS + _LABEL * len(loaded.network.stored)

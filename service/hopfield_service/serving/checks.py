@@ -9,24 +9,52 @@ from numpy.typing import NDArray
 
 from hopfield_service.core.dynamics import Order
 from hopfield_service.core.network import Network
-from hopfield_service.core.patterns import Signs
-from hopfield_service.errors import InvalidField
+from hopfield_service.core.patterns import Bits, Signs, pack, unpack
+from hopfield_service.errors import InvalidField, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LABEL_LENGTH = 256
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Block:
-    """Some patterns of one length, as they came in a request.
+    """Some patterns of one length, as they came in a request, and not unpacked before they are used.
 
     Attributes:
-        signs: (count, N) int8: 1, -1, or 0 for an unknown neuron.
+        neurons: N.
+        values: (count, ceil(N / 8)) uint8, packed, or (count, N) int8: 1, -1, or 0 for an unknown neuron.
         field: of the request they came in.
     """
 
-    signs: Signs
+    neurons: int
+    values: Bits | Signs
     field: str
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def signs(self, k: int) -> Signs:
+        """Pattern k, (N,) int8."""
+        one = self.values[k : k + 1]
+        block = one.view(np.int8) if self.values.dtype == np.int8 else unpack(one.view(np.uint8), self.neurons)
+        return block.reshape(self.neurons)
+
+    def known(self) -> Bits:
+        """All patterns, packed.
+
+        Raises:
+            InvalidField: a neuron is unknown.
+        """
+        if self.values.dtype == np.uint8:
+            return self.values.view(np.uint8)
+        unknown = self.values == 0
+        if unknown.any():
+            k, i = divmod(int(unknown.argmax()), self.neurons)
+            raise InvalidField(
+                f"{self.field}.signs", f"must be 1 or -1 in a stored pattern; pattern {k} has 0 at neuron {i}"
+            )
+        return pack(self.values.view(np.int8))
 
 
 def check_name(name: str, field: str = "name") -> None:
@@ -47,10 +75,13 @@ def check_labels(labels: Sequence[str]) -> None:
     """
     seen: set[str] = set()
     for k, label in enumerate(labels):
-        if not 1 <= len(label) <= _LABEL_LENGTH or not label.isprintable():
-            raise InvalidField(f"labels[{k}]", f"must be 1 to {_LABEL_LENGTH} printable characters")
+        if not 1 <= len(label) <= _LABEL_LENGTH or _CONTROL.search(label):
+            raise InvalidField(
+                f"labels[{k}]",
+                f"must be 1 to {_LABEL_LENGTH} characters, no control characters; {shown(label)} has {len(label)}",
+            )
         if label in seen:
-            raise InvalidField(f"labels[{k}]", f"must be given once: {label!r} is a duplicate")
+            raise InvalidField(f"labels[{k}]", f"must be given once: {shown(label)} is a duplicate")
         seen.add(label)
 
 
@@ -61,10 +92,8 @@ def check_neurons(name: str, network: Network, block: Block) -> None:
         InvalidField: they are.
     """
     neurons = network.spec.neurons
-    if block.signs.shape[1] != neurons:
-        raise InvalidField(
-            f"{block.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {block.signs.shape[1]}"
-        )
+    if block.neurons != neurons:
+        raise InvalidField(f"{block.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {block.neurons}")
 
 
 def check_order(order: Order | NDArray[np.int64], neurons: int) -> None:
@@ -85,18 +114,20 @@ def symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
     Raises:
         InvalidField: it is not finite, or not symmetric to 1e-9 of its largest entry.
     """
-    finite = np.isfinite(weights)
-    if not finite.all():
-        i, j = (int(index) for index in np.argwhere(~finite)[0])
-        raise InvalidField("weights", f"must be finite; entry ({i}, {j}) is {weights[i, j]}")
+    infinite = ~np.isfinite(weights)
+    if infinite.any():
+        i, j = divmod(int(infinite.argmax()), len(weights))
+        raise InvalidField("rows", f"must be finite; weight ({i}, {j}) is {weights[i, j]}")
     largest = float(np.abs(weights).max())
     if largest * weights.shape[0] ** 2 > np.finfo(np.float64).max / 4:
-        raise InvalidField("weights", f"must be small enough for an energy to be finite; the largest is {largest:g}")
+        raise InvalidField(
+            "rows", f"must be small enough for an energy to be finite; the largest weight is {largest:g}"
+        )
     difference = np.abs(weights - weights.T)
     if difference.max() > 1e-9 * largest:
-        i, j = (int(index) for index in np.unravel_index(int(difference.argmax()), difference.shape))
+        i, j = divmod(int(difference.argmax()), len(weights))
         raise InvalidField(
-            "weights",
-            f"must be symmetric; entry ({i}, {j}) is {weights[i, j]:g} and entry ({j}, {i}) is {weights[j, i]:g}",
+            "rows",
+            f"must be symmetric; weight ({i}, {j}) is {weights[i, j]:g} and weight ({j}, {i}) is {weights[j, i]:g}",
         )
     return (weights + weights.T) / 2

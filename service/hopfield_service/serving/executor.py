@@ -11,28 +11,37 @@ Result = TypeVar("Result")
 
 
 class KernelExecutor:
-    """A fixed number of threads for whatever takes longer than the event loop can wait."""
+    """A fixed number of threads for recalls, and as many for learning, which recalls however long do not keep waiting."""
 
     def __init__(self, threads: int) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="kernel")
+        self._learning = ThreadPoolExecutor(threads, thread_name_prefix="learning")
+        self._recalling = ThreadPoolExecutor(threads, thread_name_prefix="recalling")
+        self._closing = threading.Event()
 
-    async def call(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
+    async def learn(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
         """Runs a function on a thread, to its end."""
-        return await asyncio.get_running_loop().run_in_executor(self._pool, function, argument)
+        return await asyncio.get_running_loop().run_in_executor(self._learning, function, argument)
 
-    async def call_interruptibly(self, function: Callable[[Callable[[], bool]], Result]) -> Result:
+    async def recall(self, function: Callable[[Callable[[], bool]], Result]) -> Result:
         """Runs a function on a thread.
 
         Args:
             function: is given another that says, from any thread, whether nobody waits for the result any longer: when the
-                awaiting task was cancelled, as gRPC does when the caller went away or the deadline passed.
+                awaiting task was cancelled, as gRPC does when the caller went away or the deadline passed, or when the
+                service is closing.
         """
         abandoned = threading.Event()
+
+        def interrupted() -> bool:
+            return abandoned.is_set() or self._closing.is_set()
+
         try:
-            return await self.call(function, abandoned.is_set)
+            return await asyncio.get_running_loop().run_in_executor(self._recalling, function, interrupted)
         finally:
             abandoned.set()
 
-    def close(self) -> None:
-        """Waits for what runs, and starts nothing more."""
-        self._pool.shutdown(wait=True, cancel_futures=True)
+    async def close(self) -> None:
+        """Interrupts the recalls, waits for what runs, and starts nothing more."""
+        self._closing.set()
+        for pool in (self._recalling, self._learning):
+            await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)

@@ -2,15 +2,14 @@
 
 import asyncio
 import logging
-import weakref
 from dataclasses import dataclass, replace
 
 from hopfield_service.core.network import Import, Network, Operation
-from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead, ServiceError
+from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.store.layout import Head, blob_nbytes, snapshot_arrays
-from hopfield_service.store.redis_store import LogEntry, RedisStore
+from hopfield_service.store.redis_store import Position, RedisStore
 
 _log = logging.getLogger(__name__)
 
@@ -27,20 +26,6 @@ class Token:
     revision: int
 
 
-class NamedLocks:
-    """A lock for each name, which lives as long as somebody holds it or waits for it."""
-
-    def __init__(self) -> None:
-        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
-
-    def of(self, name: str) -> asyncio.Lock:
-        """The lock of a name."""
-        lock = self._locks.get(name)
-        if lock is None:
-            lock = self._locks[name] = asyncio.Lock()
-        return lock
-
-
 class NetworkLoader:
     """The present network of each memory. Every method may raise what RedisStore raises."""
 
@@ -51,13 +36,15 @@ class NetworkLoader:
         self._cache = cache
         self._executor = executor
         self._max_snapshot_bytes = max_snapshot_bytes
-        # One load at a time of each memory, however many wait for it.
-        self._loading = NamedLocks()
-        self._snapshots: dict[str, asyncio.Task[None]] = {}
+        # One load at a time of each memory, however many wait for it, and however many of them give up.
+        self._loads: dict[str, asyncio.Task[Loaded]] = {}
+        self._snapshots: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Finishes the snapshots that are being written."""
-        await asyncio.gather(*self._snapshots.values())
+        """Finishes the snapshots that are being written, and gives up the loads."""
+        for load in self._loads.values():
+            load.cancel()
+        await asyncio.gather(*self._loads.values(), *self._snapshots.values(), return_exceptions=True)
 
     def forget(self, name: str) -> None:
         """Keeps the network of a memory no longer, because it was deleted."""
@@ -70,21 +57,33 @@ class NetworkLoader:
             MemoryNotFound: there is no memory of that name.
             RevisionAhead: the token is of this memory and names a revision it has not reached.
         """
-        head = await self._head(name)
-        if token is not None and token.uid == head.uid and token.revision > head.revision:
-            raise RevisionAhead(name, token.revision, head.revision)
-        cached = self._cache.get(name)
-        if cached is not None and cached.head.commit == head.commit and cached.head.uid == head.uid:
-            return cached
-        async with self._loading.of(name):
-            return await self._load(name)
+        while True:
+            position = await self._store.position(name)
+            if position is None:
+                self._cache.drop(name)
+                raise MemoryNotFound(name)
+            if token is not None and token.uid == position.uid and token.revision > position.revision:
+                raise RevisionAhead(name, token.revision, position.revision)
+            cached = self._cache.get(name)
+            if cached is not None and _is_at(cached, position):
+                return cached
+            loaded = await asyncio.shield(self._load_of(name))
+            # A load that others had begun may have begun before what this caller has to see.
+            if loaded.head.uid == position.uid and loaded.head.revision >= position.revision:
+                return loaded
 
-    async def _head(self, name: str) -> Head:
-        head = await self._store.head(name)
-        if head is None:
-            self._cache.drop(name)
-            raise MemoryNotFound(name)
-        return head
+    def _load_of(self, name: str) -> asyncio.Task[Loaded]:
+        load = self._loads.get(name)
+        if load is None:
+            load = self._loads[name] = asyncio.create_task(self._load(name))
+            load.add_done_callback(lambda done: self._load_ended(name, done))
+        return load
+
+    def _load_ended(self, name: str, load: asyncio.Task[Loaded]) -> None:
+        del self._loads[name]
+        # Those who wait for it are told; where nobody does any more, it is said here.
+        if not load.cancelled() and load.exception() is not None:
+            _log.warning("memory %r was not loaded: %s", name, load.exception())
 
     async def _load(self, name: str) -> Loaded:
         """The present network, from the nearest of: what is cached, the snapshot, nothing; and the log after it.
@@ -93,11 +92,10 @@ class NetworkLoader:
         read) gives way to the next. The memory may be deleted and made anew meanwhile: then it is looked for anew.
         """
         while True:
-            head = await self._head(name)
-            cached = self._cache.get(name)
-            loaded = None
-            if cached is not None and cached.head.uid == head.uid:
-                loaded = await self._continued(head, cached)
+            head = await self._store.head(name)
+            if head is None:
+                raise MemoryNotFound(name)
+            loaded = await self._continued(head, self._cache.get(name))
             if loaded is None:
                 loaded = await self._continued(head, await self._snapshot_base(head))
             if loaded is None:
@@ -106,7 +104,7 @@ class NetworkLoader:
                 self._cache.put(loaded)
                 return loaded
             self._cache.drop(name)
-            present = await self._store.head(name)
+            present = await self._store.position(name)
             if present is not None and (present.uid, present.commit) == (head.uid, head.commit):
                 _log.error("memory %r: its log does not lead to revision %d", name, head.revision)
                 raise CorruptMemory(name)
@@ -120,14 +118,13 @@ class NetworkLoader:
 
     async def _continued(self, head: Head, base: Loaded | None) -> Loaded | None:
         """A network brought to `head`, or to a later commit; None where the log does not lead from one to the other."""
-        if base is None or base.head.revision > head.revision:
+        if base is None or base.head.uid != head.uid or base.head.revision > head.revision:
             return None
         network, tail, at = base.network, base.tail, base.head
-        entries: list[LogEntry] = [entry async for entry in self._store.log(head, at.revision)]
-        for entry in entries:
+        async for entry in self._store.log(head, at.revision):
             if entry.previous != at.commit:
                 return None
-            network = await self._executor.call(network.apply, entry.operation)
+            network = await self._executor.learn(network.apply, entry.operation)
             tail += _cost(entry.operation)
             at = replace(at, revision=entry.revision, commit=entry.commit)
         if at.revision < head.revision or (at.revision == head.revision and at.commit != head.commit):
@@ -138,6 +135,9 @@ class NetworkLoader:
                 # Its times and counts are of another revision: what is known here has to do with the revision loaded.
                 newer = replace(head, revision=at.revision, commit=at.commit, pattern_count=len(network.stored))
             head = newer
+        if base.head.snapshot != head.snapshot and head.snapshot is not None:
+            # Another replica has written one since: what it leaves to be replayed, at a pass an operation.
+            tail = head.revision - head.snapshot.revision
         return Loaded(head, network, tail)
 
     # Snapshots
@@ -153,30 +153,41 @@ class NetworkLoader:
 
         The first is waited for, so that after the first store the weights are in Redis; later ones are written behind.
         """
-        head, network = loaded.head, loaded.network
+        head = loaded.head
+        key = (head.name, head.uid)
         first = head.snapshot is None
-        if not (first or loaded.tail >= _SNAPSHOT_AFTER) or head.name in self._snapshots:
+        if not (first or loaded.tail >= _SNAPSHOT_AFTER) or key in self._snapshots:
             return
-        if blob_nbytes(snapshot_arrays(network)) > self._max_snapshot_bytes:
-            return
-        task = asyncio.create_task(self._write_snapshot(loaded))
-        self._snapshots[head.name] = task
-        task.add_done_callback(lambda _: self._snapshots.pop(head.name, None))
+        task = self._snapshots[key] = asyncio.create_task(self._write_snapshot(loaded))
+        task.add_done_callback(lambda _: self._snapshots.pop(key))
         if first:
             await asyncio.shield(task)
 
     async def _write_snapshot(self, loaded: Loaded) -> None:
-        head = loaded.head
+        head, network = loaded.head, loaded.network
         try:
-            manifest = await self._store.write_snapshot(head, loaded.network)
-        except ServiceError as error:
+            if await self._executor.learn(_snapshot_nbytes, network) > self._max_snapshot_bytes:
+                return
+            manifest = await self._store.write_snapshot(head, network)
+        except Exception:  # noqa: BLE001 - the outermost edge of a task of its own
             # Nothing is lost: the log says all, and the next store tries again.
-            _log.warning("no snapshot of memory %r at revision %d: %s", head.name, head.revision, error)
+            _log.exception("no snapshot of memory %r at revision %d", head.name, head.revision)
             return
         cached = self._cache.get(head.name)
         if manifest is not None and cached is not None and cached.head.uid == head.uid:
             since = cached.tail - loaded.tail
             self._cache.put(Loaded(replace(cached.head, snapshot=manifest), cached.network, since))
+
+
+def _is_at(loaded: Loaded, position: Position) -> bool:
+    """Whether a network is the present one, and its head knows the present snapshot."""
+    head = loaded.head
+    blob = head.snapshot.blob if head.snapshot else ""
+    return (head.uid, head.commit, blob) == (position.uid, position.commit, position.blob)
+
+
+def _snapshot_nbytes(network: Network) -> int:
+    return blob_nbytes(snapshot_arrays(network))
 
 
 def _cost(operation: Operation) -> int:

@@ -3,19 +3,22 @@
 A change is: load, check, fold, commit where the memory still is what was loaded, or look again. A recall is: load, run.
 """
 
+import asyncio
 import logging
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.dynamics import RecallOptions, RecallResult
+from hopfield_service.core.dynamics import Match, RecallOptions, StopReason
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store
-from hopfield_service.core.patterns import Bits, pack
+from hopfield_service.core.patterns import Bits, pack, row_bytes
 from hopfield_service.errors import (
     Contention,
+    CorruptMemory,
     InvalidField,
     LabelExists,
     LabelNotFound,
@@ -23,14 +26,15 @@ from hopfield_service.errors import (
     MemoryNotFound,
     PatternLimit,
     RevisionMismatch,
+    ServiceError,
     WeightsImported,
 )
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_labels, check_name, check_neurons, check_order, symmetric
 from hopfield_service.serving.executor import KernelExecutor
-from hopfield_service.serving.loader import NamedLocks, NetworkLoader, Token
+from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
-from hopfield_service.store.redis_store import Note, Outcome, RedisStore, Request
+from hopfield_service.store.redis_store import Outcome, RedisStore, Request
 
 _log = logging.getLogger(__name__)
 
@@ -52,17 +56,25 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recalled:
-    """The answers of some recalls, all at one revision.
+    """The answers of some recalls, all at one revision: a column a field of RecallResult, entry k of each for query k.
 
     Attributes:
         head: where the memory stood.
-        results: one a query.
-        labels: of the nearest stored pattern of each; empty where nothing is stored.
+        states: (count, ceil(N / 8)) uint8, packed, since many stand in memory at once.
+        labels: of the nearest stored pattern; empty where nothing is stored.
+        overlaps: with that pattern; empty where nothing is stored.
     """
 
     head: Head
-    results: list[RecallResult]
+    states: Bits
+    energies: list[float]
+    initial_energies: list[float]
+    iterations: list[int]
+    flips: list[int]
+    stop_reasons: list[StopReason]
+    matches: list[Match]
     labels: list[str]
+    overlaps: list[float]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +92,20 @@ class PatternPage:
     labels: list[str]
     bits: Bits
     next_number: int | None
+
+
+class NamedLocks:
+    """A lock for each name, which lives as long as somebody holds it or waits for it."""
+
+    def __init__(self) -> None:
+        self._locks: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
+
+    def of(self, name: str) -> asyncio.Lock:
+        """The lock of a name."""
+        lock = self._locks.get(name)
+        if lock is None:
+            lock = self._locks[name] = asyncio.Lock()
+        return lock
 
 
 class Memories:
@@ -119,7 +145,7 @@ class Memories:
             MemoryExists: the name is taken.
         """
         self._check_spec(name, spec)
-        mean_of_halves = await self._executor.call(symmetric, weights)
+        mean_of_halves = await self._executor.learn(symmetric, weights)
         first = Import({"weights": StateArray(mean_of_halves, symmetric=True)})
         return await self._make(name, spec, first, request, allow_existing=False)
 
@@ -130,23 +156,23 @@ class Memories:
             raise InvalidField(f"spec.{spec.family}.neurons", f"must be 1 to {limit}, is {spec.neurons}")
 
     async def _make(self, name: str, spec: Spec, first: Import | None, request: Request, allow_existing: bool) -> Head:
-        noted = await self._store.noted(name, request)
-        if noted is not None:
-            return noted.head
-        outcome = Outcome.MOVED
-        while outcome is Outcome.MOVED:
-            outcome, head = await self._store.create(name, spec, first, request)
-        if outcome is Outcome.REPEATED:
-            return (await self._note(name, request)).head
-        if outcome is Outcome.DONE:
-            _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
-            return head
-        existing = await self._store.head(name)
-        if allow_existing and existing is not None:
-            if existing.spec == spec:
+        while True:
+            noted = await self._store.noted(name, request)
+            if noted is not None and noted.head is not None:
+                return noted.head
+            existing = await self._store.head(name)
+            if existing is None:
+                # It may take a matrix on its way, which is why the name was looked for before.
+                outcome, head = await self._store.create(name, spec, first, request)
+                if outcome is Outcome.DONE:
+                    _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
+                    return head
+            elif not allow_existing:
+                raise MemoryExists(name)
+            elif existing.spec != spec:
+                raise MemoryExists(name, but=" with another spec")
+            elif await self._store.note(name, existing, request) is Outcome.DONE:
                 return existing
-            raise MemoryExists(name, but=" with another spec")
-        raise MemoryExists(name)
 
     async def get(self, name: str) -> Head:
         """Where a memory stands.
@@ -179,16 +205,26 @@ class Memories:
             MemoryNotFound: there is none of that name, unless `allow_missing`.
         """
         check_name(name)
-        if await self._store.noted(name, request) is not None:
-            return
         async with self._changing.of(name):
             for _ in range(_ATTEMPTS):
-                head = await self._store.head(name)
+                if await self._store.noted(name, request) is not None:
+                    return
+                try:
+                    head = await self._store.head(name)
+                except CorruptMemory:
+                    await self._store.discard(name, request)
+                    self._loader.forget(name)
+                    _log.warning("memory %r deleted, which could not be read", name)
+                    return
+                if head is None and not allow_missing:
+                    if await self._store.noted(name, request) is None:
+                        raise MemoryNotFound(name)
+                    return
                 if head is None:
-                    if allow_missing:
-                        return
-                    raise MemoryNotFound(name)
-                if await self._store.delete(head, request) is not Outcome.MOVED:
+                    outcome = await self._store.note(name, None, request)
+                else:
+                    outcome = await self._store.delete(head, request)
+                if outcome is Outcome.DONE:
                     self._loader.forget(name)
                     _log.info("memory %r deleted", name)
                     return
@@ -223,17 +259,14 @@ class Memories:
             MemoryNotFound, LabelExists, RevisionMismatch, WeightsImported, PatternLimit, Contention: as they say.
         """
         check_name(name)
-        signs, field = patterns.signs, patterns.field
-        if len(signs) == 0:
-            raise InvalidField(field, "must hold at least one pattern")
-        if not np.all(signs):
-            k, i = (int(index) for index in np.argwhere(signs == 0)[0])
-            raise InvalidField(
-                f"{field}.signs", f"must be 1 or -1 in a stored pattern; pattern {k} has 0 at neuron {i}"
-            )
-        if labels and len(labels) != len(signs):
-            raise InvalidField("labels", f"must be one a pattern or none: {len(labels)} for {len(signs)} patterns")
+        if len(patterns) == 0:
+            raise InvalidField(patterns.field, "must hold at least one pattern")
+        if labels and len(labels) != len(patterns):
+            raise InvalidField("labels", f"must be one a pattern or none: {len(labels)} for {len(patterns)} patterns")
+        if len(patterns) > self._limits.max_patterns:
+            raise PatternLimit(name, len(patterns), self._limits.max_patterns)
         check_labels(labels)
+        bits = patterns.known()
         given: tuple[str, ...] = tuple(labels)
 
         def operation(loaded: Loaded) -> Operation:
@@ -245,10 +278,10 @@ class Memories:
             taken = [label for label in given if label in positions]
             if taken and not replace_stored:
                 raise LabelExists(name, taken[0])
-            would_hold = len(network.stored) + len(signs) - len(taken)
+            would_hold = len(network.stored) + len(bits) - len(taken)
             if would_hold > self._limits.max_patterns:
                 raise PatternLimit(name, would_hold, self._limits.max_patterns)
-            return Store(pack(signs), given or network.stored.new_labels(len(signs)), replace_stored)
+            return Store(bits, given or network.stored.new_labels(len(bits)), replace_stored)
 
         head, noted = await self._change(name, operation, expected_revision, request, numbered=not given)
         return head, given or noted
@@ -266,6 +299,8 @@ class Memories:
         check_name(name)
         if not labels:
             raise InvalidField("labels", "must name at least one pattern")
+        if len(labels) > self._limits.max_patterns:
+            raise InvalidField("labels", f"must be at most {self._limits.max_patterns}, are {len(labels)}")
         check_labels(labels)
 
         def operation(loaded: Loaded) -> Operation:
@@ -291,32 +326,28 @@ class Memories:
         Returns:
             Where the memory stands after it, and, where the labels were numbered, those.
         """
-        noted = await self._store.noted(name, request)
-        if noted is not None:
-            return noted.head, noted.labels
         async with self._changing.of(name):
             for _ in range(_ATTEMPTS):
+                noted = await self._store.noted(name, request)
+                if noted is not None and noted.head is not None:
+                    return noted.head, noted.labels
                 loaded = await self._loader.loaded(name, None)
-                if expected_revision not in {None, loaded.head.revision}:
-                    raise RevisionMismatch(name, expected_revision or 0, loaded.head.revision)
-                operation = operation_on(loaded)
+                try:
+                    if expected_revision not in {None, loaded.head.revision}:
+                        raise RevisionMismatch(name, expected_revision or 0, loaded.head.revision)
+                    operation = operation_on(loaded)
+                except ServiceError:
+                    # What stands in its way may be its own doing, carried out for a repeat by another replica just now.
+                    if await self._store.noted(name, request) is None:
+                        raise
+                    continue
                 labels = operation.labels if numbered and isinstance(operation, Store) else ()
-                network = await self._executor.call(loaded.network.apply, operation)
+                network = await self._executor.learn(loaded.network.apply, operation)
                 outcome, head = await self._store.commit(loaded.head, operation, len(network.stored), request, labels)
-                if outcome is Outcome.REPEATED:
-                    note = await self._note(name, request)
-                    return note.head, note.labels
                 if outcome is Outcome.DONE:
                     await self._loader.committed(loaded, operation, head, network)
                     return head, labels
         raise Contention(name)
-
-    async def _note(self, name: str, request: Request) -> Note:
-        """What a request did that turned out, on its commit, to have been carried out already."""
-        note = await self._store.noted(name, request)
-        if note is None:
-            raise Contention(name)
-        return note
 
     # Reading
 
@@ -370,15 +401,27 @@ class Memories:
                 "options.max_iterations", f"must be 1 to {self._limits.max_iterations}, is {options.max_iterations}"
             )
 
-        def run(abandoned: Callable[[], bool]) -> list[RecallResult]:
-            return [
-                network.recall(query, replace(options, seed=(options.seed + k) % (1 << 64)), abandoned)
-                for k, query in enumerate(queries.signs)
-            ]
+        return await self._executor.recall(lambda interrupted: _recalled(loaded, queries, options, interrupted))
 
-        results = await self._executor.call_interruptibly(run)
-        labels = [network.stored.labels[one.nearest] for one in results if one.nearest is not None]
-        return Recalled(loaded.head, results, labels)
+
+def _recalled(loaded: Loaded, queries: Block, options: RecallOptions, interrupted: Callable[[], bool]) -> Recalled:
+    network = loaded.network
+    recalled = Recalled(
+        loaded.head, np.empty((len(queries), row_bytes(queries.neurons)), np.uint8), [], [], [], [], [], [], [], []
+    )
+    for k in range(len(queries)):
+        result = network.recall(queries.signs(k), replace(options, seed=(options.seed + k) % (1 << 64)), interrupted)
+        recalled.states[k] = pack(result.state[np.newaxis])[0]
+        recalled.energies.append(result.energy)
+        recalled.initial_energies.append(result.initial_energy)
+        recalled.iterations.append(result.iterations)
+        recalled.flips.append(result.flips)
+        recalled.stop_reasons.append(result.stop_reason)
+        recalled.matches.append(result.match)
+        if result.nearest is not None and result.overlap is not None:
+            recalled.labels.append(network.stored.labels[result.nearest])
+            recalled.overlaps.append(result.overlap)
+    return recalled
 
 
 def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:

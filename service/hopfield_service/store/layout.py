@@ -7,13 +7,15 @@ Keys of one memory share the hash tag `{name}`, so that a cluster keeps them tog
     <prefix>:{<name>}:<uid>:log                    stream: entry `<revision>-0` is the commit that made that revision
     <prefix>:{<name>}:<uid>:chunk:<blob>:<i>       string: a piece of at most 1 MiB of a snapshot or an import
     <prefix>:{<name>}:request:<request_id>         string with a TTL: what a request did, to answer its repeat
+    <prefix>:{<name>}:<uid>:remains                the head of a deleted memory, with a TTL, to answer repeats
 
 An array is written little-endian in row-major order; of a symmetric matrix only the upper triangle, row after row; integers in
-the smallest type that holds them. Every payload has a BLAKE2b checksum.
+the smallest type that holds them. Every payload, and every JSON text, has a BLAKE2b checksum.
 """
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -59,6 +61,14 @@ class Keys:
     def chunk(self, name: str, uid: str, blob: str, number: int) -> str:
         """One piece of a blob."""
         return f"{self.prefix}:{{{name}}}:{uid}:chunk:{blob}:{number}"
+
+    def remains(self, name: str, uid: str) -> str:
+        """What a deleted memory was."""
+        return f"{self.prefix}:{{{name}}}:{uid}:remains"
+
+    def all_of(self, name: str) -> str:
+        """A pattern, as SCAN takes it, that every key of a memory matches."""
+        return re.sub(r"([*?\[\]\\])", r"\\\1", self.prefix) + f":{{{name}}}:*"
 
     def request(self, name: str, request_id: str) -> str:
         """What a request did."""
@@ -110,7 +120,7 @@ class Manifest:
 
     def to_json(self) -> str:
         """As it stands in the head, or in a log entry."""
-        return json.dumps(
+        return sealed(
             {
                 "blob": self.blob,
                 "revision": self.revision,
@@ -133,18 +143,22 @@ class Manifest:
         )
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> "Manifest":
+    def from_json(cls, text: bytes) -> "Manifest":
         """Reads what `to_json` wrote.
 
         Raises:
             Corrupt: it is not that.
         """
         try:
-            value = json.loads(text)
+            value = unsealed(text)
             arrays = tuple(BlobArray(**{**array, "shape": tuple(array["shape"])}) for array in value.pop("arrays"))
-            return cls(**value, arrays=arrays)
-        except (ValueError, TypeError, KeyError) as error:
+            manifest = cls(**value, arrays=arrays)
+            chunks = -(-sum(array.nbytes for array in arrays) // CHUNK_BYTES)
+        except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise Corrupt("a manifest does not parse") from error
+        if manifest.chunks != chunks:
+            raise Corrupt("a manifest has not the chunks of its arrays")
+        return manifest
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +192,7 @@ class Head:
         return {
             "format": str(FORMAT_VERSION),
             "uid": self.uid,
-            "spec": json.dumps({"family": self.spec.family, **self.spec.parameters()}),
+            "spec": sealed({"family": self.spec.family, **self.spec.parameters()}),
             "revision": str(self.revision),
             "commit": self.commit,
             "pattern_count": str(self.pattern_count),
@@ -196,12 +210,12 @@ class Head:
         try:
             if int(fields[b"format"]) != FORMAT_VERSION:
                 raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
-            parameters = json.loads(fields[b"spec"])
+            spec = read_spec(fields[b"spec"])
             snapshot = fields.get(b"snapshot")
             return cls(
                 name=name,
                 uid=fields[b"uid"].decode(),
-                spec=spec_from_parameters(parameters.pop("family"), parameters),
+                spec=spec,
                 revision=int(fields[b"revision"]),
                 commit=fields[b"commit"].decode(),
                 pattern_count=int(fields[b"pattern_count"]),
@@ -211,6 +225,37 @@ class Head:
             )
         except (ValueError, TypeError, KeyError) as error:
             raise Corrupt("a head does not parse") from error
+
+
+def sealed(value: Any) -> str:
+    """A JSON value behind the checksum of its text."""
+    text = json.dumps(value)
+    return f"{checksum(text.encode())} {text}"
+
+
+def unsealed(text: bytes) -> Any:
+    """Reads what `sealed` wrote.
+
+    Raises:
+        Corrupt: it is not that.
+    """
+    expected, _, payload = text.partition(b" ")
+    if checksum(payload).encode() != expected:
+        raise Corrupt("the checksum of a text is wrong")
+    return json.loads(payload)
+
+
+def read_spec(text: bytes) -> Spec:
+    """The spec as it stands in a head.
+
+    Raises:
+        Corrupt: it is not one.
+    """
+    try:
+        parameters = unsealed(text)
+        return spec_from_parameters(parameters.pop("family"), parameters)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise Corrupt("a spec does not parse") from error
 
 
 def checksum(payload: bytes | memoryview) -> str:
@@ -315,8 +360,13 @@ def write_blob(
 
 
 def blob_nbytes(arrays: Mapping[str, StateArray]) -> int:
-    """At most how many bytes `write_blob` writes."""
-    return sum(array.values.nbytes // (2 if array.symmetric else 1) for array in arrays.values())
+    """How many bytes `write_blob` writes."""
+    return sum(_written_entries(array) * _written_dtype(array.values).itemsize for array in arrays.values())
+
+
+def _written_entries(array: StateArray) -> int:
+    size = len(array.values)
+    return size * (size + 1) // 2 if array.symmetric else array.values.size
 
 
 def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[Any]]:
@@ -333,16 +383,23 @@ def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[
         start += array.nbytes
         if len(payload) != array.nbytes or checksum(payload) != array.checksum:
             raise Corrupt(f"the checksum of {array.name} is wrong")
-        arrays[array.name] = _read_array(array, payload)
+        try:
+            arrays[array.name] = _read_array(array, payload)
+        except (ValueError, TypeError) as error:
+            raise Corrupt(f"{array.name} is not what the manifest says") from error
     return arrays
 
 
 def _array_bytes(array: StateArray) -> tuple[bytes, np.dtype[Any]]:
-    dtype = _narrowest(array.values) if array.values.dtype.kind == "i" else array.values.dtype
-    dtype = dtype.newbyteorder("<")
+    dtype = _written_dtype(array.values)
     if not array.symmetric:
         return array.values.astype(dtype).tobytes(), dtype
     return b"".join(row[i:].astype(dtype).tobytes() for i, row in enumerate(array.values)), dtype
+
+
+def _written_dtype(values: NDArray[Any]) -> np.dtype[Any]:
+    dtype = _narrowest(values) if values.dtype.kind == "i" else values.dtype
+    return dtype.newbyteorder("<")
 
 
 def _narrowest(values: NDArray[Any]) -> np.dtype[Any]:

@@ -6,7 +6,6 @@ its id in the same step, so that sending a command again, as the Redis client do
 """
 
 import asyncio
-import json
 import logging
 import secrets
 import time
@@ -19,7 +18,7 @@ from typing import Any, cast
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import BusyLoadingError, OutOfMemoryError, ReadOnlyError, ResponseError
+from redis.exceptions import OutOfMemoryError, ResponseError
 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Import, Network, Operation, Spec
@@ -34,7 +33,11 @@ _REQUEST_TTL = 3600
 _STAGED_TTL = 600
 # A reader that has begun on a snapshot which is then replaced has so long to finish.
 _REPLACED_TTL = 60
+# Commands that may be under way at once; more wait for one of these.
+_CONNECTIONS = 64
+# Entries of a log that are read at once: as many as are about so large together, since each may be as large as a message.
 _LOG_PAGE = 100
+_LOG_PAGE_BYTES = 4 << 20
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
@@ -57,12 +60,29 @@ class Note:
     """What a request did, kept to answer its repeat.
 
     Attributes:
-        head: where the memory stood after it.
+        head: where the memory stood after it; None where there was none.
         labels: that the request did not name itself.
     """
 
-    head: Head
+    head: Head | None
     labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where a memory stands, as far as it takes to know whether what is loaded is still right.
+
+    Attributes:
+        uid: of the memory.
+        revision: number of its commits.
+        commit: id of the last of them.
+        blob: id of its snapshot; "" where there is none.
+    """
+
+    uid: str
+    revision: int
+    commit: str
+    blob: str
 
 
 class Outcome(Enum):
@@ -106,19 +126,21 @@ class RedisStore:
             prefix: what every key begins with.
             timeout: seconds to wait for an answer before a command is sent again, and at most to connect.
         """
-        self._redis = redis.Redis.from_url(
+        pool = redis.BlockingConnectionPool.from_url(
             url,
+            max_connections=_CONNECTIONS,
+            timeout=timeout,
             socket_timeout=timeout,
             socket_connect_timeout=timeout,
             # Sending again is safe: every change is recognised by the id of its request.
             retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
             protocol=2,
         )
+        self._redis = redis.Redis.from_pool(pool)
         self._keys = Keys(prefix)
-        self._create, self._commit, self._delete, self._swap = (
-            self._redis.register_script(script)
-            for script in (scripts.CREATE, scripts.COMMIT, scripts.DELETE, scripts.SWAP)
-        )
+        register = self._redis.register_script
+        self._create, self._commit, self._delete = map(register, (scripts.CREATE, scripts.COMMIT, scripts.DELETE))
+        self._note, self._swap = map(register, (scripts.NOTE, scripts.SWAP))
 
     async def close(self) -> None:
         """Closes the connections."""
@@ -131,28 +153,39 @@ class RedisStore:
 
     # Heads
 
+    async def position(self, name: str) -> Position | None:
+        """Where a memory stands, or None. What it costs to ask before each recall."""
+        with _errors_of(name):
+            fields = await self._redis.hmget(self._keys.head(name), ["uid", "revision", "commit", "blob"])
+            uid, revision, commit, blob = cast("list[bytes | None]", fields)
+            if uid is None:
+                return None
+            if revision is None or commit is None or not revision.isdigit():
+                raise Corrupt("a head has no revision")
+            return Position(uid.decode(), int(revision), commit.decode(), (blob or b"").decode())
+
     async def head(self, name: str) -> Head | None:
-        """Where a memory stands, or None."""
-        (fields,) = await self._fields([name])
-        with _named(name):
+        """Where a memory stands and what it is, or None."""
+        with _errors_of(name):
+            fields = cast("dict[bytes, bytes]", await self._redis.hgetall(self._keys.head(name)))
             return Head.from_fields(name, fields) if fields else None
 
     async def heads(self, names: Sequence[str]) -> list[Head]:
         """Where those of some memories stand that exist and can be read."""
-        found = []
-        for name, fields in zip(names, await self._fields(names), strict=True):
-            if fields:
-                # One that cannot be read is logged, and keeps nobody from seeing the others.
-                with suppress(CorruptMemory), _named(name):
-                    found.append(Head.from_fields(name, fields))
-        return found
-
-    async def _fields(self, names: Sequence[str]) -> list[dict[bytes, bytes]]:
         with _errors_translated():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
                     pipeline.hgetall(self._keys.head(name))
-                return cast("list[dict[bytes, bytes]]", await pipeline.execute())
+                answers: list[Any] = await pipeline.execute(raise_on_error=False)
+        found = []
+        for name, answer in zip(names, answers, strict=True):
+            # One that cannot be read is logged, and keeps nobody from seeing the others.
+            with suppress(CorruptMemory), _errors_of(name):
+                if isinstance(answer, Exception):
+                    raise answer
+                if answer:
+                    found.append(Head.from_fields(name, answer))
+        return found
 
     async def names(self, prefix: str, after: str, count: int) -> list[str]:
         """At most `count` names that begin with a prefix and come after a name; some may be of memories that are gone."""
@@ -171,12 +204,42 @@ class RedisStore:
         Raises:
             RequestIdReused: a request with this id had another content.
         """
-        with _errors_translated():
+        with _errors_of(name):
             written = cast("bytes | None", await self._redis.get(self._keys.request(name, request.id)))
-        if written is None:
-            return None
-        with _named(name):
-            return _read_note(name, written, request)
+            if written is None:
+                return None
+            try:
+                note = layout.unsealed(written)
+                if note["digest"] != request.digest:
+                    raise RequestIdReused(request.id)
+                head = None if note["head"] is None else await self._noted_head(name, note["head"])
+                return Note(head, tuple(note["labels"]))
+            except (ValueError, TypeError, KeyError) as error:
+                raise Corrupt("the note of a request does not parse") from error
+
+    async def _noted_head(self, name: str, fields: dict[str, str]) -> Head:
+        """A head as noted, with the spec, which is not noted since it may be large, from where the memory is, or was."""
+        for key in (self._keys.head(name), self._keys.remains(name, fields["uid"])):
+            uid, spec = cast("list[bytes | None]", await self._redis.hmget(key, ["uid", "spec"]))
+            if uid == fields["uid"].encode() and spec is not None:
+                return Head.from_fields(name, {k.encode(): v.encode() for k, v in fields.items()} | {b"spec": spec})
+        raise Corrupt("the memory that a note is about has left no spec")
+
+    async def note(self, name: str, head: Head | None, request: Request) -> Outcome:
+        """Notes that a request found nothing left to do: the memory it makes is there, the one it deletes is not.
+
+        Args:
+            name: of the memory.
+            head: where it stands; None where there is none.
+            request: to recognise a repeat.
+
+        Returns:
+            DONE, MOVED (look again), or REPEATED (see `noted`).
+        """
+        keys = [self._keys.head(name), self._keys.request(name, request.id)]
+        with _errors_of(name):
+            reply = await self._note(keys, [_noted_text(request, head), _REQUEST_TTL, head.uid if head else ""])
+        return _outcome(reply)
 
     async def create(
         self,
@@ -206,14 +269,20 @@ class RedisStore:
             manifest = await self._stage(head, first.arrays, 0)
             entry = _entry_parts(first, manifest, previous="", head=head)
         fields = [part for item in head.fields().items() for part in item]
-        with _errors_translated():
+        chunks = self._chunk_keys(head, manifest)
+        with _errors_of(name):
             # Indexed first: an entry of a memory that then is not made is passed over, a memory that is not indexed is lost.
             await self._redis.zadd(self._keys.names, {name: 0})
             reply = await self._create(
-                [*self._names(head, request), *self._chunk_keys(head, manifest)],
-                [_note(request, head), _REQUEST_TTL, len(fields), *fields, *entry],
+                [*self._names(head, request), *chunks],
+                [_noted_text(request, head), _REQUEST_TTL, len(fields), *fields, *entry],
             )
-        return _outcome(reply), head
+            outcome = _outcome(reply)
+            # And again: one that deletes a predecessor may have taken it out of the index meanwhile.
+            await self._redis.zadd(self._keys.names, {name: 0})
+            if outcome is not Outcome.DONE:
+                await self._unlink(chunks)
+        return outcome, head
 
     async def commit(
         self,
@@ -244,9 +313,9 @@ class RedisStore:
         )
         where: list[str | int] = [head.uid, head.revision, head.commit, after.commit, after.updated, pattern_count]
         entry = _entry_parts(operation, None, previous=head.commit, head=after)
-        with _errors_translated():
+        with _errors_of(head.name):
             reply = await self._commit(
-                self._names(head, request), [_note(request, after, labels), _REQUEST_TTL, *where, *entry]
+                self._names(head, request), [_noted_text(request, after, labels), _REQUEST_TTL, *where, *entry]
             )
         return _outcome(reply), after
 
@@ -256,24 +325,41 @@ class RedisStore:
         Returns:
             DONE, MOVED (nothing was changed: look again), or REPEATED (see `noted`).
         """
+        name, log = head.name, self._keys.log(head.name, head.uid)
         chunks = [key for manifest in await self._blobs(head) for key in self._chunk_keys(head, manifest)]
-        with _errors_translated():
+        keys = [self._keys.head(name), self._keys.request(name, request.id), self._keys.remains(name, head.uid)]
+        with _errors_of(name):
             reply = await self._delete(
-                [*self._names(head, request), *chunks],
-                [_note(request, head), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
+                [*keys, log, *chunks],
+                [_noted_text(request, None), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
             )
             outcome = _outcome(reply)
-            if outcome is Outcome.DONE:
-                await self._redis.zrem(self._keys.names, head.name)
-                # Made anew meanwhile, perhaps after its maker had indexed it: then the index must have it.
-                if await self._redis.exists(self._keys.head(head.name)):
-                    await self._redis.zadd(self._keys.names, {head.name: 0})
+            if outcome is not Outcome.MOVED:
+                await self._unindex(name)
         return outcome
+
+    async def discard(self, name: str, request: Request) -> None:
+        """Deletes all there is of a memory whose head cannot be read."""
+        with _errors_of(name):
+            async for key in self._redis.scan_iter(match=self._keys.all_of(name), count=1000):
+                await self._redis.unlink(key)
+            await self._unindex(name)
+            await self._redis.set(self._keys.request(name, request.id), _noted_text(request, None), ex=_REQUEST_TTL)
+
+    async def _unindex(self, name: str) -> None:
+        await self._redis.zrem(self._keys.names, name)
+        # Made anew meanwhile, perhaps after its maker had indexed it: then the index must have it.
+        if await self._redis.exists(self._keys.head(name)):
+            await self._redis.zadd(self._keys.names, {name: 0})
+
+    async def _unlink(self, keys: Sequence[str]) -> None:
+        if keys:
+            await self._redis.unlink(*keys)
 
     async def _blobs(self, head: Head) -> list[Manifest]:
         """All blobs that a memory refers to: its snapshot, and what it was imported from."""
         blobs = [head.snapshot] if head.snapshot else []
-        with _errors_translated():
+        with _errors_of(head.name):
             first = cast("_Entries", await self._redis.xrange(self._keys.log(head.name, head.uid), count=1))
         for _, fields in first:
             try:
@@ -290,18 +376,21 @@ class RedisStore:
     async def log(self, head: Head, after: int) -> AsyncIterator[LogEntry]:
         """The commits after a revision, in order."""
         key = self._keys.log(head.name, head.uid)
+        count = 1
         while True:
-            with _errors_translated():
-                page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=_LOG_PAGE))
+            with _errors_of(head.name):
+                page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=count))
             for entry_id, fields in page:
-                with _named(head.name):
+                with _errors_of(head.name):
                     entry = await self._read_entry(head, entry_id, fields)
                     if entry.revision != after + 1:
                         raise Corrupt(f"the log has no entry {after + 1}")
                 yield entry
                 after = entry.revision
-            if len(page) < _LOG_PAGE:
+            if len(page) < count:
                 return
+            largest = max(len(fields.get(b"payload", b"")) for _, fields in page)
+            count = max(1, min(_LOG_PAGE, _LOG_PAGE_BYTES // (largest + 1)))
 
     async def _read_entry(self, head: Head, entry_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
         try:
@@ -353,19 +442,22 @@ class RedisStore:
         manifest = await self._stage(head, arrays, network.stored.next_number)
         new, old = self._chunk_keys(head, manifest), self._chunk_keys(head, head.snapshot)
         where = [head.uid, _blob(head)]
-        with _errors_translated():
+        with _errors_of(head.name):
             reply = await self._swap(
                 [self._keys.head(head.name), *new, *old],
                 [*where, manifest.blob, manifest.to_json(), len(new), _REPLACED_TTL],
             )
-        return manifest if reply[0] == b"done" else None
+            if _outcome(reply) is Outcome.DONE:
+                return manifest
+            await self._unlink(new)
+        return None
 
     async def _stage(self, head: Head, arrays: Mapping[str, StateArray], next_number: int) -> Manifest:
         blob = secrets.token_hex(8)
         manifest, chunks = await asyncio.to_thread(
             layout.write_blob, arrays, blob, head.revision, head.commit, next_number
         )
-        with _errors_translated():
+        with _errors_of(head.name):
             for key, chunk in zip(self._chunk_keys(head, manifest), chunks, strict=True):
                 await self._redis.set(key, chunk, ex=_STAGED_TTL)
         return manifest
@@ -401,19 +493,9 @@ def _entry_parts(operation: Operation, manifest: Manifest | None, previous: str,
     return [part for item in parts.items() for part in item]
 
 
-def _note(request: Request, head: Head, labels: Sequence[str] = ()) -> str:
-    return json.dumps({"digest": request.digest, "head": head.fields(), "labels": labels})
-
-
-def _read_note(name: str, written: bytes, request: Request) -> Note:
-    try:
-        note = json.loads(written)
-        if note["digest"] != request.digest:
-            raise RequestIdReused(request.id)
-        fields = {key.encode(): value.encode() for key, value in note["head"].items()}
-        return Note(Head.from_fields(name, fields), tuple(note["labels"]))
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Corrupt("the note of a request does not parse") from error
+def _noted_text(request: Request, head: Head | None, labels: Sequence[str] = ()) -> str:
+    fields = None if head is None else {key: value for key, value in head.fields().items() if key != "spec"}
+    return layout.sealed({"digest": request.digest, "head": fields, "labels": labels})
 
 
 def _outcome(reply: list[bytes]) -> Outcome:
@@ -422,27 +504,33 @@ def _outcome(reply: list[bytes]) -> Outcome:
 
 @contextmanager
 def _errors_translated() -> Iterator[None]:
-    """Says in our words what Redis says in its own, which go to the log and not to callers."""
+    """Says in our words what Redis says in its own, which go to the log and not to callers.
+
+    Raises:
+        Corrupt: a key holds another type than what is written there.
+    """
     try:
         yield
-    except OutOfMemoryError as error:
-        _log.error("Redis is full: %s", error)
-        raise StorageFull from error
-    except (redis.ConnectionError, redis.TimeoutError, BusyLoadingError, ReadOnlyError) as error:
-        _log.warning("Redis does not answer: %s", error)
-        raise StorageUnavailable from error
     except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            raise Corrupt(str(error)) from error
         # A script that Redis refuses for want of memory says so in an answer of the general kind.
-        if "OOM" in str(error):
+        if isinstance(error, OutOfMemoryError) or "OOM " in str(error):
             _log.error("Redis is full: %s", error)
             raise StorageFull from error
-        raise
+        _log.error("Redis refuses: %s", error)
+        raise StorageUnavailable from error
+    except redis.RedisError as error:
+        _log.warning("Redis does not answer: %s", error)
+        raise StorageUnavailable from error
 
 
 @contextmanager
-def _named(name: str) -> Iterator[None]:
+def _errors_of(name: str) -> Iterator[None]:
+    """As `_errors_translated`; and what cannot be read is what is stored of this memory."""
     try:
-        yield
+        with _errors_translated():
+            yield
     except Corrupt as error:
         _log.error("memory %r: %s", name, error)
         raise CorruptMemory(name) from error
