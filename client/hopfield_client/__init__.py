@@ -17,6 +17,7 @@ from hopfield_client._config import RetryConfig
 from hopfield_client._errors import (
     AlreadyExists,
     Cancelled,
+    ClientClosed,
     Conflict,
     DataLoss,
     DeadlineExceeded,
@@ -31,6 +32,7 @@ from hopfield_client._errors import (
     Unauthenticated,
     Unavailable,
     Unimplemented,
+    WrongEventLoop,
 )
 from hopfield_client._types import (
     LearningRule,
@@ -41,6 +43,7 @@ from hopfield_client._types import (
     RecallBatch,
     ServerInfo,
     StopReason,
+    Stored,
     StoredPattern,
     TieRule,
     UpdateRule,
@@ -51,6 +54,7 @@ __all__ = [
     "AsyncHopfieldClient",
     "AsyncMemory",
     "Cancelled",
+    "ClientClosed",
     "Conflict",
     "DataLoss",
     "DeadlineExceeded",
@@ -73,10 +77,12 @@ __all__ = [
     "RetryConfig",
     "ServerInfo",
     "StopReason",
+    "Stored",
     "StoredPattern",
     "TieRule",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "UpdateRule",
+    "WrongEventLoop",
 ]

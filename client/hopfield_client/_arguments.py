@@ -1,6 +1,7 @@
 """What the caller passes beside patterns, checked before anything is sent; and the words for the enums of the wire."""
 
 import math
+import numbers
 import operator
 from collections.abc import Container, Iterable, Sequence
 from typing import Any, Literal
@@ -62,30 +63,73 @@ def integer(value: Any, argument: str, low: int, high: int) -> int:
     """The value as an int.
 
     Raises:
-        InvalidArgument: it is no integer, or not within `low` to `high`.
+        InvalidArgument: it is no integer (True and False are none here), or not within `low` to `high`.
     """
     try:
-        result = operator.index(value)
+        result = None if isinstance(value, bool) else operator.index(value)
     except TypeError:
-        raise InvalidArgument(f"{argument} is {value!r}; it must be an integer", field=argument) from None
-    if not low <= result <= high:
-        raise InvalidArgument(f"{argument} is {result}; it must be {low} to {high}", field=argument)
+        result = None
+    if result is None:
+        raise InvalidArgument(f"{argument} is {value!r}; it must be an integer", field=argument)
+    if result < low:
+        raise InvalidArgument(f"{argument} is {result}; it must be at least {low}", field=argument)
+    if result > high:
+        raise InvalidArgument(f"{argument} is {result}; it must be at most {high}", field=argument)
     return result
 
 
-def shape_of(shape: Sequence[int] | None, neurons: int) -> tuple[int, ...]:
-    """The shape of one pattern: the one given, which must have `neurons` elements, or a row.
+def real_number(value: Any, argument: str) -> float:
+    """The value as a float.
 
     Raises:
-        InvalidArgument: it has another number of elements.
+        InvalidArgument: it is no real number (True and False are none here).
     """
-    if shape is None:
-        return (neurons,)
-    result = tuple(integer(length, "shape", 1, UINT32_MAX) for length in shape)
-    if math.prod(result) != neurons:
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InvalidArgument(f"{argument} is {value!r}; it must be a number", field=argument)
+    return float(value)
+
+
+def flag(value: Any, argument: str) -> bool:
+    """The value as a bool.
+
+    Raises:
+        InvalidArgument: it is neither True nor False.
+    """
+    if not isinstance(value, (bool, np.bool_)):
+        raise InvalidArgument(f"{argument} is {value!r}; it must be True or False", field=argument)
+    return bool(value)
+
+
+def string(value: Any, argument: str) -> str:
+    """The value, if it is a string that can be sent.
+
+    Raises:
+        InvalidArgument: it is no string, or holds half a character (a lone surrogate).
+    """
+    if not isinstance(value, str):
+        raise InvalidArgument(f"{argument} is {value!r}; it must be a string", field=argument)
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidArgument(f"{argument} is {value!r}, which UTF-8 cannot encode", field=argument) from None
+    return value
+
+
+def shape_of(shape: int | Sequence[int]) -> tuple[int, ...]:
+    """The shape of one pattern; a single length is a shape of one axis, as in numpy.
+
+    Raises:
+        InvalidArgument: it is neither an integer nor a sequence of them, or makes too many neurons.
+    """
+    try:
+        lengths = list(shape) if np.iterable(shape) else [shape]
+        result = tuple(integer(length, "shape", 1, UINT32_MAX) for length in lengths)
+    except InvalidArgument:
         raise InvalidArgument(
-            f"shape {result} has {math.prod(result)} elements; the memory has {neurons} neurons", field="shape"
-        )
+            f"shape is {shape!r}; it must be a length, or a sequence of them, each an integer of at least 1",
+            field="shape",
+        ) from None
+    integer(math.prod(result), "shape", 1, UINT32_MAX)
     return result
 
 
@@ -93,13 +137,13 @@ def labels_of(labels: str | Iterable[str]) -> list[str]:
     """The labels as a list; a single one is a list of one.
 
     Raises:
-        InvalidArgument: one of them is no string.
+        InvalidArgument: they are no strings.
     """
-    result = [labels] if isinstance(labels, str) else list(labels)
-    for label in result:
-        if not isinstance(label, str):
-            raise InvalidArgument(f"the label {label!r} is no string; labels are strings", field="labels")
-    return result
+    if isinstance(labels, str):
+        return [string(labels, "labels")]
+    if not np.iterable(labels):
+        raise InvalidArgument(f"labels is {labels!r}; it must be a string, or strings in a row", field="labels")
+    return [string(label, f"labels[{k}]") for k, label in enumerate(labels)]
 
 
 def thresholds_of(thresholds: ArrayLike | None, neurons: int) -> list[float]:
@@ -121,8 +165,10 @@ def real_numbers(values: ArrayLike, argument: str) -> NDArray[np.float64]:
     """The values as an array of float64.
 
     Raises:
-        InvalidArgument: they are no real numbers or no array.
+        InvalidArgument: they are no real numbers or no array, or some are masked.
     """
+    if np.ma.is_masked(values):
+        raise InvalidArgument(f"{argument} holds masked values; every value must be known", field=argument)
     try:
         array = np.asarray(values)
     except ValueError:
@@ -153,13 +199,40 @@ def recall_options(
         seed=None if seed is None else integer(seed, "seed", 0, UINT64_MAX),
         max_iterations=integer(max_iterations, "max_iterations", 1, UINT32_MAX),
         tie=number(_TIES, tie, "tie"),
-        clamp=clamp,
+        clamp=flag(clamp, "clamp"),
     )
     if isinstance(order, str):
-        # "random" is the default of asynchronous updating, and no other updating takes an order.
-        if number(_ORDERS, order, "order", without=("explicit",)) != recall_service_pb2.UPDATE_ORDER_RANDOM:
-            options.order = recall_service_pb2.UPDATE_ORDER_SEQUENTIAL
+        chosen = number(_ORDERS, order, "order", without=("explicit",))
+        # The default of asynchronous updating, and no other updating takes an order: not sent.
+        if chosen == recall_service_pb2.UPDATE_ORDER_RANDOM:
+            return options
+        options.order = chosen
     else:
         options.order = recall_service_pb2.UPDATE_ORDER_EXPLICIT
-        options.explicit_order.extend(integer(index, "order", 0, UINT32_MAX) for index in order)
+        options.explicit_order.extend(_indices(order))
+    if update != "asynchronous":
+        raise InvalidArgument(
+            f"order is for update='asynchronous'; with update={update!r} all neurons are updated at once", field="order"
+        )
     return options
+
+
+def _indices(order: Sequence[int]) -> list[int]:
+    """The neurons in the order given; whether each is there once the server checks, which knows how many there are."""
+    try:
+        array = np.asarray(order)
+    except ValueError:  # its rows differ in length
+        array = np.empty(())
+    if array.ndim != 1:
+        raise InvalidArgument(
+            f"order is {order!r}; it must be 'random', 'sequential', or every neuron index once", field="order"
+        )
+    if array.size and array.dtype.kind not in "iu":
+        raise InvalidArgument(
+            f"order must hold integers, every neuron index once; it holds values of type {array.dtype}", field="order"
+        )
+    if array.size and not 0 <= array.min() <= array.max() <= UINT32_MAX:
+        wrong = array[(array < 0) | (array > UINT32_MAX)][0]
+        raise InvalidArgument(f"order holds {wrong}, which is no neuron index", field="order")
+    result: list[int] = array.tolist()
+    return result

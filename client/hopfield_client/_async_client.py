@@ -1,5 +1,8 @@
 """The client whose calls are awaited."""
 
+# gRPC keeps the deadlines, on the server's side too; asyncio.timeout would do so on this side alone.
+# ruff: noqa: ASYNC109
+
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,13 +18,14 @@ from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server
 from hopfield_client._arguments import recall_options
 from hopfield_client._calls import Call, ClientCalls, MemoryCalls, Method, PageCall, StreamCall
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig, channel_options
-from hopfield_client._errors import Cancelled
+from hopfield_client._errors import Cancelled, ClientClosed, WrongEventLoop
 from hopfield_client._types import (
     LearningRule,
     MemoryInfo,
     Recall,
     RecallBatch,
     ServerInfo,
+    Stored,
     StoredPattern,
     TieRule,
     UpdateRule,
@@ -37,6 +41,10 @@ class _Connection:
     """A channel, and how calls go over it; what a client and its memories share."""
 
     def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongEventLoop("no event loop runs here: make the client inside a coroutine") from None
         self._channel = aio.insecure_channel(calls.address, options=channel_options(retry))
         self._calls = calls
         self._closed = False
@@ -45,10 +53,14 @@ class _Connection:
         self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
 
     async def run(
-        self, method: Method[RequestT, Awaitable[ResponseT]], call: Call[RequestT, ResponseT, AnswerT]
+        self,
+        method: Method[RequestT, Awaitable[ResponseT]],
+        call: Call[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
     ) -> AnswerT:
-        with self._errors():
-            response = await method(call.request, timeout=self._calls.timeout)
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds, call.if_made):
+            response = await method(call.request, timeout=seconds)
         return call.read(response)
 
     async def run_pages(
@@ -64,9 +76,11 @@ class _Connection:
         self,
         method: Method[RequestT, AsyncIterable[ResponseT]],
         call: StreamCall[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
     ) -> AnswerT:
-        with self._errors():
-            async for part in method(call.request, timeout=self._calls.timeout):
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds):
+            async for part in method(call.request, timeout=seconds):
                 call.take(part)
         return call.finish()
 
@@ -75,12 +89,19 @@ class _Connection:
         await self._channel.close(None)
 
     @contextmanager
-    def _errors(self) -> Iterator[None]:
+    def _errors(self, timeout: float, if_made: str = "") -> Iterator[None]:
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongEventLoop("the client belongs to another event loop, the one it was made in")
         try:
             yield
         except grpc.RpcError as error:
             # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
-            raise self._calls.error(error) from None
+            raise self._calls.error(error, timeout, if_made) from None
+        except aio.UsageError:
+            # What gRPC raises of a closed channel.
+            if self._closed:
+                raise ClientClosed("the client is closed") from None
+            raise
         except asyncio.CancelledError:
             # Closing a channel ends its calls as if somebody had cancelled their tasks.
             task = asyncio.current_task()
@@ -92,7 +113,7 @@ class _Connection:
 class AsyncHopfieldClient:
     """HopfieldClient for asyncio: the same names; calls that reach the server are awaited. `async with` closes it.
 
-    To be made where an event loop runs, and used in that loop. Arguments: as HopfieldClient.
+    To be made where an event loop runs, and used in that loop; elsewhere it raises WrongEventLoop. Arguments: as HopfieldClient.
     """
 
     def __init__(self, address: str, *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY) -> None:
@@ -106,7 +127,7 @@ class AsyncHopfieldClient:
         *,
         rule: LearningRule = "hebbian",
         thresholds: ArrayLike | None = None,
-        shape: Sequence[int] | None = None,
+        shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
     ) -> "AsyncMemory":
         """Makes an empty memory. Arguments and errors: as HopfieldClient.create_memory."""
@@ -115,9 +136,9 @@ class AsyncHopfieldClient:
         )
         return AsyncMemory(self._connection, await self._connection.run(self._connection.memories.CreateMemory, call))
 
-    def memory(self, name: str) -> "AsyncMemory":
-        """A handle of a memory. Asks nobody, and is not awaited: whether the memory exists shows at its first call."""
-        return AsyncMemory(self._connection, self._calls.memory(name))
+    def memory(self, name: str, *, shape: int | Sequence[int] | None = None) -> "AsyncMemory":
+        """A handle of a memory. Asks nobody, and is not awaited. Arguments: as HopfieldClient.memory."""
+        return AsyncMemory(self._connection, self._calls.memory(name, shape))
 
     async def list_memories(self, prefix: str = "") -> AsyncIterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""
@@ -130,10 +151,18 @@ class AsyncHopfieldClient:
         call = self._calls.delete_memory(name, missing_ok=missing_ok)
         await self._connection.run(self._connection.memories.DeleteMemory, call)
 
-    async def import_weights(self, name: str, weights: ArrayLike, thresholds: ArrayLike | None = None) -> "AsyncMemory":
+    async def import_weights(
+        self,
+        name: str,
+        weights: ArrayLike,
+        thresholds: ArrayLike | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> "AsyncMemory":
         """Makes a memory from weights given from outside. Arguments and errors: as HopfieldClient.import_weights."""
         call = self._calls.import_weights(name, weights, thresholds)
-        return AsyncMemory(self._connection, await self._connection.run(self._connection.memories.ImportWeights, call))
+        made = await self._connection.run(self._connection.memories.ImportWeights, call, timeout)
+        return AsyncMemory(self._connection, made)
 
     async def server_info(self) -> ServerInfo:
         """Version, limits and rules of the server."""
@@ -169,7 +198,7 @@ class AsyncMemory:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Shape in which stored patterns are given back; None (a handle made without asking the server): (N,)."""
+        """Shape of one pattern, in which stored ones are given back; None where `client.memory` was told none: (N,)."""
         return self._calls.shape
 
     async def info(self) -> MemoryInfo:
@@ -183,14 +212,16 @@ class AsyncMemory:
         *,
         replace: bool = False,
         expected_revision: int | None = None,
-    ) -> MemoryInfo:
+        timeout: float | None = None,
+    ) -> Stored:
         """Learns patterns: all of them in one commit, or none. Arguments, answer and errors: as Memory.store."""
         call = self._calls.store(patterns, labels, replace=replace, expected_revision=expected_revision)
-        return await self._connection.run(self._connection.memories.StorePatterns, call)
+        return await self._connection.run(self._connection.memories.StorePatterns, call, timeout)
 
-    async def forget(self, labels: str | Iterable[str]) -> MemoryInfo:
-        """Unlearns the patterns of these labels, all in one commit, or none. Answer and errors: as Memory.forget."""
-        return await self._connection.run(self._connection.memories.ForgetPatterns, self._calls.forget(labels))
+    async def forget(self, labels: str | Iterable[str], *, timeout: float | None = None) -> MemoryInfo:
+        """Unlearns the patterns of these labels, all in one commit, or none. Arguments, answer and errors: as Memory.forget."""
+        call = self._calls.forget(labels)
+        return await self._connection.run(self._connection.memories.ForgetPatterns, call, timeout)
 
     async def patterns(self) -> AsyncIterator[StoredPattern]:
         """The stored patterns, oldest first, each int8 of -1 and 1 in the handle's shape, fetched as they are consumed."""
@@ -212,12 +243,14 @@ class AsyncMemory:
         max_iterations: int = 100,
         tie: TieRule = "keep",
         clamp: bool = False,
+        timeout: float | None = None,
     ) -> Recall:
         """Runs the dynamics from a query until they settle. Arguments and errors: as Memory.recall."""
         options = recall_options(
             update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
         )
-        return await self._connection.run(self._connection.recalls.Recall, self._calls.recall(query, options))
+        call = self._calls.recall(query, options)
+        return await self._connection.run(self._connection.recalls.Recall, call, timeout)
 
     async def recall_batch(
         self,
@@ -229,17 +262,19 @@ class AsyncMemory:
         max_iterations: int = 100,
         tie: TieRule = "keep",
         clamp: bool = False,
+        timeout: float | None = None,
     ) -> RecallBatch:
         """Runs the dynamics from each of many queries, in one call. Arguments and errors: as Memory.recall_batch."""
         options = recall_options(
             update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
         )
         call = self._calls.recall_batch(queries, options)
-        return await self._connection.run(self._connection.recalls.BatchRecall, call)
+        return await self._connection.run(self._connection.recalls.BatchRecall, call, timeout)
 
-    async def weights(self) -> NDArray[np.float64]:
-        """The weights J that recall uses, (N, N), symmetric."""
-        return await self._connection.run_stream(self._connection.memories.GetWeights, self._calls.weights())
+    async def weights(self, *, timeout: float | None = None) -> NDArray[np.float64]:
+        """The weights J that recall uses, (N, N), symmetric. They may take `timeout` seconds; None: the client's timeout."""
+        call = self._calls.weights()
+        return await self._connection.run_stream(self._connection.memories.GetWeights, call, timeout)
 
     def __repr__(self) -> str:
         return f"AsyncMemory({self.name!r})"

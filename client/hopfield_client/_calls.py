@@ -1,45 +1,35 @@
 """Requests built and answers read, once, for both clients: everything about a call except sending it."""
 
+import math
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 import grpc
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
-from hopfield_client import _weights
+from hopfield_client import _answers, _weights
 from hopfield_client._arguments import (
-    MATCHES,
     RULES,
-    STOP_REASONS,
     UINT32_MAX,
     UINT64_MAX,
-    UPDATES,
+    flag,
     integer,
     labels_of,
     number,
     shape_of,
+    string,
     thresholds_of,
-    word,
-    words_array,
 )
-from hopfield_client._errors import Conflict, HopfieldError, InvalidArgument, NotFound, from_rpc_error
+from hopfield_client._config import address_of, timeout_of
+from hopfield_client._errors import Conflict, HopfieldError, InvalidArgument, NotFound
 from hopfield_client._freshness import Freshness
-from hopfield_client._patterns import Packed, pack_queries, pack_query, pack_stored, unpack
-from hopfield_client._types import (
-    LearningRule,
-    Match,
-    MemoryInfo,
-    Recall,
-    RecallBatch,
-    ServerInfo,
-    StopReason,
-    StoredPattern,
-)
+from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack
+from hopfield_client._rpc_errors import from_rpc_error
+from hopfield_client._types import LearningRule, MemoryInfo, Recall, RecallBatch, ServerInfo, Stored, StoredPattern
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -57,10 +47,14 @@ class Method(Protocol[SentT_contra, ReceivedT_co]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[RequestT, ResponseT, AnswerT]):
-    """One call: what to send, and how to read what comes back."""
+    """One call: what to send, and how to read what comes back.
+
+    `if_made` says of a change what repeating the call does, should the change have been made although no answer came.
+    """
 
     request: RequestT
     read: Callable[[ResponseT], AnswerT]
+    if_made: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,24 +81,26 @@ class ClientCalls:
     """The calls of a client."""
 
     def __init__(self, address: str, timeout: float) -> None:
-        if not timeout > 0:
-            raise InvalidArgument(f"timeout is {timeout}; it must be positive", field="timeout")
-        self.address = address
-        self.timeout = timeout
+        self.address = address_of(address)
+        self._timeout = timeout_of(timeout)
         self._freshness = Freshness()
 
-    def error(self, error: grpc.RpcError) -> HopfieldError:
+    def timeout(self, of_call: float | None) -> float:
+        """The seconds a call may take: those given with it, or else the client's."""
+        return self._timeout if of_call is None else timeout_of(of_call)
+
+    def error(self, error: grpc.RpcError, timeout: float, if_made: str = "") -> HopfieldError:
         """The error to raise for one of gRPC's."""
-        result = from_rpc_error(error, address=self.address, timeout=self.timeout)
+        result = from_rpc_error(error, address=self.address, timeout=timeout, if_made=if_made)
         if result.reason == "REVISION_AHEAD":
             # The storage has lost commits this client saw. That is said once; then go on with what there is, or no
             # call on this memory would ever succeed again.
             self._freshness.drop(result.metadata.get("name", ""))
         return result
 
-    def memory(self, name: str, neurons: int | None = None, shape: tuple[int, ...] | None = None) -> "MemoryCalls":
+    def memory(self, name: str, shape: int | Sequence[int] | None = None) -> "MemoryCalls":
         """The calls of one memory."""
-        return MemoryCalls(name, neurons, shape, self._freshness)
+        return MemoryCalls(string(name, "name"), None if shape is None else shape_of(shape), self._freshness)
 
     def create_memory(
         self,
@@ -113,26 +109,33 @@ class ClientCalls:
         *,
         rule: LearningRule,
         thresholds: ArrayLike | None,
-        shape: Sequence[int] | None,
+        shape: int | Sequence[int] | None,
         exist_ok: bool,
     ) -> "Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MemoryCalls]":
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
-        pattern_shape = shape_of(shape, neurons)
+        memory = self.memory(name, neurons if shape is None else shape)
+        if memory.neurons != neurons:
+            raise InvalidArgument(
+                f"shape {memory.shape} has {memory.neurons} elements; the memory has {neurons} neurons", field="shape"
+            )
         spec = memory_pb2.PairwiseSpec(
             neurons=neurons,
             rule=number(RULES, rule, "rule", without=("imported",)),
             thresholds=thresholds_of(thresholds, neurons),
         )
         request = memory_service_pb2.CreateMemoryRequest(
-            name=name, spec=memory_pb2.MemorySpec(pairwise=spec), allow_existing=exist_ok, request_id=_request_id()
+            name=name,
+            spec=memory_pb2.MemorySpec(pairwise=spec),
+            allow_existing=flag(exist_ok, "exist_ok"),
+            request_id=_request_id(),
         )
         note = self._freshness.watch(name)
 
         def read(response: memory_service_pb2.CreateMemoryResponse) -> MemoryCalls:
             note(response.memory.uid, response.memory.revision)
-            return self.memory(name, neurons, pattern_shape)
+            return memory
 
-        return Call(request, read)
+        return Call(request, read, "finds the memory that was made" if exist_ok else "raises AlreadyExists")
 
     def import_weights(
         self, name: str, weights: ArrayLike, thresholds: ArrayLike | None
@@ -141,6 +144,7 @@ class ClientCalls:
     ):
         matrix = _weights.square(weights)
         neurons = len(matrix)
+        memory = self.memory(name, neurons)
         header = memory_service_pb2.ImportWeightsHeader(
             name=name, neurons=neurons, thresholds=thresholds_of(thresholds, neurons), request_id=_request_id()
         )
@@ -148,9 +152,9 @@ class ClientCalls:
 
         def read(response: memory_service_pb2.ImportWeightsResponse) -> MemoryCalls:
             note(response.memory.uid, response.memory.revision)
-            return self.memory(name, neurons, (neurons,))
+            return memory
 
-        return Call(_weights.import_requests(header, matrix), read)
+        return Call(_weights.import_requests(header, matrix), read, "raises AlreadyExists")
 
     def list_memories(
         self, prefix: str, page_token: str = ""
@@ -160,32 +164,26 @@ class ClientCalls:
         ) -> Page[memory_service_pb2.ListMemoriesRequest, memory_service_pb2.ListMemoriesResponse, MemoryInfo]:
             token = response.next_page_token
             return Page(
-                [_info(memory) for memory in response.memories], self.list_memories(prefix, token) if token else None
+                [_answers.memory_info(memory) for memory in response.memories],
+                self.list_memories(prefix, token) if token else None,
             )
 
-        return Call(memory_service_pb2.ListMemoriesRequest(prefix=prefix, page_token=page_token), read)
+        request = memory_service_pb2.ListMemoriesRequest(prefix=string(prefix, "prefix"), page_token=page_token)
+        return Call(request, read)
 
     def delete_memory(
         self, name: str, *, missing_ok: bool
     ) -> Call[memory_service_pb2.DeleteMemoryRequest, memory_service_pb2.DeleteMemoryResponse, None]:
-        request = memory_service_pb2.DeleteMemoryRequest(name=name, allow_missing=missing_ok, request_id=_request_id())
-        return Call(request, lambda _: self._freshness.drop(name))
+        request = memory_service_pb2.DeleteMemoryRequest(
+            name=string(name, "name"), allow_missing=flag(missing_ok, "missing_ok"), request_id=_request_id()
+        )
+        if_made = "changes nothing" if missing_ok else "raises NotFound"
+        return Call(request, lambda _: self._freshness.drop(name), if_made)
 
     def server_info(
         self,
     ) -> Call[server_service_pb2.GetServerInfoRequest, server_service_pb2.GetServerInfoResponse, ServerInfo]:
-        def read(response: server_service_pb2.GetServerInfoResponse) -> ServerInfo:
-            return ServerInfo(
-                version=response.version,
-                max_neurons=response.limits.max_neurons,
-                max_patterns=response.limits.max_patterns,
-                max_iterations=response.limits.max_iterations,
-                max_message_bytes=response.limits.max_message_bytes,
-                learning_rules=tuple(word(RULES, rule) for rule in response.learning_rules),
-                update_rules=tuple(word(UPDATES, update) for update in response.update_rules),
-            )
-
-        return Call(server_service_pb2.GetServerInfoRequest(), read)
+        return Call(server_service_pb2.GetServerInfoRequest(), _answers.server_info)
 
 
 class MemoryCalls:
@@ -193,15 +191,15 @@ class MemoryCalls:
 
     Args:
         name: its name.
-        neurons: N where it is known, to check sizes before anything is sent.
-        shape: the shape in which stored patterns are handed back; None where it is not known: as rows.
+        shape: the shape of a pattern, in which stored ones are handed back and which tells N, so that sizes are checked before
+            anything is sent; None where it is not known: rows of any length.
         freshness: shared by all memories of a client.
     """
 
-    def __init__(self, name: str, neurons: int | None, shape: tuple[int, ...] | None, freshness: Freshness) -> None:
+    def __init__(self, name: str, shape: tuple[int, ...] | None, freshness: Freshness) -> None:
         self.name = name
         self.shape = shape
-        self._neurons = neurons
+        self.neurons = None if shape is None else math.prod(shape)
         self._freshness = freshness
 
     def info(self) -> Call[memory_service_pb2.GetMemoryRequest, memory_service_pb2.GetMemoryResponse, MemoryInfo]:
@@ -214,10 +212,8 @@ class MemoryCalls:
         *,
         replace: bool,
         expected_revision: int | None,
-    ) -> Call[memory_service_pb2.StorePatternsRequest, memory_service_pb2.StorePatternsResponse, MemoryInfo]:
-        packed = pack_stored(
-            patterns, argument="patterns", single=True if isinstance(labels, str) else None, neurons=self._neurons
-        )
+    ) -> Call[memory_service_pb2.StorePatternsRequest, memory_service_pb2.StorePatternsResponse, Stored]:
+        packed = pack_stored(patterns, argument="patterns", single=isinstance(labels, str), neurons=self.neurons)
         texts = [] if labels is None else labels_of(labels)
         if labels is not None and len(texts) != packed.count:
             raise InvalidArgument(f"{len(texts)} labels for {packed.count} patterns", field="labels")
@@ -227,11 +223,23 @@ class MemoryCalls:
             name=self.name,
             patterns=packed,
             labels=texts,
-            replace=replace,
+            replace=flag(replace, "replace"),
             expected_revision=expected_revision,
             request_id=_request_id(),
         )
-        return Call(request, self._reads_info())
+        note = self._freshness.watch(self.name)
+
+        def read(response: memory_service_pb2.StorePatternsResponse) -> Stored:
+            note(response.memory.uid, response.memory.revision)
+            return _answers.stored(response)
+
+        if expected_revision is not None:
+            if_made = "raises Conflict"
+        elif not texts:
+            if_made = "stores the patterns a second time, under labels of their own"
+        else:
+            if_made = "stores them anew" if replace else "raises AlreadyExists"
+        return Call(request, read, if_made)
 
     def forget(
         self, labels: str | Iterable[str]
@@ -239,7 +247,7 @@ class MemoryCalls:
         request = memory_service_pb2.ForgetPatternsRequest(
             name=self.name, labels=labels_of(labels), request_id=_request_id()
         )
-        return Call(request, self._reads_info())
+        return Call(request, self._reads_info(), "raises NotFound")
 
     def patterns(
         self, page_token: str = ""
@@ -262,7 +270,7 @@ class MemoryCalls:
         self, label: str
     ) -> Call[memory_service_pb2.ListPatternsRequest, memory_service_pb2.ListPatternsResponse, NDArray[np.int8]]:
         request = memory_service_pb2.ListPatternsRequest(
-            name=self.name, labels=labels_of([label]), token=self._freshness.token(self.name)
+            name=self.name, labels=[string(label, "label")], token=self._freshness.token(self.name)
         )
         note = self._freshness.watch(self.name)
 
@@ -278,7 +286,7 @@ class MemoryCalls:
     def recall(
         self, query: ArrayLike, options: recall_service_pb2.RecallOptions
     ) -> Call[recall_service_pb2.RecallRequest, recall_service_pb2.RecallResponse, Recall]:
-        packed = pack_query(query, argument="query", neurons=self._neurons)
+        packed = pack_query(query, argument="query", neurons=self.neurons)
         request = recall_service_pb2.RecallRequest(
             name=self.name, query=packed.message, options=options, token=self._freshness.token(self.name)
         )
@@ -286,27 +294,14 @@ class MemoryCalls:
 
         def read(response: recall_service_pb2.RecallResponse) -> Recall:
             note(response.uid, response.revision)
-            return Recall(
-                pattern=unpack(response.pattern, packed.shape, boolean=packed.boolean),
-                energy=response.energy,
-                initial_energy=response.initial_energy,
-                iterations=response.iterations,
-                flips=response.flips,
-                stop_reason=cast("StopReason", word(STOP_REASONS, response.stop_reason)),
-                label=response.label if response.HasField("label") else None,
-                overlap=response.overlap if response.HasField("overlap") else None,
-                match=cast("Match", word(MATCHES, response.match)),
-                seed=response.seed,
-                revision=response.revision,
-                uid=response.uid,
-            )
+            return _answers.recall(response, packed)
 
         return Call(request, read)
 
     def recall_batch(
         self, queries: ArrayLike, options: recall_service_pb2.RecallOptions
     ) -> Call[recall_service_pb2.BatchRecallRequest, recall_service_pb2.BatchRecallResponse, RecallBatch]:
-        packed = pack_queries(queries, argument="queries", neurons=self._neurons)
+        packed = pack_queries(queries, argument="queries", neurons=self.neurons)
         request = recall_service_pb2.BatchRecallRequest(
             name=self.name, queries=packed.message, options=options, token=self._freshness.token(self.name)
         )
@@ -314,7 +309,7 @@ class MemoryCalls:
 
         def read(response: recall_service_pb2.BatchRecallResponse) -> RecallBatch:
             note(response.uid, response.revision)
-            return _batch(response, packed)
+            return _answers.recall_batch(response, packed)
 
         return Call(request, read)
 
@@ -338,15 +333,16 @@ class MemoryCalls:
 
         def read(response: Any) -> MemoryInfo:
             note(response.memory.uid, response.memory.revision)
-            return _info(response.memory)
+            return _answers.memory_info(response.memory)
 
         return read
 
     def _stored(self, response: memory_service_pb2.ListPatternsResponse) -> list[StoredPattern]:
         neurons = response.patterns.neurons
-        if self._neurons is not None and response.labels and neurons != self._neurons:
+        if self.neurons is not None and response.labels and neurons != self.neurons:
             raise Conflict(
-                f"the memory {self.name!r} was made anew: it has {neurons} neurons now, not {self._neurons}; get a new handle"
+                f"the memory {self.name!r} has {neurons} neurons, not {self.neurons} as this handle was told: it was made "
+                "anew, or another shape was given for it; get a new handle"
             )
         shape = (len(response.labels), *(self.shape or (neurons,)))
         return [
@@ -358,39 +354,3 @@ class MemoryCalls:
 def _request_id() -> str:
     """By which the server recognises a repeat of a change."""
     return uuid.uuid4().hex
-
-
-def _info(memory: memory_pb2.Memory) -> MemoryInfo:
-    pairwise = memory.spec.pairwise
-    return MemoryInfo(
-        name=memory.name,
-        uid=memory.uid,
-        neurons=memory.neurons,
-        rule=word(RULES, pairwise.rule),
-        pattern_count=memory.pattern_count,
-        load=memory.load,
-        revision=memory.revision,
-        created=memory.create_time.ToDatetime(UTC),
-        updated=memory.update_time.ToDatetime(UTC),
-        thresholds=np.array(pairwise.thresholds) if pairwise.thresholds else None,
-    )
-
-
-def _batch(response: recall_service_pb2.BatchRecallResponse, packed: Packed) -> RecallBatch:
-    count = packed.message.count
-    nothing_stored = not response.labels
-    return RecallBatch(
-        patterns=unpack(response.patterns, packed.shape, boolean=packed.boolean),
-        energies=np.array(response.energies, np.float64),
-        initial_energies=np.array(response.initial_energies, np.float64),
-        iterations=np.array(response.iterations, np.uint32),
-        flips=np.array(response.flips, np.uint64),
-        stop_reasons=words_array(STOP_REASONS, response.stop_reasons),
-        labels=np.array([None] * count if nothing_stored else list(response.labels), np.object_),
-        overlaps=np.full(count, np.nan) if nothing_stored else np.array(response.overlaps, np.float64),
-        matches=words_array(MATCHES, response.matches),
-        # Wraps at 2**64, as the server counts.
-        seeds=np.uint64(response.seed) + np.arange(count, dtype=np.uint64),
-        revision=response.revision,
-        uid=response.uid,
-    )

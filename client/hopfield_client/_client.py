@@ -1,6 +1,7 @@
 """The client whose calls block."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -12,12 +13,14 @@ from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server
 from hopfield_client._arguments import recall_options
 from hopfield_client._calls import Call, ClientCalls, MemoryCalls, Method, PageCall, StreamCall
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig, channel_options
+from hopfield_client._errors import ClientClosed
 from hopfield_client._types import (
     LearningRule,
     MemoryInfo,
     Recall,
     RecallBatch,
     ServerInfo,
+    Stored,
     StoredPattern,
     TieRule,
     UpdateRule,
@@ -35,16 +38,20 @@ class _Connection:
     def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
         self._channel = grpc.insecure_channel(calls.address, options=channel_options(retry))
         self._calls = calls
+        self._closed = False
         self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
         self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
 
-    def run(self, method: Method[RequestT, ResponseT], call: Call[RequestT, ResponseT, AnswerT]) -> AnswerT:
-        try:
-            response = method(call.request, timeout=self._calls.timeout)
-        except grpc.RpcError as error:
-            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
-            raise self._calls.error(error) from None
+    def run(
+        self,
+        method: Method[RequestT, ResponseT],
+        call: Call[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds, call.if_made):
+            response = method(call.request, timeout=seconds)
         return call.read(response)
 
     def run_pages(
@@ -59,31 +66,45 @@ class _Connection:
         self,
         method: Method[RequestT, Iterable[ResponseT]],
         call: StreamCall[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
     ) -> AnswerT:
-        try:
-            for part in method(call.request, timeout=self._calls.timeout):
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds):
+            for part in method(call.request, timeout=seconds):
                 call.take(part)
-        except grpc.RpcError as error:
-            raise self._calls.error(error) from None
         return call.finish()
 
     def close(self) -> None:
+        self._closed = True
         self._channel.close()
+
+    @contextmanager
+    def _errors(self, timeout: float, if_made: str = "") -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
+            raise self._calls.error(error, timeout, if_made) from None
+        except ValueError:
+            # What gRPC raises of a closed channel.
+            if self._closed:
+                raise ClientClosed("the client is closed") from None
+            raise
 
 
 class HopfieldClient:
     """A connection to a hopfield-recall server. Threads may share it; `with` closes it.
 
     Args:
-        address: "host:port" of the server.
-        timeout: seconds that any one call may take, repeats included; then it raises DeadlineExceeded. It holds for
-            big batches and for whole weight matrices too: whoever moves those makes a client with more time for it.
+        address: "host:port" of the server, or a target as gRPC spells them, such as "unix:/path" or "dns:///host:port".
+        timeout: seconds that any one call may take, repeats included; then it raises DeadlineExceeded. Calls that can take long
+            have a `timeout` of their own, which stands in for this one.
         retry: how calls are repeated when the server is unavailable.
 
     What this client has written or read, it never reads an older state of, whichever replica answers.
 
     Every call that reaches the server may raise Unavailable, DeadlineExceeded and the other errors of HopfieldError; each call
-    names those that its arguments can cause.
+    names those that its arguments can cause. After `close` they raise ClientClosed.
     """
 
     def __init__(self, address: str, *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY) -> None:
@@ -97,7 +118,7 @@ class HopfieldClient:
         *,
         rule: LearningRule = "hebbian",
         thresholds: ArrayLike | None = None,
-        shape: Sequence[int] | None = None,
+        shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
     ) -> "Memory":
         """Makes an empty memory.
@@ -108,8 +129,8 @@ class HopfieldClient:
             rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them) or
                 "pseudo_inverse" (holds correlated ones, such as images).
             thresholds: threshold of each neuron, N numbers in the unit of the local field; None: all zero.
-            shape: shape in which this handle gives stored patterns back, with N elements, such as (8, 8) for images; None: (N,).
-                The handle knows it, the server does not.
+            shape: shape of one pattern, with N elements, such as (8, 8) for images, in which this handle gives stored patterns
+                back; None: (N,). The handle knows it, the server does not.
             exist_ok: take the memory that is there, if it has the same neurons, rule and thresholds.
 
         Raises:
@@ -121,9 +142,15 @@ class HopfieldClient:
         )
         return Memory(self._connection, self._connection.run(self._connection.memories.CreateMemory, call))
 
-    def memory(self, name: str) -> "Memory":
-        """A handle of a memory. Asks nobody: whether the memory exists shows at its first call."""
-        return Memory(self._connection, self._calls.memory(name))
+    def memory(self, name: str, *, shape: int | Sequence[int] | None = None) -> "Memory":
+        """A handle of a memory. Asks nobody: whether the memory exists shows at its first call.
+
+        Args:
+            name: its name.
+            shape: shape of one pattern, with N elements, as in `create_memory`. None: the handle does not know N; it gives stored
+                patterns back as (N,), and takes an array of several axes for several patterns.
+        """
+        return Memory(self._connection, self._calls.memory(name, shape))
 
     def list_memories(self, prefix: str = "") -> Iterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""
@@ -139,20 +166,28 @@ class HopfieldClient:
         call = self._calls.delete_memory(name, missing_ok=missing_ok)
         self._connection.run(self._connection.memories.DeleteMemory, call)
 
-    def import_weights(self, name: str, weights: ArrayLike, thresholds: ArrayLike | None = None) -> "Memory":
+    def import_weights(
+        self,
+        name: str,
+        weights: ArrayLike,
+        thresholds: ArrayLike | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> "Memory":
         """Makes a memory from weights given from outside. It recalls, but patterns cannot be stored in it.
 
         Args:
             name: as in `create_memory`.
             weights: (N, N) real numbers, finite and symmetric; the diagonal is kept as given.
             thresholds: threshold of each neuron, N numbers in the unit of the local field; None: all zero.
+            timeout: seconds this call may take; None: the client's.
 
         Raises:
             AlreadyExists: the name is taken.
             InvalidArgument: the matrix is not square, symmetric or finite; the thresholds do not fit.
         """
         call = self._calls.import_weights(name, weights, thresholds)
-        return Memory(self._connection, self._connection.run(self._connection.memories.ImportWeights, call))
+        return Memory(self._connection, self._connection.run(self._connection.memories.ImportWeights, call, timeout))
 
     def server_info(self) -> ServerInfo:
         """Version, limits and rules of the server."""
@@ -192,7 +227,7 @@ class Memory:
 
     @property
     def shape(self) -> tuple[int, ...] | None:
-        """Shape in which stored patterns are given back; None (a handle made without asking the server): (N,)."""
+        """Shape of one pattern, in which stored ones are given back; None where `client.memory` was told none: (N,)."""
         return self._calls.shape
 
     def info(self) -> MemoryInfo:
@@ -206,19 +241,21 @@ class Memory:
         *,
         replace: bool = False,
         expected_revision: int | None = None,
-    ) -> MemoryInfo:
+        timeout: float | None = None,
+    ) -> Stored:
         """Learns patterns: all of them in one commit, or none.
 
         Args:
             patterns: (count, ...) array, the first axis counting patterns of N neurons, every value known. It is one pattern if
                 `labels` is a single string, if it has one axis, or if it has N elements in all and the handle knows N (it does
-                unless it comes from `client.memory`).
+                unless it comes from `client.memory` without a shape).
             labels: one label a pattern, or a string for one pattern; None: the server numbers them "0", "1", ...
             replace: a label that is stored already takes the new pattern.
             expected_revision: store only if the memory is at this revision.
+            timeout: seconds this call may take; None: the client's.
 
         Returns:
-            The memory right after this commit.
+            The memory right after this commit, and the labels of the patterns.
 
         Raises:
             AlreadyExists: a label is taken, and not `replace`.
@@ -228,10 +265,14 @@ class Memory:
             ResourceExhausted: more patterns than the server holds, or takes in one call.
         """
         call = self._calls.store(patterns, labels, replace=replace, expected_revision=expected_revision)
-        return self._connection.run(self._connection.memories.StorePatterns, call)
+        return self._connection.run(self._connection.memories.StorePatterns, call, timeout)
 
-    def forget(self, labels: str | Iterable[str]) -> MemoryInfo:
+    def forget(self, labels: str | Iterable[str], *, timeout: float | None = None) -> MemoryInfo:
         """Unlearns the patterns of these labels, all in one commit, or none, as if they had never been stored.
+
+        Args:
+            labels: of the patterns to forget; a string is one label.
+            timeout: seconds this call may take; None: the client's.
 
         Returns:
             The memory right after this commit.
@@ -240,7 +281,8 @@ class Memory:
             NotFound: a label is not stored.
             InvalidArgument: no label, or one twice.
         """
-        return self._connection.run(self._connection.memories.ForgetPatterns, self._calls.forget(labels))
+        call = self._calls.forget(labels)
+        return self._connection.run(self._connection.memories.ForgetPatterns, call, timeout)
 
     def patterns(self) -> Iterator[StoredPattern]:
         """The stored patterns, oldest first, each int8 of -1 and 1 in the handle's shape, fetched as they are consumed."""
@@ -265,12 +307,14 @@ class Memory:
         max_iterations: int = 100,
         tie: TieRule = "keep",
         clamp: bool = False,
+        timeout: float | None = None,
     ) -> Recall:
         """Runs the dynamics from a query until they settle. Not settling is an answer too: see `Recall.stop_reason`.
 
         Args:
-            query: what is known of the pattern looked for: any shape with N elements, booleans, or -1 and 1 where 0 is a
-                neuron nothing is known of.
+            query: what is known of the pattern looked for: any shape with N elements, booleans, or -1 and 1. A neuron nothing is
+                known of is 0 among -1 and 1, or masked in a numpy masked array of any of these. Numbers that are only 0s and 1s
+                may be meant either way and are refused: pass booleans, or `np.ma.masked_equal(query, 0)` where 0 is unknown.
             update: "asynchronous" (one neuron after the other; always ends) or "synchronous" (all at once; may end in a cycle).
             order: in which the neurons are updated one after the other: "random" (a fresh permutation each iteration),
                 "sequential", or every neuron index once.
@@ -278,16 +322,18 @@ class Memory:
             max_iterations: at most so many sweeps over all neurons.
             tie: what a neuron does at a local field of zero: "keep" its state, "plus" (+1) or "minus" (-1).
             clamp: hold the known neurons of the query fixed.
+            timeout: seconds this call may take; None: the client's.
 
         Raises:
-            InvalidArgument: a query of another size or of other values (integers of only 0 and 1 are refused: pass booleans);
-                an unknown word; a number out of range.
+            InvalidArgument: a query of another size or of other values; an unknown word; a number out of range; an order with
+                synchronous updating.
             FailedPrecondition: the server's storage has lost commits that this client has seen. Raised once.
         """
         options = recall_options(
             update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
         )
-        return self._connection.run(self._connection.recalls.Recall, self._calls.recall(query, options))
+        call = self._calls.recall(query, options)
+        return self._connection.run(self._connection.recalls.Recall, call, timeout)
 
     def recall_batch(
         self,
@@ -299,6 +345,7 @@ class Memory:
         max_iterations: int = 100,
         tie: TieRule = "keep",
         clamp: bool = False,
+        timeout: float | None = None,
     ) -> RecallBatch:
         """Runs the dynamics from each of many queries, in one call.
 
@@ -310,6 +357,7 @@ class Memory:
             max_iterations: as in `recall`.
             tie: as in `recall`.
             clamp: as in `recall`.
+            timeout: as in `recall`.
 
         Raises:
             InvalidArgument: as in `recall`.
@@ -319,11 +367,12 @@ class Memory:
         options = recall_options(
             update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
         )
-        return self._connection.run(self._connection.recalls.BatchRecall, self._calls.recall_batch(queries, options))
+        call = self._calls.recall_batch(queries, options)
+        return self._connection.run(self._connection.recalls.BatchRecall, call, timeout)
 
-    def weights(self) -> NDArray[np.float64]:
-        """The weights J that recall uses, (N, N), symmetric."""
-        return self._connection.run_stream(self._connection.memories.GetWeights, self._calls.weights())
+    def weights(self, *, timeout: float | None = None) -> NDArray[np.float64]:
+        """The weights J that recall uses, (N, N), symmetric. They may take `timeout` seconds; None: the client's timeout."""
+        return self._connection.run_stream(self._connection.memories.GetWeights, self._calls.weights(), timeout)
 
     def __repr__(self) -> str:
         return f"Memory({self.name!r})"

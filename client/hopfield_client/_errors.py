@@ -13,40 +13,35 @@ HopfieldError
 ├── Unavailable                              UNAVAILABLE
 ├── DeadlineExceeded (also a TimeoutError)   DEADLINE_EXCEEDED
 ├── Cancelled                                CANCELLED
+├── ClientClosed                             nothing was sent: the client is closed
+├── WrongEventLoop (also a RuntimeError)     nothing was sent: an AsyncHopfieldClient belongs to one event loop
 ├── DataLoss                                 DATA_LOSS, or an answer that breaks off
 ├── Unimplemented                            UNIMPLEMENTED
 └── InternalError                            INTERNAL, UNKNOWN and every other code
 """
 
 from collections.abc import Mapping
-from typing import cast
 
 import grpc
-from google.protobuf.message import DecodeError
-from google.rpc import error_details_pb2, status_pb2
-
-# Where gRPC carries a google.rpc.Status.
-_DETAILS_KEY = "grpc-status-details-bin"
 
 
 class HopfieldError(Exception):
-    """Base of everything the client raises; `str(error)` is a sentence for people."""
+    """Base of everything the client raises; `str(error)` is a sentence for people.
+
+    Attributes:
+        code: the gRPC status code, also of errors that the client raises without asking the server.
+        reason: what happened, for programs: a value of hopfield.v1.ErrorReason without its prefix, such as "LABEL_EXISTS". None
+            where the error does not come from the service itself (the client refused, or gRPC failed).
+        metadata: what the reason is about, such as the name of the memory and the label.
+        field: the argument that is wrong, where one is; an item of it as "labels[3]".
+        retry_after: seconds after which the server asks to try again.
+    """
 
     code: grpc.StatusCode = grpc.StatusCode.UNKNOWN
-    """The gRPC status code, also of errors that the client raises without asking the server."""
-
     reason: str | None
-    """What happened, for programs: a value of hopfield.v1.ErrorReason without its prefix, such as "LABEL_EXISTS". None where
-    the error does not come from the service itself (the client refused, or gRPC failed)."""
-
     metadata: dict[str, str]
-    """What the reason is about, such as the name of the memory and the label."""
-
     field: str | None
-    """The argument (refused by the client) or the field of the request (refused by the server) that is wrong."""
-
     retry_after: float | None
-    """Seconds after which the server asks to try again."""
 
     def __init__(
         self,
@@ -126,7 +121,10 @@ class Unavailable(HopfieldError):
 
 
 class DeadlineExceeded(HopfieldError, TimeoutError):
-    """No answer came within the client's timeout. A change that was asked for may or may not have been made."""
+    """No answer came within the timeout.
+
+    A change that was asked for may or may not have been made; the message says what repeating the call does if it was.
+    """
 
     code = grpc.StatusCode.DEADLINE_EXCEEDED
 
@@ -135,6 +133,18 @@ class Cancelled(HopfieldError):
     """The call was given up, as when the client is closed while it runs."""
 
     code = grpc.StatusCode.CANCELLED
+
+
+class ClientClosed(HopfieldError):
+    """A call after `close`, or after the client's `with` block."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
+
+
+class WrongEventLoop(HopfieldError, RuntimeError):
+    """An AsyncHopfieldClient was made where no event loop runs, or used in another loop than the one it was made in."""
+
+    code = grpc.StatusCode.FAILED_PRECONDITION
 
 
 class DataLoss(HopfieldError):
@@ -153,81 +163,3 @@ class InternalError(HopfieldError):
     """A defect of the server; its log says more."""
 
     code = grpc.StatusCode.INTERNAL
-
-
-_BY_CODE: dict[grpc.StatusCode, type[HopfieldError]] = {
-    error.code: error
-    for error in (
-        InvalidArgument,
-        NotFound,
-        AlreadyExists,
-        Conflict,
-        FailedPrecondition,
-        Unauthenticated,
-        PermissionDenied,
-        ResourceExhausted,
-        Unavailable,
-        DeadlineExceeded,
-        Cancelled,
-        DataLoss,
-        Unimplemented,
-        InternalError,
-    )
-}
-
-
-def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float) -> HopfieldError:
-    """The error of this package that says what gRPC's error says, whichever kind of stub raised it.
-
-    Args:
-        error: as raised by a call of a grpc or grpc.aio stub.
-        address: where the client is connected to.
-        timeout: deadline of the call, in seconds.
-    """
-    # What stubs raise is a call as well, though the type does not say so.
-    call = cast("grpc.Call", error)
-    code: grpc.StatusCode = call.code()
-    text = str(call.details() or "")
-
-    info = error_details_pb2.ErrorInfo()
-    request = error_details_pb2.BadRequest()
-    retry = error_details_pb2.RetryInfo()
-    for detail in _status(call).details:
-        for kind in (info, request, retry):
-            if detail.Is(kind.DESCRIPTOR):
-                detail.Unpack(kind)
-    field = request.field_violations[0].field if request.field_violations else None
-    delay = retry.retry_delay
-    retry_after = delay.seconds + delay.nanos / 1e9 if retry.HasField("retry_delay") else None
-
-    error_class = _BY_CODE.get(code, InternalError)
-    if error_class is ResourceExhausted and retry_after is not None:
-        error_class = Overloaded
-
-    if not info.reason:  # the service said nothing: the text is gRPC's own, so say what it means here
-        if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
-            text = f"the message is larger than {address} takes: send fewer patterns per call ({text})"
-        elif code is grpc.StatusCode.UNAVAILABLE:
-            text = f"no server answers at {address} ({text})"
-        elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            text = f"no answer from {address} within {timeout:g} s, the client's timeout"
-
-    return error_class(
-        text or code.name,
-        code=code,
-        reason=info.reason or None,
-        metadata=info.metadata,
-        field=field,
-        retry_after=retry_after,
-    )
-
-
-def _status(call: grpc.Call) -> status_pb2.Status:
-    """The google.rpc.Status that came with the error; an empty one where none did."""
-    for key, value in call.trailing_metadata() or ():
-        if key == _DETAILS_KEY and isinstance(value, bytes):
-            try:
-                return status_pb2.Status.FromString(value)
-            except DecodeError:  # a proxy may have mangled it: the code and the text still stand
-                break
-    return status_pb2.Status()

@@ -22,45 +22,60 @@ class Packed:
 
 
 def pack_stored(
-    values: ArrayLike, *, argument: str, single: bool | None = None, neurons: int | None = None
+    values: ArrayLike, *, argument: str, single: bool = False, neurons: int | None = None
 ) -> patterns_pb2.Patterns:
     """Patterns to be stored: every neuron known.
 
     Args:
         values: one pattern of any shape, or patterns along the first axis.
         argument: what the caller calls them, for messages.
-        single: whether they are one pattern. None: they are when the array is one-dimensional or has just `neurons` elements.
+        single: they are one pattern, since a single string labels them. If not, they are one when the array is one-dimensional
+            or has just `neurons` elements.
         neurons: N of the memory, where it is known.
 
     Raises:
         InvalidArgument: values other than booleans, -1 and 1; an array without patterns; patterns of another size.
     """
-    array = _checked(values, argument)
-    if single is None:
-        single = array.ndim <= 1 or array.size == neurons
+    array, mask = _checked(values, argument)
+    if mask is not None and mask.any():
+        where = _element(argument, np.argmax(mask), array.shape)
+        raise InvalidArgument(f"{where} is masked: a stored pattern is known in every neuron", field=argument)
     unknown = array == 0
     if array.dtype != np.bool_ and unknown.any():
         where = _element(argument, np.argmax(unknown), array.shape)
         hint = "" if (array < 0).any() else "; for 0/1 data pass booleans (array.astype(bool))"
         raise InvalidArgument(f"{where} is 0: a stored pattern is -1 or 1 in every neuron{hint}", field=argument)
+    if single and neurons is not None and array.size > neurons and array.size % neurons == 0:
+        raise InvalidArgument(
+            f"a single string labels a single pattern, and {argument} holds {array.size // neurons}: pass a list of labels",
+            field="labels",
+        )
+    single = single or array.ndim <= 1 or array.size == neurons
     return _packed(array, argument, count=1 if single else len(array), neurons=neurons)
 
 
 def pack_query(values: ArrayLike, *, argument: str, neurons: int | None = None) -> Packed:
-    """One query of any shape; 0 is an unknown neuron. Arguments and errors: as `pack_stored`."""
-    array = _checked_query(values, argument)
-    return Packed(_packed(array, argument, count=1, neurons=neurons), array.shape, array.dtype == np.bool_)
+    """One query of any shape; what is 0 or masked is unknown. Arguments and errors: as `pack_stored`."""
+    array, mask = _checked(values, argument)
+    if mask is None and _only_zeros_and_ones(array.reshape(1, -1)).any():
+        raise _refusal_of_zeros_and_ones(argument, argument)
+    message = _packed(_with_unknowns(array, mask), argument, count=1, neurons=neurons)
+    return Packed(message, array.shape, array.dtype == np.bool_)
 
 
 def pack_queries(values: ArrayLike, *, argument: str, neurons: int | None = None) -> Packed:
-    """Queries along the first axis; 0 is an unknown neuron. Arguments and errors: as `pack_stored`."""
-    array = _checked_query(values, argument)
+    """Queries along the first axis, each as in `pack_query`. Arguments and errors: as `pack_stored`."""
+    array, mask = _checked(values, argument)
     if array.ndim < 2:
         raise InvalidArgument(
             f"{argument} has the shape {array.shape}: its first axis must count the queries; for one query use recall",
             field=argument,
         )
-    return Packed(_packed(array, argument, count=len(array), neurons=neurons), array.shape, array.dtype == np.bool_)
+    count = len(array)
+    if mask is None and (refused := _only_zeros_and_ones(array.reshape(count, -1))).any():
+        raise _refusal_of_zeros_and_ones(f"{argument}[{np.argmax(refused)}]", argument)
+    message = _packed(_with_unknowns(array, mask), argument, count=count, neurons=neurons)
+    return Packed(message, array.shape, array.dtype == np.bool_)
 
 
 def unpack(message: patterns_pb2.Patterns, shape: tuple[int, ...], *, boolean: bool = False) -> PatternArray:
@@ -85,12 +100,17 @@ def unpack(message: patterns_pb2.Patterns, shape: tuple[int, ...], *, boolean: b
     return bits.view(np.bool_) if boolean else bits.view(np.int8) * np.int8(2) - np.int8(1)
 
 
-def _checked(values: ArrayLike, argument: str) -> NDArray[Any]:
-    """The values as an array of booleans or of numbers that are all -1, 0 or 1."""
+def _checked(values: ArrayLike, argument: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The values as an array of booleans, or of numbers that are all -1, 0 or 1 where they are not masked; and their mask.
+
+    The mask is None where the values are no masked array, nor a sequence of some.
+    """
     try:
-        array = np.asarray(values)
+        array = np.ma.asarray(values) if _is_masked_array(values) else np.asarray(values)
     except ValueError:
         raise InvalidArgument(f"{argument} is no array: its rows differ in length", field=argument) from None
+    mask = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
+    array = np.asarray(array)
     if array.size == 0:
         raise InvalidArgument(f"{argument} is empty (shape {array.shape})", field=argument)
     if array.dtype.kind not in "biuf":
@@ -98,24 +118,40 @@ def _checked(values: ArrayLike, argument: str) -> NDArray[Any]:
             f"{argument} holds values of type {array.dtype}: a pattern is booleans, or -1 and 1", field=argument
         )
     if array.dtype != np.bool_:
-        wrong = (array != 0) & (array != 1) & (array != -1)
+        known = True if mask is None else ~mask
+        wrong = (array != 0) & (array != 1) & (array != -1) & known
         if wrong.any():
             first = np.argmax(wrong)
             where = _element(argument, first, array.shape)
             raise InvalidArgument(f"{where} is {array.flat[first]}: a pattern is booleans, or -1 and 1", field=argument)
-    return array
+    return array, mask
 
 
-def _checked_query(values: ArrayLike, argument: str) -> NDArray[Any]:
-    array = _checked(values, argument)
-    # Read as -1 and 1, such data would be a query without a single -1: nearly always it is 0/1 data.
-    if array.dtype != np.bool_ and not (array < 0).any() and not array.all():
-        raise InvalidArgument(
-            f"{argument} holds only 0s and 1s: for 0/1 data pass booleans (array.astype(bool)); "
-            "otherwise pass -1 and 1, where 0 means unknown",
-            field=argument,
-        )
-    return array
+def _is_masked_array(values: ArrayLike) -> bool:
+    """Whether the caller speaks of masks; numpy itself would drop them."""
+    rows = values if isinstance(values, (list, tuple)) else [values]
+    return any(isinstance(row, np.ma.MaskedArray) for row in rows)
+
+
+def _with_unknowns(array: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """The values with 0 where they are masked; booleans become -1 and 1 where some are."""
+    if mask is None or not mask.any():
+        return array
+    signs = np.where(array, 1, -1) if array.dtype == np.bool_ else array
+    return np.where(mask, 0, signs)
+
+
+def _only_zeros_and_ones(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which rows hold numbers, 0 among them and no -1: nearly always 0/1 data, whose zeros are not unknown."""
+    return np.zeros(len(rows), np.bool_) if rows.dtype == np.bool_ else np.equal(rows.min(axis=1), 0)
+
+
+def _refusal_of_zeros_and_ones(where: str, argument: str) -> InvalidArgument:
+    return InvalidArgument(
+        f"{where} holds only 0s and 1s: for 0/1 data pass booleans (array.astype(bool)); where 0 means unknown, a masked "
+        f"array (np.ma.masked_equal({argument}, 0))",
+        field=argument,
+    )
 
 
 def _packed(array: NDArray[Any], argument: str, *, count: int, neurons: int | None) -> patterns_pb2.Patterns:

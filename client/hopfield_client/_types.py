@@ -23,8 +23,9 @@ StopReason: TypeAlias = Literal["converged", "cycle", "iteration_limit", "unknow
 """Why a recall ended. "unknown" is a reason that only a later client knows."""
 
 Match: TypeAlias = Literal["pattern", "inverse", "spurious", "none", "unknown"]
-"""What the answer of a recall is: the stored pattern of its label, the inverse of it, something that was never stored, or
-"none" where nothing is stored. "unknown" is a word that only a later client knows."""
+"""What the answer of a recall is, exactly: the stored pattern of its label, the inverse of it, or neither ("spurious", be it
+settled or not, be it wrong in one neuron or in many); "none" where nothing is stored. "unknown" is a word that only a later
+client knows."""
 
 PatternArray: TypeAlias = NDArray[np.int8 | np.bool_]
 """Patterns: int8 of -1 and 1, or bool where True is +1."""
@@ -32,38 +33,55 @@ PatternArray: TypeAlias = NDArray[np.int8 | np.bool_]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryInfo:
-    """A memory as it was when the server described it."""
+    """A memory as it was when the server described it.
+
+    Attributes:
+        name: the name its maker chose.
+        uid: made by the server: a memory deleted and made anew under the same name has another one.
+        neurons: number of neurons N.
+        rule: its learning rule: "hebbian", "pseudo_inverse", or "imported" where the weights came from outside; "unknown" for
+            one that only a later client knows.
+        pattern_count: number of stored patterns P.
+        load: P / N. Hebb's rule holds random patterns up to about 0.14.
+        revision: how many commits (stores, forgets, imports) it has seen.
+        created: when it was made, by the server's clock, in UTC.
+        updated: when the last commit was made, by the server's clock, in UTC.
+        thresholds: threshold of each neuron, (N,), in the unit of the local field; None when none were given: all are zero.
+    """
 
     name: str
-    """The name its maker chose."""
     uid: str
-    """Made by the server: a memory deleted and made anew under the same name has another one."""
     neurons: int
-    """Number of neurons N."""
     rule: str
-    """Its learning rule: "hebbian", "pseudo_inverse", or "imported" where the weights came from outside; "unknown" for one
-    that only a later client knows."""
     pattern_count: int
-    """Number of stored patterns P."""
     load: float
-    """P / N. Hebb's rule holds random patterns up to about 0.14."""
     revision: int
-    """How many commits (stores, forgets, imports) it has seen."""
     created: datetime
-    """When it was made, by the server's clock, in UTC."""
     updated: datetime
-    """When the last commit was made, by the server's clock, in UTC."""
     thresholds: NDArray[np.float64] | None = field(repr=False, compare=False)
-    """Threshold of each neuron, (N,), in the unit of the local field; None when none were given: all are zero."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Stored(MemoryInfo):
+    """The memory right after patterns were stored, and the labels they were stored under.
+
+    Attributes:
+        labels: label of each pattern, in the order of the patterns: the ones given, or those the server chose.
+    """
+
+    labels: tuple[str, ...]
 
 
 class StoredPattern(NamedTuple):
-    """A stored pattern and its label; `dict(memory.patterns())` maps labels to patterns."""
+    """A stored pattern and its label; `dict(memory.patterns())` maps labels to patterns.
+
+    Attributes:
+        label: the label it was stored under.
+        pattern: the pattern, -1 and 1, in the shape of the handle.
+    """
 
     label: str
-    """The label it was stored under."""
     pattern: NDArray[np.int8]
-    """The pattern, -1 and 1, in the shape of the handle."""
 
     def __repr__(self) -> str:
         return f"StoredPattern({self.label!r}, {_outline(self.pattern)})"
@@ -71,32 +89,37 @@ class StoredPattern(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
 class Recall:
-    """Where the dynamics ended that began at a query."""
+    """Where the dynamics ended that began at a query.
+
+    Attributes:
+        pattern: the state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1.
+        energy: energy of that state, E = -1/2 s'Js + U's.
+        initial_energy: energy of the query; an unknown neuron counts as 0.
+        iterations: sweeps over all neurons, the quiet one that proves convergence included.
+        flips: how often a neuron changed between -1 and 1.
+        stop_reason: why it ended: "converged", "cycle" or "iteration_limit".
+        label: label of the stored pattern with the largest |overlap|; None when nothing is stored.
+        overlap: overlap with that pattern, -1 to 1; None when nothing is stored.
+        match: what the answer is. "pattern": exactly the stored pattern of `label`; "inverse": exactly its inverse; "spurious":
+            settled or not, no stored pattern exactly; "none": nothing is stored. Near the edge of capacity a retrieved pattern
+            with a few wrong bits is "spurious" too: look at `overlap`.
+        seed: the seed used: the same call with `seed=` this gives the same answer.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
 
     pattern: PatternArray
-    """The state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1."""
     energy: float
-    """Energy of that state, E = -1/2 s'Js + U's."""
     initial_energy: float
-    """Energy of the query; an unknown neuron counts as 0."""
     iterations: int
-    """Sweeps over all neurons, the quiet one that proves convergence included."""
     flips: int
-    """How often a neuron changed between -1 and 1."""
     stop_reason: StopReason
-    """Why it ended: "converged", "cycle" or "iteration_limit"."""
     label: str | None
-    """Label of the stored pattern with the largest |overlap|; None when nothing is stored."""
     overlap: float | None
-    """Overlap with that pattern, -1 to 1; None when nothing is stored."""
     match: Match
-    """What the answer is: "pattern", "inverse", "spurious" or "none"."""
     seed: int
-    """The seed used: the same call with `seed=` this gives the same answer."""
     revision: int
-    """Revision of the memory the answer was computed at."""
     uid: str
-    """Uid of that memory."""
 
     @property
     def converged(self) -> bool:
@@ -118,32 +141,34 @@ class RecallBatch:
 
     `len(batch)`, `batch[k]` and iteration give single Recalls. Columns are arrays, so that they select from one another:
     `batch.patterns[batch.matches == "pattern"]`.
+
+    Attributes:
+        patterns: the states, in the shape of the queries: bool when the queries were bool, else int8 of -1 and 1.
+        energies: energy of each.
+        initial_energies: energy of each query.
+        iterations: iterations of each.
+        flips: flips of each.
+        stop_reasons: why each ended, as `Recall.stop_reason`.
+        labels: label of the nearest stored pattern of each, str; None when nothing is stored.
+        overlaps: overlap with that pattern; NaN when nothing is stored.
+        matches: what each answer is, as `Recall.match`.
+        seeds: the seed of each: `memory.recall(queries[k], seed=batch.seeds[k])` gives the same answer.
+        revision: revision of the memory the answers were computed at.
+        uid: uid of that memory.
     """
 
     patterns: PatternArray
-    """The states, in the shape of the queries: bool when the queries were bool, else int8 of -1 and 1."""
     energies: NDArray[np.float64]
-    """Energy of each."""
     initial_energies: NDArray[np.float64]
-    """Energy of each query."""
     iterations: NDArray[np.uint32]
-    """Iterations of each."""
     flips: NDArray[np.uint64]
-    """Flips of each."""
     stop_reasons: NDArray[np.str_]
-    """Why each ended, as StopReason."""
     labels: NDArray[np.object_]
-    """Label of the nearest stored pattern of each, str; None when nothing is stored."""
     overlaps: NDArray[np.float64]
-    """Overlap with that pattern; NaN when nothing is stored."""
     matches: NDArray[np.str_]
-    """What each answer is, as Match."""
     seeds: NDArray[np.uint64]
-    """The seed of each: `memory.recall(queries[k], seed=batch.seeds[k])` gives the same answer."""
     revision: int
-    """Revision of the memory the answers were computed at."""
     uid: str
-    """Uid of that memory."""
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -185,22 +210,25 @@ class RecallBatch:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServerInfo:
-    """What a server is and what it accepts at most."""
+    """What a server is and what it accepts at most.
+
+    Attributes:
+        version: version of the server's distribution.
+        max_neurons: neurons of a memory.
+        max_patterns: patterns stored in one memory at a time.
+        max_iterations: largest `max_iterations` of a recall.
+        max_message_bytes: bytes of one message.
+        learning_rules: the learning rules it knows.
+        update_rules: the update rules it knows.
+    """
 
     version: str
-    """Version of the server's distribution."""
     max_neurons: int
-    """Neurons of a memory."""
     max_patterns: int
-    """Patterns stored in one memory at a time."""
     max_iterations: int
-    """Largest `max_iterations` of a recall."""
     max_message_bytes: int
-    """Bytes of one message."""
     learning_rules: tuple[str, ...]
-    """The learning rules it knows."""
     update_rules: tuple[str, ...]
-    """The update rules it knows."""
 
 
 def _outline(array: NDArray[Any]) -> str:

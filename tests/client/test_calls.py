@@ -4,11 +4,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
-from hopfield_client import Conflict, DataLoss, InvalidArgument, NotFound
+from hopfield_client import Conflict, InvalidArgument, NotFound
 from hopfield_client._arguments import recall_options
 from hopfield_client._calls import ClientCalls, MemoryCalls
 from hopfield_client._freshness import Freshness
@@ -21,7 +19,7 @@ def calls() -> ClientCalls:
 
 @pytest.fixture
 def memory(calls: ClientCalls) -> MemoryCalls:
-    return calls.memory("digits", neurons=4, shape=(2, 2))
+    return calls.memory("digits", (2, 2))
 
 
 def options(**chosen: Any) -> recall_service_pb2.RecallOptions:
@@ -86,12 +84,23 @@ def test_the_order_is_left_to_the_server_unless_chosen() -> None:
     [
         ({"update": "glauber"}, "update is 'glauber'; it must be one of 'asynchronous', 'synchronous'"),
         ({"order": "explicit"}, "order is 'explicit'; it must be one of 'random', 'sequential'"),
-        ({"order": [0, -1]}, "order is -1; it must be 0 to 4294967295"),
+        ({"order": [0, -1]}, "order holds -1, which is no neuron index"),
+        (
+            {"order": np.arange(9.0)},
+            "order must hold integers, every neuron index once; it holds values of type float64",
+        ),
+        ({"order": [True, False]}, "order must hold integers"),
+        ({"order": None}, "order is None; it must be 'random', 'sequential', or every neuron index once"),
+        ({"order": 3}, "order is 3; it must be"),
+        ({"order": [[0], [1, 2]]}, "order is [[0], [1, 2]]; it must be"),
+        ({"update": None}, "update is None; it must be one of"),
         ({"tie": 0}, "tie is 0; it must be one of 'keep', 'plus', 'minus'"),
-        ({"seed": -1}, "seed is -1; it must be 0 to 18446744073709551615"),
-        ({"seed": 2**64}, "seed is 18446744073709551616"),
+        ({"seed": -1}, "seed is -1; it must be at least 0"),
+        ({"seed": 2**64}, "seed is 18446744073709551616; it must be at most 18446744073709551615"),
         ({"seed": 1.5}, "seed is 1.5; it must be an integer"),
-        ({"max_iterations": 0}, "max_iterations is 0; it must be 1 to"),
+        ({"seed": True}, "seed is True; it must be an integer"),
+        ({"max_iterations": 0}, "max_iterations is 0; it must be at least 1"),
+        ({"clamp": "yes"}, "clamp is 'yes'; it must be True or False"),
     ],
 )
 def test_options_that_mean_nothing_are_refused_by_name(chosen: dict[str, Any], message: str) -> None:
@@ -102,7 +111,9 @@ def test_options_that_mean_nothing_are_refused_by_name(chosen: dict[str, Any], m
 
 
 def test_a_new_memory_has_its_spec() -> None:
-    call = creation(ClientCalls("a", 1), rule="pseudo_inverse", thresholds=np.arange(4).reshape(2, 2), exist_ok=True)
+    call = creation(
+        ClientCalls("memories:50051", 10.0), rule="pseudo_inverse", thresholds=np.arange(4).reshape(2, 2), exist_ok=True
+    )
     assert call.request.spec.pairwise == memory_pb2.PairwiseSpec(
         neurons=4, rule=memory_pb2.LEARNING_RULE_PSEUDO_INVERSE, thresholds=[0, 1, 2, 3]
     )
@@ -114,10 +125,17 @@ def test_a_new_memory_has_its_spec() -> None:
     [
         ({"rule": "storkey"}, "rule is 'storkey'; it must be one of 'hebbian', 'pseudo_inverse'"),
         ({"rule": "imported"}, "rule is 'imported'"),
-        ({"neurons": 0}, "neurons is 0; it must be 1 to"),
+        ({"neurons": 0}, "neurons is 0; it must be at least 1$"),
+        ({"neurons": True}, "neurons is True; it must be an integer"),
         ({"neurons": 4.0}, r"neurons is 4\.0; it must be an integer"),
         ({"shape": (3, 2)}, r"shape \(3, 2\) has 6 elements; the memory has 4 neurons"),
-        ({"shape": (-2, -2)}, "shape is -2"),
+        ({"shape": (-2, -2)}, r"shape is \(-2, -2\); it must be a length, or a sequence of them"),
+        ({"shape": 3}, r"shape \(3,\) has 3 elements"),
+        ({"shape": 4.0}, r"shape is 4\.0; it must be a length"),
+        ({"shape": "4"}, "shape is '4'; it must be a length"),
+        ({"shape": True}, "shape is True; it must be a length"),
+        ({"exist_ok": "no"}, "exist_ok is 'no'; it must be True or False"),
+        ({"thresholds": np.ma.masked_equal([0.0, 1, 2, 3], 0)}, "thresholds holds masked values"),
         ({"thresholds": [1.0]}, "1 thresholds for 4 neurons"),
         ({"thresholds": "none"}, "thresholds holds values of type"),
     ],
@@ -128,9 +146,37 @@ def test_a_spec_that_means_nothing_is_refused_by_name(calls: ClientCalls, chosen
     assert [refused.value.field] == list(chosen)
 
 
-def test_a_timeout_is_positive() -> None:
-    with pytest.raises(InvalidArgument, match="timeout is 0"):
-        ClientCalls("memories:50051", 0)
+def test_an_order_is_refused_where_all_neurons_are_updated_at_once() -> None:
+    for order in ("sequential", [0, 1]):
+        with pytest.raises(
+            InvalidArgument, match=r"^order is for update='asynchronous'; with .*'synchronous'"
+        ) as refused:
+            options(update="synchronous", order=order)
+        assert refused.value.field == "order"
+
+
+@pytest.mark.parametrize("name", [None, 3, b"digits", "\ud800"])
+def test_a_name_is_a_string(calls: ClientCalls, name: Any) -> None:
+    for refused_call in (
+        lambda: calls.memory(name),
+        lambda: calls.delete_memory(name, missing_ok=False),
+        lambda: calls.import_weights(name, [[0.0]], None),
+        lambda: calls.create_memory(name, 4, rule="hebbian", thresholds=None, shape=None, exist_ok=False),
+    ):
+        with pytest.raises(InvalidArgument, match=r"^name is ") as refused:
+            refused_call()
+        assert refused.value.field == "name"
+
+
+def test_a_shape_tells_a_handle_how_large_patterns_are(calls: ClientCalls) -> None:
+    for shape, known in ((4, (4,)), (np.int64(4), (4,)), ([2, 2], (2, 2)), (np.array([2, 2]), (2, 2))):
+        memory = calls.memory("digits", shape)  # type: ignore[arg-type]
+        assert (memory.shape, memory.neurons) == (known, 4)
+    image = [[1, -1], [-1, 1]]
+    assert store(calls.memory("digits", (2, 2)), image).patterns.count == 1
+    assert store(calls.memory("digits"), image).patterns.count == 2
+    with pytest.raises(InvalidArgument, match="which makes 3 neurons a pattern; the memory has 4"):
+        calls.memory("digits", (2, 2)).recall([1, 1, -1], options())
 
 
 # Patterns and labels
@@ -143,8 +189,46 @@ def test_a_pattern_has_one_label_and_patterns_have_as_many(memory: MemoryCalls) 
     assert list(store(memory, [1, 1, -1, 1]).labels) == []
     with pytest.raises(InvalidArgument, match="1 labels for 2 patterns"):
         store(memory, [[1, 1, -1, 1], [1, 1, 1, 1]], ["A"])
-    with pytest.raises(InvalidArgument, match="the label 3 is no string; labels are strings"):
-        store(memory, [1, 1, -1, 1], [3])
+
+
+def test_a_single_string_labels_a_single_pattern(memory: MemoryCalls) -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"^a single string labels a single pattern, and patterns holds 2: pass a list of labels$"
+    ) as refused:
+        store(memory, [[1, 1, -1, 1], [1, 1, 1, 1]], "pq")
+    assert refused.value.field == "labels"
+    with pytest.raises(InvalidArgument, match="which makes 6 neurons a pattern; the memory has 4"):
+        store(memory, [1, 1, -1, 1, 1, 1], "p")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ([3], r"labels\[0\] is 3; it must be a string"),
+        (["A", None], r"labels\[1\] is None; it must be a string"),
+        (3, "labels is 3; it must be a string, or strings in a row"),
+        (True, "labels is True; it must be a string"),
+        ("\ud800", "labels is .*, which UTF-8 cannot encode"),
+    ],
+)
+def test_labels_are_strings(memory: MemoryCalls, labels: Any, message: str) -> None:
+    for refused_call in (lambda: store(memory, [1, 1, -1, 1], labels), lambda: memory.forget(labels)):
+        with pytest.raises(InvalidArgument, match=f"^{message}"):
+            refused_call()
+
+
+def test_a_label_is_a_string_and_so_is_a_prefix(calls: ClientCalls, memory: MemoryCalls) -> None:
+    for argument, refused_call in (
+        ("labels", lambda: memory.forget(None)),  # type: ignore[arg-type]
+        ("label", lambda: memory.pattern(3)),  # type: ignore[arg-type]
+        ("prefix", lambda: calls.list_memories(None)),  # type: ignore[arg-type]
+        ("missing_ok", lambda: calls.delete_memory("digits", missing_ok=1)),  # type: ignore[arg-type]
+        ("replace", lambda: store(memory, [1, 1, -1, 1], replace="no")),
+        ("expected_revision", lambda: store(memory, [1, 1, -1, 1], expected_revision=True)),
+    ):
+        with pytest.raises(InvalidArgument, match=f"^{argument} is ") as refused:
+            refused_call()
+        assert refused.value.field == argument
 
 
 def test_an_expected_revision_of_zero_is_sent(memory: MemoryCalls) -> None:
@@ -181,7 +265,7 @@ def test_a_handle_notices_that_its_memory_was_made_anew_in_another_size(memory: 
     response = memory_service_pb2.ListPatternsResponse(
         labels=["A"], patterns=patterns_pb2.Patterns(count=1, neurons=8, bits=b"\x05")
     )
-    with pytest.raises(Conflict, match="it has 8 neurons now, not 4"):
+    with pytest.raises(Conflict, match=r"has 8 neurons, not 4 as this handle was told: .* get a new handle"):
         memory.patterns().read(response)
 
 
@@ -204,68 +288,6 @@ def test_each_answer_of_a_batch_has_its_seed_also_across_the_largest(memory: Mem
     )
     answers = memory.recall_batch([[1, -1, 1, -1], [1, -1, 1, -1]], options()).read(response)
     assert answers.seeds.tolist() == [2**64 - 1, 0]
-
-
-# Weights
-
-
-@settings(deadline=None)
-@given(st.integers(1, 40), st.booleans())
-def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: bool) -> None:
-    matrix = np.random.default_rng(neurons).standard_normal((neurons, neurons))
-    sent = ClientCalls("a", 1).import_weights("w", matrix.T if transposed else matrix, None)
-    header, *parts = list(sent.request)
-    assert (header.header.name, header.header.neurons) == ("w", neurons)
-    call = ClientCalls("a", 1).memory("w").weights()
-    call.take(memory_service_pb2.GetWeightsResponse(header=memory_service_pb2.GetWeightsHeader(neurons=neurons)))
-    for part in parts:
-        assert len(part.rows) % (8 * neurons) == 0
-        call.take(memory_service_pb2.GetWeightsResponse(rows=part.rows))
-    np.testing.assert_array_equal(call.finish(), matrix.T if transposed else matrix)
-
-
-def test_a_large_matrix_leaves_in_parts_of_about_a_mebibyte() -> None:
-    matrix = np.zeros((1000, 1000), np.int64)
-    _, *parts = ClientCalls("a", 1).import_weights("w", matrix, None).request
-    assert [len(part.rows) for part in parts] == [8000 * 131] * 7 + [8000 * 83]
-
-
-@pytest.mark.parametrize(
-    "parts",
-    [
-        [],
-        [b""],
-        [bytes(24)],
-        [bytes(24), bytes(16)],
-        [bytes(7)],
-    ],
-)
-def test_a_matrix_that_does_not_arrive_whole_is_data_loss(parts: list[bytes]) -> None:
-    call = ClientCalls("a", 1).memory("w").weights()
-
-    def transfer() -> None:
-        call.take(memory_service_pb2.GetWeightsResponse(header=memory_service_pb2.GetWeightsHeader(neurons=2)))
-        for rows in parts:
-            call.take(memory_service_pb2.GetWeightsResponse(rows=rows))
-        call.finish()
-
-    with pytest.raises(DataLoss):
-        transfer()
-
-
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        (np.zeros((2, 3)), r"shape \(2, 3\); it must be \(N, N\)"),
-        (np.zeros(4), r"shape \(4,\)"),
-        (np.zeros((0, 0)), r"shape \(0, 0\)"),
-        (np.zeros((2, 2), np.complex128), "type complex128; it must hold real numbers"),
-        ([[1.0], [1.0, 2.0]], "rows differ in length"),
-    ],
-)
-def test_weights_that_are_no_square_of_real_numbers_are_refused(calls: ClientCalls, weights: Any, message: str) -> None:
-    with pytest.raises(InvalidArgument, match=message):
-        calls.import_weights("w", weights, None)
 
 
 # What the client has seen

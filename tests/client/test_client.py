@@ -1,6 +1,7 @@
 """What both clients do with a real service: the life of memories, and what they store."""
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -10,11 +11,14 @@ from tests.processes import ServiceProcess
 
 from hopfield_client import (
     AlreadyExists,
+    ClientClosed,
     Conflict,
     HopfieldClient,
     InvalidArgument,
     Memory,
+    MemoryInfo,
     NotFound,
+    Stored,
 )
 
 # The life of a memory
@@ -98,9 +102,12 @@ def test_a_memory_made_anew_under_its_name_is_another(client: HopfieldClient, le
 
 def test_storing_answers_with_the_memory_after_it(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, N)
-    info = memory.store(PATTERNS, LABELS)
-    assert (info.pattern_count, info.load, info.revision) == (5, 5 / N, 1)
-    assert info == memory.info()
+    stored = memory.store(PATTERNS, LABELS)
+    assert (stored.pattern_count, stored.load, stored.revision) == (5, 5 / N, 1)
+    assert stored.labels == tuple(LABELS)
+    info = memory.info()
+    assert isinstance(stored, MemoryInfo)
+    assert stored == Stored(labels=tuple(LABELS), **{field.name: getattr(info, field.name) for field in fields(info)})
 
 
 def test_patterns_come_back_oldest_first_under_their_labels(letters: Memory) -> None:
@@ -112,8 +119,8 @@ def test_patterns_come_back_oldest_first_under_their_labels(letters: Memory) -> 
 
 def test_without_labels_the_server_numbers_patterns(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, N)
-    memory.store(PATTERNS[0])
-    memory.store(PATTERNS[1:])
+    assert memory.store(PATTERNS[0]).labels == ("0",)
+    assert memory.store(PATTERNS[1:]).labels == ("1", "2", "3", "4")
     assert [label for label, _ in memory.patterns()] == ["0", "1", "2", "3", "4"]
 
 
@@ -141,6 +148,15 @@ def test_a_handle_made_without_asking_takes_sizes_from_the_arrays(client: Hopfie
         handle.recall(PATTERNS[1][:10])
 
 
+def test_a_handle_made_without_asking_may_be_told_the_shape(client: HopfieldClient, letters: Memory) -> None:
+    handle = client.memory(letters.name, shape=(8, 8))
+    assert handle.shape == (8, 8)
+    assert handle.store(-PATTERNS[0].reshape(8, 8)).pattern_count == 6
+    assert handle.pattern("A").shape == (8, 8)
+    with pytest.raises(Conflict, match="has 64 neurons, not 9 as this handle was told"):
+        client.memory(letters.name, shape=9).pattern("A")
+
+
 def test_many_patterns_are_fetched_page_by_page(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, N)
     patterns = random_patterns(250)
@@ -164,6 +180,19 @@ def test_a_store_at_another_revision_than_expected_is_a_conflict(letters: Memory
         letters.store(pattern, "F", expected_revision=7)
     assert (raised.value.reason, raised.value.metadata["revision"]) == ("REVISION_MISMATCH", "1")
     assert letters.store(pattern, "F", expected_revision=1).revision == 2
+
+
+def test_a_change_asked_for_again_is_another_change(letters: Memory) -> None:
+    """As DeadlineExceeded says of changes that may have been made: each call has an id of its own."""
+    with pytest.raises(AlreadyExists):
+        letters.store(PATTERNS, LABELS)
+    with pytest.raises(Conflict):
+        letters.store(PATTERNS, LABELS, expected_revision=0)
+    assert letters.store(PATTERNS).labels == ("5", "6", "7", "8", "9")
+    assert letters.store(PATTERNS, LABELS, replace=True).pattern_count == 10
+    letters.forget("A")
+    with pytest.raises(NotFound):
+        letters.forget("A")
 
 
 def test_forgotten_patterns_are_as_if_never_stored(client: HopfieldClient, letters: Memory, name: str) -> None:
@@ -204,9 +233,15 @@ def test_threads_share_a_client(server: ServiceProcess, name: str) -> None:
         assert memory.info().pattern_count == 16
 
 
-def test_a_closed_client_takes_no_calls(server: ServiceProcess) -> None:
-    client = HopfieldClient(server.address)
+def test_a_closed_client_takes_no_calls(client: HopfieldClient, letters: Memory) -> None:
     client.close()
     client.close()
-    with pytest.raises(ValueError, match="closed"):
-        client.server_info()
+    for call in (
+        client.server_info,
+        lambda: letters.recall(PATTERNS[0]),
+        letters.weights,
+        lambda: list(letters.patterns()),
+        lambda: client.import_weights(f"{letters.name}.imported", [[0.0]]),
+    ):
+        with pytest.raises(ClientClosed, match=r"^the client is closed$"):
+            call()

@@ -23,7 +23,9 @@ from hopfield_client import (
     RetryConfig,
     Unavailable,
     Unimplemented,
+    WrongEventLoop,
 )
+from hopfield_client._config import address_of
 
 Behaviour = Callable[[int, bytes, grpc.ServicerContext], bytes]
 QUICK = RetryConfig(attempts=3, initial_backoff=0.01)
@@ -105,7 +107,17 @@ def test_one_attempt_is_one_attempt(connect: Connect, server: Misbehaving) -> No
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"attempts": 0}, {"attempts": 6}, {"initial_backoff": 0.001}, {"max_backoff": 0}, {"multiplier": 0.5}]
+    "wrong",
+    [
+        {"attempts": 0},
+        {"attempts": 6},
+        {"initial_backoff": 0.001},
+        {"max_backoff": 0},
+        {"multiplier": 0.5},
+        {"attempts": True},
+        {"attempts": "3"},
+        {"multiplier": None},
+    ],
 )
 def test_a_retry_configuration_is_checked_when_it_is_made(wrong: dict[str, Any]) -> None:
     with pytest.raises(InvalidArgument) as refused:
@@ -120,8 +132,138 @@ def test_where_nobody_listens_the_address_is_named(connect: Connect) -> None:
 
 def test_every_call_has_a_deadline(connect: Connect, server: Misbehaving) -> None:
     server.behaviour = waiting_until_given_up(threading.Event())
-    with pytest.raises(DeadlineExceeded, match=r"within 0\.2 s, the client's timeout"):
+    with pytest.raises(DeadlineExceeded, match=r"within 0\.2 s: raise timeout= if the call needs longer$"):
         connect(server.address, timeout=0.2).server_info()
+
+
+@pytest.mark.parametrize(
+    ("change", "if_made"),
+    [
+        (lambda client: client.create_memory("digits", 2), "raises AlreadyExists"),
+        (lambda client: client.create_memory("digits", 2, exist_ok=True), "finds the memory that was made"),
+        (lambda client: client.delete_memory("digits"), "raises NotFound"),
+        (lambda client: client.delete_memory("digits", missing_ok=True), "changes nothing"),
+        (lambda client: client.import_weights("digits", [[0.0]]), "raises AlreadyExists"),
+        (lambda client: client.memory("digits").store([1, -1], "A"), "raises AlreadyExists"),
+        (lambda client: client.memory("digits").store([1, -1], "A", replace=True), "stores them anew"),
+        (
+            lambda client: client.memory("digits").store([1, -1]),
+            "stores the patterns a second time, under labels of their own",
+        ),
+        (lambda client: client.memory("digits").store([1, -1], expected_revision=3), "raises Conflict"),
+        (lambda client: client.memory("digits").forget("A"), "raises NotFound"),
+    ],
+)
+def test_a_change_without_an_answer_says_what_a_repeat_does(
+    connect: Connect, server: Misbehaving, change: Callable[[HopfieldClient], object], if_made: str
+) -> None:
+    server.behaviour = waiting_until_given_up(threading.Event())
+    with pytest.raises(
+        DeadlineExceeded, match=f"may or may not have been made; if it was, repeating the call {if_made}$"
+    ):
+        change(connect(server.address, timeout=0.1))
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda client, timeout: client.import_weights("digits", [[0.0]], timeout=timeout),
+        lambda client, timeout: client.memory("digits").store([1, -1], timeout=timeout),
+        lambda client, timeout: client.memory("digits").forget("A", timeout=timeout),
+        lambda client, timeout: client.memory("digits").recall([1, -1], timeout=timeout),
+        lambda client, timeout: client.memory("digits").recall_batch([[1, -1]], timeout=timeout),
+        lambda client, timeout: client.memory("digits").weights(timeout=timeout),
+    ],
+)
+def test_a_timeout_of_a_call_stands_in_for_the_clients(
+    connect: Connect, server: Misbehaving, call: Callable[[HopfieldClient, Any], object]
+) -> None:
+    server.behaviour = waiting_until_given_up(threading.Event())
+    client = connect(server.address, timeout=60.0)
+    with pytest.raises(DeadlineExceeded, match=r"within 0\.1 s"):
+        call(client, 0.1)
+    before = len(server.requests)
+    for wrong in (0, "10", True, float("inf"), float("nan")):
+        with pytest.raises(InvalidArgument, match=r"^timeout is ") as refused:
+            call(client, wrong)
+        assert refused.value.field == "timeout"
+    assert len(server.requests) == before
+
+
+@pytest.mark.parametrize("timeout", [None, "10", True, 0, -1.0, float("inf"), 1e10])
+def test_a_timeout_is_a_positive_number_of_seconds(connect: Connect, timeout: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"^timeout is ") as refused:
+        connect("localhost:50051", timeout=timeout)
+    assert refused.value.field == "timeout"
+
+
+@pytest.mark.parametrize("retry", [None, 3, {"attempts": 1}])
+def test_a_retry_is_a_retry_configuration(connect: Connect, retry: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"^retry is .*; it must be a RetryConfig") as refused:
+        connect("localhost:50051", retry=retry)
+    assert refused.value.field == "retry"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "localhost",
+        "localhost:",
+        ":50051",
+        "localhost:0",
+        "localhost:99999",
+        "localhost:http",
+        "http://localhost:50051",
+        "http://localhost",
+        "localhost:50051/",
+        "::1:50051",
+        "[::1]",
+        "local host:50051",
+        "unix:",
+        "dns:",
+        None,
+        50051,
+        b"a:1",
+    ],
+)
+def test_what_is_no_address_is_refused_before_anything_is_tried(connect: Connect, address: Any) -> None:
+    with pytest.raises(InvalidArgument, match=r"^address is ") as refused:
+        connect(address)
+    assert refused.value.field == "address"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "localhost:1",
+        "127.0.0.1:65535",
+        "[::1]:50051",
+        "memories.example.org:443",
+        "hopfield_1:50051",
+        "unix:/run/hopfield",
+        "unix:///run/hopfield",
+        "dns:///localhost:50051",
+        "ipv4:127.0.0.1:50051",
+        "ipv6:[::1]:50051",
+    ],
+)
+def test_an_address_is_a_host_and_a_port_or_a_target_of_grpc(address: str) -> None:
+    assert address_of(address) == address
+
+
+def test_an_asynchronous_client_belongs_to_the_event_loop_it_was_made_in(server: Misbehaving) -> None:
+    with pytest.raises(WrongEventLoop, match="no event loop runs here: make the client inside a coroutine"):
+        AsyncHopfieldClient(server.address)
+
+    async def made() -> AsyncHopfieldClient:
+        return AsyncHopfieldClient(server.address)
+
+    with asyncio.Runner() as own, asyncio.Runner() as other:
+        client = own.run(made())
+        with pytest.raises(WrongEventLoop, match="belongs to another event loop"):
+            other.run(client.server_info())
+        own.run(client.close())
 
 
 def test_calls_that_run_when_the_client_is_closed_are_cancelled(server: Misbehaving) -> None:

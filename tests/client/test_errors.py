@@ -23,19 +23,22 @@ from hopfield_client import (
     ResourceExhausted,
     Unavailable,
     _errors,
+    _rpc_errors,
 )
 
 CLASSES = [value for value in vars(_errors).values() if inspect.isclass(value) and issubclass(value, HopfieldError)]
 
 
-def received(code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), raw: bytes = b"") -> HopfieldError:
+def received(
+    code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), *, raw: bytes = b"", if_made: str = ""
+) -> HopfieldError:
     """What becomes of an error as gRPC raises it."""
     status = status_pb2.Status(code=code.value[0], message=text)
     for detail in details:
         status.details.add().Pack(detail)
     trailing = Metadata(("grpc-status-details-bin", raw or status.SerializeToString()))
     error = AioRpcError(code, Metadata(), trailing, text, "")
-    return _errors.from_rpc_error(error, address="memories:50051", timeout=10.0)
+    return _rpc_errors.from_rpc_error(error, address="memories:50051", timeout=10.0, if_made=if_made)
 
 
 def test_the_tree_at_the_top_of_the_module_is_the_tree() -> None:
@@ -78,13 +81,42 @@ def test_reason_and_metadata_come_from_the_service() -> None:
     assert (error.field, error.retry_after) == (None, None)
 
 
-def test_a_bad_request_names_the_field() -> None:
-    violation = error_details_pb2.BadRequest.FieldViolation(field="spec.pairwise.neurons", description="too many")
+@pytest.mark.parametrize(
+    ("path", "argument", "named"),
+    [
+        ("name", "name", "name"),
+        ("header.name", "name", "name"),
+        ("labels[3]", "labels[3]", "labels[3]"),
+        ("options.order", "order", "order"),
+        ("options.explicit_order", "order", "order"),
+        ("options.max_iterations", "max_iterations", "max_iterations"),
+        ("options.update", "update", "update"),
+        ("spec.pairwise.rule", "rule", "rule"),
+        ("spec.pairwise.neurons", "neurons", "neurons"),
+        ("spec.pairwise.thresholds", "thresholds", "thresholds"),
+        ("header.thresholds", "thresholds", "thresholds"),
+        ("header.neurons", "neurons", "neurons"),
+        ("patterns.signs", "patterns", "patterns"),
+        ("patterns", "patterns", "patterns"),
+        ("query.neurons", "query", "query: neurons"),
+        ("queries.count", "queries", "queries: count"),
+        ("queries.bits", "queries", "queries"),
+        ("rows", "weights", "weights"),
+        ("weights", "weights", "weights"),
+        ("allow_existing", "exist_ok", "exist_ok"),
+        ("allow_missing", "missing_ok", "missing_ok"),
+    ],
+)
+def test_a_field_that_breaks_a_rule_is_named_as_the_argument_it_came_from(path: str, argument: str, named: str) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(field=path, description="must be 1 to 9, is 10")
     details = [
         error_details_pb2.ErrorInfo(reason="INVALID_FIELD"),
         error_details_pb2.BadRequest(field_violations=[violation]),
     ]
-    assert received(grpc.StatusCode.INVALID_ARGUMENT, "too many", details).field == "spec.pairwise.neurons"
+    error = received(grpc.StatusCode.INVALID_ARGUMENT, f"{path}: must be 1 to 9, is 10", details)
+    assert error.field == argument
+    assert str(error) == (f"{named}: must be 1 to 9, is 10" if ": " not in named else f"{named} must be 1 to 9, is 10")
+    assert str(received(grpc.StatusCode.INVALID_ARGUMENT, "too many", details)) == "too many"
 
 
 def test_a_limit_with_a_time_to_try_again_is_overload_and_without_it_is_not() -> None:
@@ -112,7 +144,12 @@ def test_what_grpc_says_itself_is_said_in_terms_of_the_call() -> None:
     away = received(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
     assert str(away) == "no server answers at memories:50051 (failed to connect to all addresses)"
     late = received(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
-    assert str(late) == "no answer from memories:50051 within 10 s, the client's timeout"
+    assert str(late) == "no answer from memories:50051 within 10 s: raise timeout= if the call needs longer"
+    change = received(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", if_made="raises AlreadyExists")
+    assert str(change) == (
+        "no answer from memories:50051 within 10 s: raise timeout= if the call needs longer. The change may or may not have "
+        "been made; if it was, repeating the call raises AlreadyExists"
+    )
 
 
 def test_details_that_cannot_be_read_leave_code_and_text() -> None:

@@ -1,5 +1,6 @@
 """How arrays of patterns travel: the wire's layout, what goes in, what comes out, what is refused."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -15,10 +16,9 @@ from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unp
 
 shapes = npst.array_shapes(min_dims=2, max_dims=4, max_side=9)
 flags = npst.arrays(np.bool_, shapes)
-# At least one -1, by which the client tells them from 0/1 data.
-partly_known = npst.arrays(np.int8, shapes, elements=st.sampled_from([-1, 0, 1])).filter(
-    lambda a: bool((a == -1).any())
-)
+trits = npst.arrays(np.int8, shapes, elements=st.sampled_from([-1, 0, 1]))
+# At least one -1 in each, by which the client tells them from 0/1 data.
+partly_known = trits.filter(lambda a: bool((a.reshape(len(a), -1) == -1).any(axis=1).all()))
 
 
 def as_signs(array: NDArray[np.bool_]) -> NDArray[np.int8]:
@@ -28,7 +28,7 @@ def as_signs(array: NDArray[np.bool_]) -> NDArray[np.int8]:
 @settings(deadline=None)
 @given(flags)
 def test_bits_are_laid_out_as_the_protocol_says(patterns: NDArray[np.bool_]) -> None:
-    message = pack_stored(patterns, argument="patterns", single=False)
+    message = pack_stored(patterns, argument="patterns")
     rows = patterns.reshape(len(patterns), -1)
     count, neurons = rows.shape
     row_bytes = -(-neurons // 8)
@@ -89,13 +89,74 @@ def test_a_query_of_ones_alone_is_a_pattern() -> None:
 
 @pytest.mark.parametrize("values", [[0, 1, 1], [0, 0, 0], [0.0, 1.0], np.array([0, 1], np.uint8)])
 def test_zeros_and_ones_are_refused_with_a_hint_to_pass_booleans(values: Any) -> None:
-    with pytest.raises(InvalidArgument, match=r"0s and 1s: for 0/1 data pass booleans") as refused:
+    with pytest.raises(
+        InvalidArgument, match=r"^query holds only 0s and 1s: for 0/1 data pass booleans .* masked array"
+    ) as refused:
         pack_query(values, argument="query")
     assert refused.value.field == "query"
 
 
-def test_one_query_of_zeros_and_ones_among_others_is_partly_known() -> None:
-    assert pack_queries([[1, 0, 1], [-1, 1, 1]], argument="queries").message.WhichOneof("encoding") == "signs"
+def accepted(pack: Callable[[], object]) -> bool:
+    try:
+        pack()
+    except InvalidArgument:
+        return False
+    return True
+
+
+@settings(deadline=None)
+@given(trits)
+def test_a_batch_accepts_exactly_what_its_queries_are_accepted_as(queries: NDArray[np.int8]) -> None:
+    one_by_one = [accepted(lambda query=query: pack_query(query, argument="query")) for query in queries]  # type: ignore[misc]
+    assert accepted(lambda: pack_queries(queries, argument="queries")) == all(one_by_one)
+
+
+def test_the_query_of_a_batch_that_is_refused_is_named() -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"^queries\[1\] holds only 0s and 1s: .*masked_equal\(queries, 0\)"
+    ) as refused:
+        pack_queries([[1, 0, -1], [1, 0, 1]], argument="queries")
+    assert refused.value.field == "queries"
+
+
+def test_what_is_masked_in_a_query_is_unknown_whatever_is_known() -> None:
+    def sent(query: Any) -> Any:
+        return np.frombuffer(pack_query(query, argument="query").message.signs, np.int8).tolist()
+
+    assert sent(np.ma.masked_equal([0, 1, 1, 0], 0)) == [0, 1, 1, 0]
+    assert sent(np.ma.masked_array([True, False, True], [True, False, False])) == [0, -1, 1]
+    assert sent(np.ma.masked_array([-1, 1, 1], [True, False, False])) == [0, 1, 1]
+    assert sent(np.ma.masked_invalid([np.nan, 1.0, -1.0])) == [0, 1, -1]
+    assert sent(np.ma.masked_array([1, 0, 0])) == [1, 0, 0]
+    assert sent(np.ma.masked_array([True, True], [True, True])) == [0, 0]
+    known = pack_query(np.ma.masked_array([True, False]), argument="query")
+    assert (known.boolean, known.message.bits) == (True, b"\x01")
+
+
+def test_masks_count_in_batches_and_in_lists_of_queries_too() -> None:
+    rows = np.ma.masked_equal([[0, 1], [1, 1]], 0)
+    for queries in (rows, [rows[0], rows[1]]):
+        signs = pack_queries(queries, argument="queries").message.signs
+        assert np.frombuffer(signs, np.int8).tolist() == [0, 1, 1, 1]
+
+
+def test_the_answer_to_masked_booleans_is_boolean() -> None:
+    packed = pack_query(np.ma.masked_array([[True, False]], [[True, False]]), argument="query")
+    answer = unpack(Patterns(count=1, neurons=2, signs=b"\x01\xff"), packed.shape, boolean=packed.boolean)
+    np.testing.assert_array_equal(answer, [[True, False]], strict=True)
+
+
+def test_what_is_not_masked_is_checked() -> None:
+    with pytest.raises(InvalidArgument, match=r"query\[1\] is 2: a pattern is booleans, or -1 and 1"):
+        pack_query(np.ma.masked_array([2, 2], [True, False]), argument="query")
+
+
+def test_a_stored_pattern_has_nothing_masked() -> None:
+    with pytest.raises(
+        InvalidArgument, match=r"^patterns\[1, 0\] is masked: a stored pattern is known in every neuron$"
+    ):
+        pack_stored(np.ma.masked_equal([[1, 1], [-1, 1]], -1), argument="patterns")
+    assert pack_stored(np.ma.masked_array([[1, 1], [-1, 1]]), argument="patterns").bits == b"\x03\x02"
 
 
 @pytest.mark.parametrize(
@@ -130,20 +191,18 @@ def test_a_stored_pattern_knows_every_neuron() -> None:
 @pytest.mark.parametrize(
     ("shape", "single", "neurons", "count"),
     [
-        ((64,), None, None, 1),  # a row is one pattern
-        ((64,), None, 64, 1),
-        ((10, 64), None, None, 10),  # else the first axis counts
-        ((10, 8, 8), None, 64, 10),
-        ((8, 8), None, None, 8),  # of what size patterns are, nobody knows here
-        ((8, 8), None, 64, 1),  # just N elements are one pattern
+        ((64,), False, None, 1),  # a row is one pattern
+        ((64,), False, 64, 1),
+        ((10, 64), False, None, 10),  # else the first axis counts
+        ((10, 8, 8), False, 64, 10),
+        ((8, 8), False, None, 8),  # of what size patterns are, nobody knows here
+        ((8, 8), False, 64, 1),  # just N elements are one pattern
         ((8, 8), True, None, 1),  # and so is what has one label
-        ((1, 8, 8), None, 64, 1),
-        ((5, 1), None, 1, 5),
+        ((1, 8, 8), False, 64, 1),
+        ((5, 1), False, 1, 5),
     ],
 )
-def test_how_many_patterns_an_array_is(
-    shape: tuple[int, ...], single: bool | None, neurons: int | None, count: int
-) -> None:
+def test_how_many_patterns_an_array_is(shape: tuple[int, ...], single: bool, neurons: int | None, count: int) -> None:
     assert pack_stored(np.ones(shape), argument="patterns", single=single, neurons=neurons).count == count
 
 

@@ -52,6 +52,22 @@ def test_unknown_neurons_are_filled_in(letters: Memory) -> None:
     np.testing.assert_array_equal(answer.pattern, PATTERNS[3], strict=True)
 
 
+def test_what_is_masked_is_filled_in_whatever_is_known(letters: Memory) -> None:
+    known_to_be_set = np.ma.masked_equal(PATTERNS[3] > 0, False)
+    answer = letters.recall(known_to_be_set)
+    np.testing.assert_array_equal(answer.pattern, PATTERNS[3] > 0, strict=True)
+    assert letters.recall_batch(np.ma.masked_equal((PATTERNS > 0).astype(int), 0)).labels.tolist() == LABELS
+
+
+def test_a_query_of_another_size_is_refused_in_terms_of_the_arguments(client: HopfieldClient, letters: Memory) -> None:
+    with pytest.raises(InvalidArgument, match=r"^query: neurons must be 64, ") as refused:
+        client.memory(letters.name).recall(PATTERNS[0][:9])
+    assert refused.value.field == "query"
+    with pytest.raises(InvalidArgument, match=r"^order: must hold each of 0 to 63 exactly once") as refused:
+        letters.recall(PATTERNS[0], order=[0, 0])
+    assert refused.value.field == "order"
+
+
 def test_clamped_neurons_stay(letters: Memory) -> None:
     query = np.zeros(N, np.int8)
     query[:40] = corrupted(PATTERNS[3], 2)[:40]

@@ -14,7 +14,7 @@ from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient, Me
 
 DOCUMENTED = {
     "clients": {"HopfieldClient", "Memory", "AsyncHopfieldClient", "AsyncMemory", "RetryConfig"},
-    "answers": {"MemoryInfo", "Recall", "RecallBatch", "ServerInfo", "StoredPattern"},
+    "answers": {"MemoryInfo", "Recall", "RecallBatch", "ServerInfo", "Stored", "StoredPattern"},
     "words": {"LearningRule", "Match", "PatternArray", "StopReason", "TieRule", "UpdateRule"},
     "errors": {
         "HopfieldError",
@@ -30,6 +30,8 @@ DOCUMENTED = {
         "Unavailable",
         "DeadlineExceeded",
         "Cancelled",
+        "ClientClosed",
+        "WrongEventLoop",
         "DataLoss",
         "Unimplemented",
         "InternalError",
@@ -62,6 +64,24 @@ def test_everything_exported_is_documented(name: str) -> None:
     for documented in (exported, *public(exported).values()):
         if inspect.isclass(documented) or inspect.isfunction(documented) or isinstance(documented, property):
             assert documented.__doc__
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"] | {"RetryConfig", "HopfieldError"}))
+def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
+    exported = getattr(hopfield_client, name)
+    _, _, section = (inspect.getdoc(exported) or "").partition("Attributes:\n")
+    documented = re.findall(r"^    (\w+): ", section, re.MULTILINE)
+    assert documented == list(inspect.get_annotations(exported))
+
+
+def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
+    patient = {
+        name
+        for cls in (HopfieldClient, Memory)
+        for name, call in public(cls).items()
+        if not isinstance(call, property) and "timeout" in inspect.signature(call).parameters
+    }
+    assert patient == {"store", "forget", "recall", "recall_batch", "weights", "import_weights"}
 
 
 @pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
@@ -110,3 +130,4 @@ def test_importing_the_client_imports_nothing_of_the_server() -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     loaded = {module.partition(".")[0] for module in done.stdout.split()}
     assert not loaded & {"hopfield_service", "numba", "redis", "pydantic", "typer", "scipy"}
+    assert "numpy.ma" not in done.stdout.split()

@@ -11,20 +11,36 @@ from hopfield_client import HopfieldClient
 from hopfield_client.demo.digits import all_digits, corrupted, ten_digits
 
 
-def test_the_demo_recalls_ten_of_ten_shows_hebb_failing_and_ends_by_itself() -> None:
+def demo(columns: int) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "hopfield_client.demo"],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "COLUMNS": "100"},
+        env={**os.environ, "COLUMNS": str(columns)},
     )
     assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_demo_recalls_ten_of_ten_shows_hebb_failing_and_ends_by_itself() -> None:
+    done = demo(columns=100)
+    assert done.stdout.startswith("starting the service (its first start compiles the kernels: some ten seconds)\n")
     assert "10% noise: 10 of 10 exact" in done.stdout
     assert "0 of 10 stay as they are" in done.stdout
     assert "█" in done.stdout
     assert done.stderr == ""
+
+
+def test_on_a_narrow_console_the_demo_says_so_and_is_80_columns_wide() -> None:
+    first, *lines = demo(columns=50).stdout.splitlines()
+    assert first == "the demo needs 80 columns; here are 50"
+    assert max(len(line) for line in lines) == 80
+    assert "…" not in "".join(lines)
+    assert "Ten handwritten digits in 64 neurons, learnt by the pseudo-inverse rule." in [
+        line.rstrip() for line in lines
+    ]
 
 
 def test_the_digits_are_all_there() -> None:

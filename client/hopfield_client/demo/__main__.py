@@ -24,7 +24,28 @@ from hopfield_client.demo.digits import Images, corrupted, ten_digits
 
 SEED = 1
 SHARES = (0.1, 0.2)
+_COLUMNS = 80
 _STYLES = {"right": "bold green", "wrong": "bold red"}
+
+
+def wide_console() -> Console:
+    """A console with room for the tables, whether the screen has it or not."""
+    console = Console(highlight=False)
+    if console.width >= _COLUMNS:
+        return console
+    console.print(f"the demo needs {_COLUMNS} columns; here are {console.width}")
+    return Console(highlight=False, width=_COLUMNS)
+
+
+@contextmanager
+def waiting(console: Console, what: str) -> Iterator[None]:
+    """Says what is being waited for: with a spinner on a terminal, else once."""
+    if console.is_terminal:
+        with console.status(what):
+            yield
+    else:
+        console.print(what)
+        yield
 
 
 @contextmanager
@@ -43,7 +64,7 @@ def service(console: Console) -> Iterator[str]:
                 text=True,
             )
         try:
-            with console.status("starting the service (its first start compiles the kernels: some ten seconds)"):
+            with waiting(console, "starting the service (its first start compiles the kernels: some ten seconds)"):
                 line = process.stdout.readline() if process.stdout else ""
             if not line:
                 with open(log_name, encoding="utf-8") as log_file:  # noqa: PTH123
@@ -120,7 +141,7 @@ def exact(answers: RecallBatch, images: Images) -> int:
 
 def main() -> None:
     """Runs the demo."""
-    console = Console(highlight=False)
+    console = wide_console()
     images = ten_digits()
     labels = [str(digit) for digit in range(10)]
     noisy = [corrupted(images, share, SEED) for share in SHARES]
@@ -128,9 +149,7 @@ def main() -> None:
         digits = client.create_memory("digits", neurons=64, rule="pseudo_inverse", shape=(8, 8))
         digits.store(images, labels=labels)
         answers = [digits.recall_batch(corrupt, seed=SEED) for corrupt in noisy]
-        console.print(
-            "\n[bold]Ten handwritten digits in a memory of 64 neurons, learnt by the pseudo-inverse rule[/bold]"
-        )
+        console.print("\n[bold]Ten handwritten digits in 64 neurons, learnt by the pseudo-inverse rule.[/bold]")
         console.print(
             "Each is corrupted, sent over gRPC, and comes back as what the memory makes of it. Red: not as stored. Beside it: "
             "the label of the nearest stored digit, the overlap m with it, the energy E, the iterations."
@@ -145,8 +164,8 @@ def main() -> None:
         signs = np.where(images, 1, -1).reshape(10, -1)
         overlap = np.abs(signs @ signs.T / 64)[np.triu_indices(10, 1)].mean()
         console.print(
-            "\n[bold]The same ten under Hebb's rule,[/bold] asked for without any noise: "
-            f"[bold]{exact(forgotten, images)} of 10 stay as they are[/bold]"
+            "\n[bold]The same ten under Hebb's rule,[/bold] without any noise: "
+            f"[bold]{exact(forgotten, images)} of 10 stay as they are.[/bold]"
         )
         console.print(gallery(images, forgotten))
         console.print(

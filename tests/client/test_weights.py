@@ -1,0 +1,76 @@
+"""How weight matrices travel: out in whole rows, in as they come, and refused where they are no matrix."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hopfield.v1 import memory_service_pb2
+from hopfield_client import DataLoss, InvalidArgument
+from hopfield_client._calls import ClientCalls
+
+
+@pytest.fixture
+def calls() -> ClientCalls:
+    return ClientCalls("memories:50051", 10.0)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 40), st.booleans())
+def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: bool) -> None:
+    matrix = np.random.default_rng(neurons).standard_normal((neurons, neurons))
+    sent = ClientCalls("memories:50051", 10.0).import_weights("w", matrix.T if transposed else matrix, None)
+    header, *parts = list(sent.request)
+    assert (header.header.name, header.header.neurons) == ("w", neurons)
+    call = ClientCalls("memories:50051", 10.0).memory("w").weights()
+    call.take(memory_service_pb2.GetWeightsResponse(header=memory_service_pb2.GetWeightsHeader(neurons=neurons)))
+    for part in parts:
+        assert len(part.rows) % (8 * neurons) == 0
+        call.take(memory_service_pb2.GetWeightsResponse(rows=part.rows))
+    np.testing.assert_array_equal(call.finish(), matrix.T if transposed else matrix)
+
+
+def test_a_large_matrix_leaves_in_parts_of_about_a_mebibyte() -> None:
+    matrix = np.zeros((1000, 1000), np.int64)
+    _, *parts = ClientCalls("memories:50051", 10.0).import_weights("w", matrix, None).request
+    assert [len(part.rows) for part in parts] == [8000 * 131] * 7 + [8000 * 83]
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [b""],
+        [bytes(24)],
+        [bytes(24), bytes(16)],
+        [bytes(7)],
+    ],
+)
+def test_a_matrix_that_does_not_arrive_whole_is_data_loss(parts: list[bytes]) -> None:
+    call = ClientCalls("memories:50051", 10.0).memory("w").weights()
+
+    def transfer() -> None:
+        call.take(memory_service_pb2.GetWeightsResponse(header=memory_service_pb2.GetWeightsHeader(neurons=2)))
+        for rows in parts:
+            call.take(memory_service_pb2.GetWeightsResponse(rows=rows))
+        call.finish()
+
+    with pytest.raises(DataLoss):
+        transfer()
+
+
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        (np.zeros((2, 3)), r"shape \(2, 3\); it must be \(N, N\)"),
+        (np.zeros(4), r"shape \(4,\)"),
+        (np.zeros((0, 0)), r"shape \(0, 0\)"),
+        (np.zeros((2, 2), np.complex128), "type complex128; it must hold real numbers"),
+        ([[1.0], [1.0, 2.0]], "rows differ in length"),
+    ],
+)
+def test_weights_that_are_no_square_of_real_numbers_are_refused(calls: ClientCalls, weights: Any, message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        calls.import_weights("w", weights, None)
