@@ -1,28 +1,49 @@
 """The settings: each is a field here, `HOPFIELD_...` in the environment, a flag, and a line in `hopfield-server --help`."""
 
+import difflib
 import os
+import re
 import sys
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+ENV_PREFIX = "HOPFIELD_"
+
+# What pydantic finds wrong, in words for people who do not know it.
+_RULES = {
+    "int_parsing": "must be a whole number",
+    "int_parsing_size": "must be a whole number of fewer digits",
+    "float_parsing": "must be a number",
+    "finite_number": "must be a number, and finite",
+    "greater_than": "must be more than {gt}",
+    "greater_than_equal": "must be at least {ge}",
+    "less_than": "must be less than {lt}",
+    "less_than_equal": "must be at most {le}",
+    "literal_error": "must be {expected}",
+    "value_error": "{error}",
+}
 
 
 def _default_data_dir() -> Path:
     if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "hopfield"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "hopfield"
+        return Path("~/Library/Application Support/hopfield")
+    return Path(os.environ.get("XDG_DATA_HOME") or "~/.local/share") / "hopfield"
 
 
 class Settings(BaseSettings):
     """How the service runs."""
 
-    model_config = SettingsConfigDict(env_prefix="HOPFIELD_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
 
     listen: str = Field("127.0.0.1:50051", description="Where to serve, host:port; port 0 picks a free one.")
     data_dir: Path = Field(
         default_factory=_default_data_dir,
+        validate_default=True,
         description="Where the private Valkey server keeps its files; not used with a Redis URL.",
     )
     appendfsync: Literal["always", "everysec"] = Field(
@@ -34,9 +55,12 @@ class Settings(BaseSettings):
         "",
         description="The Redis to keep memories in, redis://, rediss:// or unix://; empty for a private Valkey server.",
     )
-    redis_prefix: str = Field("hopfield", min_length=1, description="What every key in Redis begins with.")
+    redis_prefix: str = Field("hopfield", description="What every key in Redis begins with.")
     redis_timeout: float = Field(
-        2.0, gt=0, description="Seconds to wait for an answer of Redis before the command is sent again."
+        2.0,
+        gt=0,
+        allow_inf_nan=False,
+        description="Seconds to wait for an answer of Redis before the command is sent again.",
     )
     max_neurons: int = Field(16_384, ge=1, le=1 << 17, description="Neurons of a memory, at most.")
     max_patterns: int = Field(65_536, ge=1, le=1 << 24, description="Patterns stored in one memory, at most.")
@@ -53,13 +77,134 @@ class Settings(BaseSettings):
         ge=1,
         description="Threads that run kernels; one a core unless set.",
     )
-    grace: float = Field(10.0, ge=0, description="Seconds that calls in flight are given to finish after SIGTERM.")
+    grace: float = Field(
+        10.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="Seconds that calls in flight are given to finish after SIGTERM; a second SIGTERM gives them none.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged to stderr.")
 
     @field_validator("listen")
     @classmethod
     def _listen_is_host_and_port(cls, value: str) -> str:
         host, colon, port = value.rpartition(":")
-        if not (host and colon and port.isdecimal() and int(port) < 1 << 16):
+        if not (host and colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 1 << 16):
             raise ValueError("must be host:port, with a port from 0 to 65535")
+        if ":" in host and not re.fullmatch(r"\[.*\]", host):
+            raise ValueError("must have brackets around an IPv6 address, as in [::1]:50051")
         return value
+
+    @field_validator("data_dir")
+    @classmethod
+    def _data_dir_is_absolute(cls, value: Path) -> Path:
+        try:
+            return value.expanduser().absolute()
+        except RuntimeError as error:
+            raise ValueError("must be a directory without ~: the home directory it stands for is not known") from error
+
+    @field_validator("redis_url")
+    @classmethod
+    def _redis_url_is_understood(cls, value: str) -> str:
+        if value:
+            _check_redis_url(value)
+        return value
+
+    @field_validator("redis_prefix")
+    @classmethod
+    def _redis_prefix_is_plain(cls, value: str) -> str:
+        # What cannot be seen is a mistake, and braces say which node of a Redis Cluster has a key.
+        if not (value.isprintable() and re.fullmatch(r"[^\s{}]+", value)):
+            raise ValueError("must be printable characters other than spaces and braces")
+        return value
+
+    @field_validator("appendfsync", "log_level", mode="before")
+    @classmethod
+    def _any_case(cls, value: str) -> str:
+        return value.lower()
+
+
+def _check_redis_url(url: str) -> None:
+    """Finds what the Redis client would find too late, or would pass over.
+
+    Raises:
+        ValueError: says what is wrong, and never what the URL is, which may hold a password.
+    """
+    # Takes a sixth of a second to import, which a service without a Redis URL need not spend.
+    from redis.asyncio import ConnectionPool, RedisError  # noqa: PLC0415
+
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise ValueError("must be a URL") from None
+    if not re.match(r"(redis|rediss|unix)://", url):
+        raise ValueError("must begin with redis://, rediss:// or unix://")
+    if parts.scheme == "unix":
+        if not parts.path:
+            raise ValueError("must name a socket, as in unix:///run/redis.sock")
+    else:
+        try:
+            parts.port  # noqa: B018 - parsed when it is asked for
+        except ValueError:
+            raise ValueError(
+                "must have a port from 0 to 65535; write /, ? and # in a password as %2F, %3F and %23"
+            ) from None
+        if not re.fullmatch(r"(/[0-9]*)?", parts.path):
+            raise ValueError(
+                "must have the number of a database, or nothing, after the host, as in redis://host:6379/0"
+            )
+    try:
+        # Makes what a connection is made of, and connects to nothing.
+        database = ConnectionPool.from_url(url).make_connection().db  # type: ignore[no-untyped-call]
+    except (RedisError, TypeError, ValueError):
+        raise ValueError("has an option after the ? that is not known, or has a value that it cannot have") from None
+    if database < 0:
+        raise ValueError("must have a database from 0 on")
+
+
+def problems(error: ValidationError, flags: Iterable[str]) -> Iterator[str]:
+    """What is wrong with settings, a line each.
+
+    Args:
+        error: of making them.
+        flags: the fields that were given on the command line; the others are named as they are in the environment.
+    """
+    for problem in error.errors():
+        field = str(problem["loc"][0])
+        name = flag(field) if field in flags else variable(field)
+        bounds = {
+            name: f"{bound:.15g}" if isinstance(bound, float) else bound
+            for name, bound in problem.get("ctx", {}).items()
+        }
+        rule = _RULES[problem["type"]].format(**bounds)
+        # It may hold a password.
+        value = "" if field == "redis_url" else f", not {str(problem['input'])!r}"
+        yield f"{name} {rule}{value}"
+
+
+def flag(field: str) -> str:
+    """What a setting is called on the command line."""
+    return f"--{field.replace('_', '-')}"
+
+
+def variable(field: str) -> str:
+    """What a setting is called in the environment."""
+    return ENV_PREFIX + field.upper()
+
+
+def misspelt(environment: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Variables of an environment that look like settings and are none, each with the setting that was likely meant."""
+    known = [variable(field) for field in Settings.model_fields]
+    for name in sorted(environment):
+        upper = name.upper()
+        if not upper.startswith(ENV_PREFIX) or upper in known or _of_kubernetes(upper, environment[name]):
+            continue
+        # In deploy/compose.yaml that one chooses the port, outside of the container.
+        yield name, "HOPFIELD_LISTEN" if upper == "HOPFIELD_PORT" else difflib.get_close_matches(upper, known, 1, 0)[0]
+
+
+def _of_kubernetes(name: str, value: str) -> bool:
+    """Whether this is one of the variables that every container gets beside a Kubernetes service named `hopfield`."""
+    return bool(re.match(r"HOPFIELD_(SERVICE_(HOST|PORT)|PORT_\d+_)", name)) or (
+        name == "HOPFIELD_PORT" and "://" in value
+    )

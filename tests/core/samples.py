@@ -84,7 +84,7 @@ def kept(network: Network) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
 def through_a_snapshot(network: Network) -> Network:
     """What another process makes of a network that this one wrote."""
     manifest, chunks = write_blob(snapshot_arrays(network), "blob", 1, "commit", network.stored.next_number)
-    manifest = Manifest.from_json(manifest.to_json())
+    manifest = Manifest.from_json(manifest.to_json().encode())
     spec = type(network.spec).from_parameters(json.loads(json.dumps(network.spec.parameters())))
     return restored_network(spec, manifest, read_blob(manifest, chunks))
 

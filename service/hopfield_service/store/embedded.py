@@ -8,24 +8,21 @@ Two locks keep a data directory to one service and one Valkey, whatever was kill
 
 A start that finds `valkey.lock` free therefore knows that no Valkey lives here. One that finds it held adopts the Valkey
 that holds it, or kills it when it does not answer. Killing is safe: Valkey writes to its log before it answers, and what a
-process has written outlives the process.
+process has written outlives the process. For the same reason one that ends while the service runs is started anew.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import hashlib
 import importlib.metadata
 import logging
+import math
 import os
 import signal
-import stat
 import subprocess
-import tempfile
 import time
-from dataclasses import dataclass
+from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal
 from urllib.parse import quote
@@ -35,17 +32,13 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
+from hopfield_service.store.data_directory import DataDirectoryInUse, Places, made, prepared, usable
 from hopfield_service.store.file_lock import acquire, holders, is_free, try_lock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-__all__ = ["DataDirectoryInUse", "EmbeddedServer", "EmbeddedServerFailed"]
+    from collections.abc import Callable
 
 logger = logging.getLogger(__name__)
-
-# Linux takes 107 bytes, macOS 103.
-_SOCKET_PATH_LIMIT = 103
 
 _POLL_SECONDS = 0.01
 _ANSWER_SECONDS = 1.0
@@ -60,34 +53,16 @@ _SHUTDOWN_SECONDS = 10.0
 # How long a killed process may take to disappear, which a stuck disk can delay.
 _KILL_SECONDS = 10.0
 _PROGRESS_SECONDS = 5.0
+# How long the end of a Valkey may go unnoticed.
+_WATCH_SECONDS = 0.1
+# One that ends so many times within so long has a reason that starting it once more does not take away.
+_ENDS = 5
+_ENDS_SECONDS = 60.0
 _LOG_TAIL_LINES = 12
-
-
-class DataDirectoryInUse(RuntimeError):
-    """Another service works on this data directory."""
 
 
 class EmbeddedServerFailed(RuntimeError):
     """The private Valkey server could not be started, reached or stopped; the message says what to do about it."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Places:
-    """Where the things of one data directory lie.
-
-    Attributes:
-        data: The data directory, absolute and without symbolic links.
-        files: Where Valkey keeps its append-only files.
-        log: What Valkey says.
-        socket: Where Valkey listens.
-        valkey_lock: Held by Valkey while it lives.
-    """
-
-    data: Path
-    files: Path
-    log: Path
-    socket: Path
-    valkey_lock: Path
 
 
 class EmbeddedServer:
@@ -99,16 +74,17 @@ class EmbeddedServer:
     Attributes:
         url: Where it listens, for `redis.asyncio.from_url`: `unix:///absolute/path.sock`.
         pid: Its process id.
-        adopted: Whether it was running already.
+        adopted: Whether it was running already when it was started here.
     """
 
     def __init__(
-        self, places: _Places, service_lock: int, pid: int, process: subprocess.Popen[bytes] | None = None
+        self, places: Places, service_lock: int, appendfsync: str, pid: int, process: subprocess.Popen[bytes] | None
     ) -> None:
         self.url = "unix://" + quote(str(places.socket))
         self.pid = pid
         self.adopted = process is None
         self._places = places
+        self._appendfsync = appendfsync
         self._process = process
         self._service_lock: int | None = service_lock
 
@@ -126,10 +102,11 @@ class EmbeddedServer:
 
         Raises:
             DataDirectoryInUse: Another service works on this directory.
-            EmbeddedServerFailed: The directory cannot be used, or Valkey cannot be run or does not come up.
+            DataDirectoryUnusable: Nothing can be kept in this directory.
+            EmbeddedServerFailed: Valkey cannot be run or does not come up.
         """
-        with _usable(data_dir), contextlib.ExitStack() as on_failure:
-            data = _make(data_dir)
+        with usable(data_dir), contextlib.ExitStack() as on_failure:
+            data = made(data_dir)
             service_lock = await acquire(data / "service.lock", within=_SERVICE_LOCK_SECONDS)
             if service_lock is None:
                 raise DataDirectoryInUse(
@@ -138,10 +115,48 @@ class EmbeddedServer:
                 )
             on_failure.callback(os.close, service_lock)
             _sign(service_lock)
-            places = _prepare(data)
+            places = prepared(data)
             pid, process = await _adopt_or_launch(places, appendfsync)
             on_failure.pop_all()
-        return cls(places, service_lock, pid, process)
+        return cls(places, service_lock, appendfsync, pid, process)
+
+    async def keep_up(self) -> None:
+        """Starts Valkey anew on the same directory whenever it ends. Never returns; to be cancelled before `stop`.
+
+        Raises:
+            DataDirectoryUnusable: Nothing can be kept in this directory any longer.
+            EmbeddedServerFailed: It does not come up again, or ends again and again.
+        """
+        ends: deque[float] = deque(maxlen=_ENDS)
+        with usable(self._places.data):
+            while True:
+                lock = await self._lock_left_behind()
+                ends.append(time.monotonic())
+                fate = "ended, nobody knows how" if self._process is None else _fate(self._process)
+                what = f"the private Valkey server (process {self.pid}) on {self._places.data} {fate}"
+                if len(ends) == _ENDS and ends[-1] < ends[0] + _ENDS_SECONDS:
+                    os.close(lock)
+                    raise EmbeddedServerFailed(
+                        f"{what}, and did so {_ENDS} times within {_ENDS_SECONDS:g} s. Its log is {self._places.log}."
+                    )
+                logger.error("%s; starting it anew. Its log is %s", what, self._places.log)
+                self._process = await _launch(self._places, lock, self._appendfsync)
+                self.pid = self._process.pid
+
+    async def _lock_left_behind(self) -> int:
+        """Waits until Valkey has ended, and takes its lock.
+
+        Looks now and then: a thread that waits for a process or for a lock could not be cancelled.
+        """
+        if self._process is None:
+            # It is not a child of this process, and nothing but its lock tells of its end.
+            lock = await acquire(self._places.valkey_lock, within=math.inf, every=_WATCH_SECONDS)
+        else:
+            while self._process.poll() is None:  # noqa: ASYNC110 - the end of a process sets no event
+                await asyncio.sleep(_WATCH_SECONDS)
+            lock = try_lock(self._places.valkey_lock)
+        # A process that it forked to rewrite its log may still hold it.
+        return await _evict(self._places) if lock is None else lock
 
     async def stop(self) -> None:
         """Shuts Valkey down, waits until it is gone, and frees the data directory. Does nothing the second time.
@@ -153,7 +168,7 @@ class EmbeddedServer:
         """
         if self._service_lock is None:
             return
-        with _usable(self._places.data), contextlib.ExitStack() as at_the_end:
+        with usable(self._places.data), contextlib.ExitStack() as at_the_end:
             at_the_end.callback(os.close, self._service_lock)
             self._service_lock = None
             async with _connection(self._places.socket) as valkey:
@@ -166,74 +181,7 @@ class EmbeddedServer:
             at_the_end.callback(os.close, valkey_lock)
             if self._process is not None:
                 await asyncio.to_thread(self._process.wait)
-            _remove_socket(self._places)
-
-
-@contextlib.contextmanager
-def _usable(data_dir: Path) -> Iterator[None]:
-    """Says of a system error what it means: that the data directory cannot be used."""
-    try:
-        yield
-    except OSError as error:
-        where = error.filename or data_dir
-        reason = f"{where} is not a directory" if error.errno == errno.EEXIST else f"{where}: {error.strerror}"
-        raise EmbeddedServerFailed(
-            f"the data directory {data_dir} cannot be used ({reason}). "
-            f"Set HOPFIELD_DATA_DIR to a directory on a local disk that this user can write to."
-        ) from error
-
-
-def _make(data_dir: Path) -> Path:
-    """Makes the data directory, if it is missing, and returns its path, absolute and without symbolic links."""
-    data = data_dir.resolve()
-    data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return data
-
-
-def _prepare(data: Path) -> _Places:
-    """Makes the directories that Valkey needs in a data directory that this process has locked.
-
-    Raises:
-        OSError: One cannot be made.
-        EmbeddedServerFailed: Another user could have made one.
-    """
-    files = data / "valkey"
-    files.mkdir(mode=0o700, exist_ok=True)
-    socket = data / "valkey.sock"
-    if len(os.fsencode(socket)) > _SOCKET_PATH_LIMIT:
-        socket = _private_directory(data) / "valkey.sock"
-    return _Places(data=data, files=files, log=data / "valkey.log", socket=socket, valkey_lock=data / "valkey.lock")
-
-
-def _private_directory(data: Path) -> Path:
-    """Makes the directory for the socket of a data directory whose own path is too long for one.
-
-    It has the same name at every start, so that a running Valkey is found again.
-
-    Raises:
-        EmbeddedServerFailed: The path is still too long, or another user could have put something there.
-    """
-    name = hashlib.sha256(os.fsencode(data)).hexdigest()[:16]
-    directory = Path(tempfile.gettempdir()).absolute() / f"hopfield-{os.getuid()}-{name}"
-    if len(os.fsencode(directory / "valkey.sock")) > _SOCKET_PATH_LIMIT:
-        raise EmbeddedServerFailed(
-            f"both {data} and {directory} are too long for a Unix socket, whose path has at most "
-            f"{_SOCKET_PATH_LIMIT} bytes. Set a shorter data directory or a shorter TMPDIR."
-        )
-    directory.mkdir(mode=0o700, exist_ok=True)
-    found = directory.lstat()
-    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid() or found.st_mode & 0o077:
-        raise EmbeddedServerFailed(
-            f"{directory} is not a directory that this user alone can enter, so the socket of {data} cannot lie there. "
-            f"Remove it, or set a data directory with a shorter path."
-        )
-    return directory
-
-
-def _remove_socket(places: _Places) -> None:
-    places.socket.unlink(missing_ok=True)
-    if places.socket.parent != places.data:
-        places.socket.parent.rmdir()
+            self._places.remove_socket()
 
 
 def _sign(lock: int) -> None:
@@ -248,7 +196,7 @@ def _signature(path: Path) -> str:
     return f" (process {signature})" if signature.isdigit() else ""
 
 
-async def _adopt_or_launch(places: _Places, appendfsync: str) -> tuple[int, subprocess.Popen[bytes] | None]:
+async def _adopt_or_launch(places: Places, appendfsync: str) -> tuple[int, subprocess.Popen[bytes] | None]:
     """Brings one Valkey up on a directory that this process has locked.
 
     Returns:
@@ -262,11 +210,10 @@ async def _adopt_or_launch(places: _Places, appendfsync: str) -> tuple[int, subp
             return pid, None
         lock = await _evict(places)
     process = await _launch(places, lock, appendfsync)
-    logger.info("started a Valkey server (process %d) on %s", process.pid, places.data)
     return process.pid, process
 
 
-async def _adopt(places: _Places, appendfsync: str) -> int | None:
+async def _adopt(places: Places, appendfsync: str) -> int | None:
     """Waits for the running Valkey and sets it up as one started now would be.
 
     Returns:
@@ -283,7 +230,7 @@ async def _adopt(places: _Places, appendfsync: str) -> int | None:
     return pid
 
 
-async def _launch(places: _Places, lock: int, appendfsync: str) -> subprocess.Popen[bytes]:
+async def _launch(places: Places, lock: int, appendfsync: str) -> subprocess.Popen[bytes]:
     """Starts Valkey, which inherits the lock, and waits until its data is loaded.
 
     Raises:
@@ -297,7 +244,7 @@ async def _launch(places: _Places, lock: int, appendfsync: str) -> subprocess.Po
         # From here on Valkey's copy alone decides how long the lock is held.
         os.close(lock)
     with contextlib.ExitStack() as on_failure:
-        on_failure.callback(_remove_socket, places)
+        on_failure.callback(places.remove_socket)
         on_failure.callback(process.wait)
         on_failure.callback(process.kill)
         pid = await _ready(places.socket, gone=lambda: process.poll() is not None, patience=_START_SECONDS)
@@ -306,6 +253,7 @@ async def _launch(places: _Places, lock: int, appendfsync: str) -> subprocess.Po
                 f"the Valkey server on {places.data} {_fate(process)} while it started. {_tail(places.log, log_start)}"
             )
         on_failure.pop_all()
+    logger.info("started a Valkey server (process %d) on %s", process.pid, places.data)
     return process
 
 
@@ -318,7 +266,7 @@ def _fate(process: subprocess.Popen[bytes]) -> str:
     return f"ended with exit code {process.returncode}"
 
 
-def _spawn(places: _Places, lock: int, log: BinaryIO, appendfsync: str) -> subprocess.Popen[bytes]:
+def _spawn(places: Places, lock: int, log: BinaryIO, appendfsync: str) -> subprocess.Popen[bytes]:
     command = [
         str(_binary()),
         *("--port", "0"),
@@ -410,7 +358,7 @@ def _connection(socket: Path) -> Redis:
     )
 
 
-async def _evict(places: _Places) -> int:
+async def _evict(places: Places) -> int:
     """Kills whatever holds the lock of a Valkey that has stopped answering.
 
     Returns:

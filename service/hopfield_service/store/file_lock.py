@@ -40,14 +40,20 @@ def try_lock(path: Path) -> int | None:
     return lock
 
 
-async def acquire(path: Path, *, within: float) -> int | None:
-    """Takes a lock, as `try_lock` does, and waits for it for so many seconds if others hold it."""
+async def acquire(path: Path, *, within: float, every: float = _POLL_SECONDS) -> int | None:
+    """Takes a lock, as `try_lock` does, and waits for it if others hold it. Holds nothing if it is cancelled.
+
+    Args:
+        path: The lock file, made when it does not exist.
+        within: How many seconds to wait.
+        every: How many seconds to let pass between two looks.
+    """
     deadline = time.monotonic() + within
     while True:
         lock = try_lock(path)
         if lock is not None or time.monotonic() >= deadline:
             return lock
-        await asyncio.sleep(_POLL_SECONDS)
+        await asyncio.sleep(every)
 
 
 def is_free(path: Path) -> bool:

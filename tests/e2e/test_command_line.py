@@ -1,0 +1,287 @@
+"""`hopfield-server` as an operator meets it: settings, what it says when it starts, and what it says when it cannot."""
+
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from tests.processes import ServiceProcess
+
+from hopfield_service.settings import Settings
+
+COMMAND = [sys.executable, "-m", "hopfield_service"]
+TIME = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    """Without settings, and at home in a place of the test's own."""
+    home = tmp_path / "home"
+    home.mkdir()
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("HOPFIELD_", "XDG_"))}
+    return {**inherited, "HOME": str(home), "COLUMNS": "200", "HOPFIELD_LISTEN": "127.0.0.1:0"}
+
+
+def ended(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, which ends by itself."""
+    return subprocess.run(
+        [*COMMAND, *arguments], env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@contextmanager
+def serving(environment: dict[str, str], directory: Path, *arguments: str) -> Iterator[tuple[str, Path]]:
+    """The first line on stdout of a command that serves, and the file that its stderr goes to."""
+    directory.mkdir()
+    log = directory.with_name(f"{directory.name}.log")
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen(
+            [*COMMAND, *arguments], env=environment, cwd=directory, stdout=subprocess.PIPE, stderr=stderr, text=True
+        ) as process,
+    ):
+        # A process that hangs on its way up is killed, which ends the read.
+        timer = threading.Timer(120, process.kill)
+        timer.start()
+        assert process.stdout is not None
+        yield process.stdout.readline(), log
+        timer.cancel()
+        process.terminate()
+        assert process.wait(60) == 0, log.read_text()
+
+
+def where(line: str) -> Path:
+    """Where the memories are, by the line that says that it serves."""
+    return Path(line.rstrip("\n").partition(", memories in ")[2])
+
+
+class TestASettingThatCannotBe:
+    """Ends the command with status 2 and one line that names it as it was given, and what it must be."""
+
+    @pytest.mark.parametrize(
+        ("setting", "value", "rule"),
+        [
+            ("threads", "two", "must be a whole number, not 'two'"),
+            ("threads", "1.5", "must be a whole number, not '1.5'"),
+            ("threads", "0", "must be at least 1, not '0'"),
+            ("max_iterations", str(1 << 32), "must be less than 4294967296, not '4294967296'"),
+            ("max_neurons", str(1 << 20), "must be at most 131072, not '1048576'"),
+            ("grace", "long", "must be a number, not 'long'"),
+            ("grace", "nan", "must be a number, and finite, not 'nan'"),
+            ("redis_timeout", "0", "must be more than 0, not '0'"),
+            ("log_level", "loud", "must be 'debug', 'info', 'warning' or 'error', not 'loud'"),
+            ("listen", "50051", "must be host:port, with a port from 0 to 65535, not '50051'"),
+            ("listen", "localhost:65536", "must be host:port, with a port from 0 to 65535, not 'localhost:65536'"),
+            ("listen", "::1:50051", "must have brackets around an IPv6 address, as in [::1]:50051, not '::1:50051'"),
+            ("redis_prefix", "a{b}", "must be printable characters other than spaces and braces, not 'a{b}'"),
+            ("redis_prefix", "a b", "must be printable characters other than spaces and braces, not 'a b'"),
+            ("redis_prefix", "a\n", "must be printable characters other than spaces and braces, not 'a\\n'"),
+            (
+                "data_dir",
+                "~nobody-of-this-name/x",
+                (
+                    "must be a directory without ~: the home directory it stands for is not known, "
+                    "not '~nobody-of-this-name/x'"
+                ),
+            ),
+        ],
+    )
+    def test_by_flag_or_by_variable(self, environment: dict[str, str], setting: str, value: str, rule: str) -> None:
+        flag = f"--{setting.replace('_', '-')}"
+        variable = f"HOPFIELD_{setting.upper()}"
+        for done, name in (
+            (ended(environment, f"{flag}={value}"), flag),
+            (ended({**environment, variable: value}), variable),
+        ):
+            assert (done.returncode, done.stdout) == (2, "")
+            assert done.stderr == f"hopfield-server: {name} {rule}\n"
+
+    def test_each_has_a_line(self, environment: dict[str, str]) -> None:
+        done = ended({**environment, "HOPFIELD_GRACE": "-1"}, "--threads", "two")
+        assert done.stderr.splitlines() == [
+            "hopfield-server: --threads must be a whole number, not 'two'",
+            "hopfield-server: HOPFIELD_GRACE must be at least 0, not '-1'",
+        ]
+
+    @pytest.mark.parametrize(
+        ("url", "rule"),
+        [
+            ("http://user:secret@host", "must begin with redis://, rediss:// or unix://"),
+            ("user:secret@host:6379", "must begin with redis://, rediss:// or unix://"),
+            ("redis://user:secret@host:port", "must have a port from 0 to 65535"),
+            ("redis://user:secret@host:65536", "must have a port from 0 to 65535"),
+            ("redis://:sec/ret@host:6379", r"write /, \? and # in a password as %2F, %3F and %23"),
+            ("redis://user:secret@host/first", "must have the number of a database, or nothing, after the host"),
+            ("redis://user:secret@host?db=first", r"has an option after the \? that is not known"),
+            ("redis://user:secret@host/0?db=-1", "must have a database from 0 on"),
+            ("redis://user:secret@host?colour=red", r"has an option after the \? that is not known"),
+            ("rediss://user:secret@host?ssl_cert_reqs=perhaps", r"has an option after the \? that is not known"),
+            ("redis://user:secret@[::1", "must be a URL"),
+            ("unix://", "must name a socket"),
+        ],
+    )
+    def test_a_redis_url_is_not_repeated_for_it_may_hold_a_password(
+        self, environment: dict[str, str], url: str, rule: str
+    ) -> None:
+        done = ended({**environment, "HOPFIELD_REDIS_URL": url})
+        assert (done.returncode, done.stdout) == (2, "")
+        assert re.fullmatch(rf"hopfield-server: HOPFIELD_REDIS_URL .*{rule}.*\n", done.stderr)
+        assert "sec" not in done.stderr
+        assert "ret" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://host",
+        "redis://user:secret@host:6379/3",
+        "redis://[::1]:6379/?health_check_interval=5",
+        "rediss://host/0?ssl_cert_reqs=none",
+        "unix:///run/redis.sock?db=1",
+    ],
+)
+def test_a_redis_url_that_the_redis_client_understands_is_taken(url: str) -> None:
+    assert Settings.model_validate({"redis_url": url}).redis_url == url
+
+
+class TestTheDataDirectory:
+    def test_is_the_default_where_an_empty_one_is_given(self, environment: dict[str, str], tmp_path: Path) -> None:
+        here = tmp_path / "here"
+        empty = {**environment, "HOPFIELD_DATA_DIR": "", "HOPFIELD_THREADS": "", "HOPFIELD_REDIS_URL": ""}
+        with serving(empty, here, "--data-dir", "", "--redis-prefix", "") as (line, _):
+            assert where(line).is_relative_to(environment["HOME"])
+            assert where(line).is_dir()
+        assert not list(here.iterdir())
+
+    def test_may_begin_with_the_home_directory(self, environment: dict[str, str], tmp_path: Path) -> None:
+        with serving(environment, tmp_path / "here", "--data-dir", "~/x") as (line, _):
+            assert where(line) == Path(environment["HOME"], "x")
+
+    def test_is_shown_whole(self, environment: dict[str, str], tmp_path: Path) -> None:
+        here = tmp_path / "here"
+        with serving({**environment, "HOPFIELD_DATA_DIR": "data"}, here) as (line, _):
+            assert where(line) == here / "data"
+
+
+class TestTheLog:
+    @pytest.fixture
+    def lines(self, environment: dict[str, str], tmp_path: Path) -> list[str]:
+        with serving(environment, tmp_path / "here", "--data-dir", "data", "--threads", "3") as (_, log):
+            pass
+        return log.read_text().splitlines()
+
+    def test_has_the_time_in_utc_on_every_line(self, lines: list[str]) -> None:
+        assert lines
+        assert all(re.match(rf"{TIME} (INFO|WARNING|ERROR) hopfield_service\.", line) for line in lines)
+
+    def test_begins_with_what_is_served_where_and_from_what(self, lines: list[str], tmp_path: Path) -> None:
+        begins = rf".* hopfield-server {version('hopfield-recall')} on 127\.0\.0\.1:[1-9]\d*: memories in {tmp_path}"
+        assert re.match(begins, lines[0])
+        assert "3 threads, at most 16384 neurons, 65536 patterns" in lines[0]
+
+    def test_says_why_it_takes_long_and_how_long_it_took(self, lines: list[str]) -> None:
+        (warming,) = (number for number, line in enumerate(lines) if "warming the kernels" in line)
+        (serves,) = (number for number, line in enumerate(lines) if re.search(r"serving after \d+\.\d s", line))
+        assert warming < serves
+
+    def test_ends_with_the_end(self, lines: list[str]) -> None:
+        assert lines[-2].endswith("stopping: calls in flight have 10 s to finish")
+        assert lines[-1].endswith("stopped")
+
+    def test_is_as_loud_as_told_in_any_case(self, environment: dict[str, str], tmp_path: Path) -> None:
+        with serving(environment, tmp_path / "here", "--log-level", "Warning", "--data-dir", "data") as (line, log):
+            assert "serving on" in line
+        assert log.read_text() == ""
+
+    def test_warns_of_variables_that_are_no_settings(self, environment: dict[str, str], tmp_path: Path) -> None:
+        strays = {
+            "HOPFIELD_DATADIR": "/x",
+            "HOPFIELD_PORT": "9000",
+            "hopfield_log_level": "info",
+            # Of Kubernetes, beside a service named `hopfield`.
+            "HOPFIELD_SERVICE_HOST": "10.0.0.1",
+            "HOPFIELD_SERVICE_PORT_GRPC": "50051",
+            "HOPFIELD_PORT_50051_TCP_ADDR": "10.0.0.1",
+        }
+        with serving({**environment, **strays}, tmp_path / "here", "--data-dir", "data") as (_, log):
+            pass
+        warnings = [line.partition(" WARNING ")[2] for line in log.read_text().splitlines() if " WARNING " in line]
+        assert [line.partition(": ")[2] for line in warnings] == [
+            "HOPFIELD_DATADIR in the environment is no setting, and is passed over; did you mean HOPFIELD_DATA_DIR?",
+            "HOPFIELD_PORT in the environment is no setting, and is passed over; did you mean HOPFIELD_LISTEN?",
+        ]
+
+    def test_does_not_warn_of_the_port_of_a_kubernetes_service(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        stray = {"HOPFIELD_PORT": "tcp://10.0.0.1:50051"}
+        with serving({**environment, **stray}, tmp_path / "here", "--data-dir", "data") as (_, log):
+            pass
+        assert "WARNING" not in log.read_text()
+
+
+class TestAnAddressThatCannotBeHad:
+    """Ends the command with status 1 and one line, before anything else was touched."""
+
+    def test_because_another_process_has_it(self, environment: dict[str, str], tmp_path: Path) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            address = f"127.0.0.1:{other.getsockname()[1]}"
+            done = ended(environment, "--listen", address, "--data-dir", str(tmp_path / "data"))
+        assert done.returncode == 1
+        assert done.stderr == (
+            f"hopfield-server: cannot serve on {address}: another process serves there; "
+            "choose another port, or 0 for a free one\n"
+        )
+        assert not (tmp_path / "data").exists()
+
+    @pytest.mark.parametrize(
+        ("listen", "reason"),
+        [
+            ("no-such-host.invalid:50051", "the host name no-such-host.invalid is not known"),
+            (f"{'x' * 80}.invalid:50051", f"{'x' * 80}.invalid is no host name"),
+            # Set aside for documentation, so that it is the address of no machine.
+            ("203.0.113.1:50051", "the address is none of this machine"),
+        ],
+    )
+    def test_because_it_is_none_of_this_machine(
+        self, environment: dict[str, str], tmp_path: Path, listen: str, reason: str
+    ) -> None:
+        done = ended(environment, "--listen", listen, "--data-dir", str(tmp_path / "data"))
+        assert done.returncode == 1
+        (line,) = done.stderr.splitlines()
+        assert line.startswith(f"hopfield-server: cannot serve on {listen}: {reason}")
+        assert not (tmp_path / "data").exists()
+
+
+class TestWhatTheCommandTells:
+    def test_its_version(self, environment: dict[str, str]) -> None:
+        done = ended(environment, "--version")
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout == f"hopfield-server {version('hopfield-recall')}\n"
+
+    def test_its_settings(self, environment: dict[str, str]) -> None:
+        done = ended(environment, "--help")
+        assert (done.returncode, done.stderr) == (0, "")
+        for setting in Settings.model_fields:
+            assert re.search(rf"--{setting.replace('_', '-')} +HOPFIELD_{setting.upper()} ", done.stdout)
+        assert "<bool>" not in done.stdout
+
+    def test_whether_a_service_is_healthy(self, environment: dict[str, str], server: ServiceProcess) -> None:
+        done = ended({**environment, "HOPFIELD_LISTEN": server.address}, "healthcheck")
+        assert (done.returncode, done.stdout, done.stderr) == (0, "SERVING\n", "")
+
+    def test_that_there_is_no_service(self, environment: dict[str, str]) -> None:
+        with socket.socket() as taken:
+            # Bound, and not listening: whoever connects is refused.
+            taken.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            done = ended({**environment, "HOPFIELD_LISTEN": address}, "healthcheck")
+        assert done.returncode == 1
+        assert done.stderr == f"hopfield-server: nothing healthy at {address}: UNAVAILABLE\n"
