@@ -5,6 +5,7 @@ Prints what it measured: the size of the image, and the time to SERVING.
 
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -54,6 +55,8 @@ def stack() -> Iterator[None]:
     started = time.monotonic()
     compose("up", "--wait")
     print(f"\nfrom `up` to every container healthy: {time.monotonic() - started:.1f} s")
+    (serving,) = re.findall(r"serving after [0-9.]+ s", compose("logs", "hopfield"))
+    print(f"the service, started anew: {serving}")
     size = int(docker("image", "inspect", "--format", "{{.Size}}", "hopfield-recall"))
     base = int(docker("image", "inspect", "--format", "{{.Size}}", "python:3.11-slim-bookworm"))
     print(f"image: {size / 1e6:.0f} MB, of which {base / 1e6:.0f} MB are its base")

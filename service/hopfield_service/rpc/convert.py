@@ -21,7 +21,7 @@ from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
 from hopfield_service.serving.memories import Recalled
 from hopfield_service.store.layout import Head
-from hopfield_service.store.redis_store import Request
+from hopfield_service.store.notes import Request
 
 LEARNING_RULES = {
     memory_pb2.LEARNING_RULE_HEBBIAN: Rule.HEBBIAN,

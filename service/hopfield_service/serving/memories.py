@@ -34,7 +34,8 @@ from hopfield_service.serving.checks import Block, check_labels, check_name, che
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
-from hopfield_service.store.redis_store import Outcome, RedisStore, Request
+from hopfield_service.store.notes import Request
+from hopfield_service.store.redis_store import Outcome, RedisStore
 
 _log = logging.getLogger(__name__)
 

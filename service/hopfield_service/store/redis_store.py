@@ -9,8 +9,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
@@ -18,13 +18,14 @@ from typing import Any, cast
 import redis.asyncio as redis
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
-from redis.exceptions import OutOfMemoryError, ResponseError
 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Import, Network, Operation, Spec
-from hopfield_service.errors import CorruptMemory, RequestIdReused, StorageFull, StorageUnavailable
+from hopfield_service.errors import CorruptMemory
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.notes import Note, Request, read_note, written_note
+from hopfield_service.store.redis_errors import errors_of, errors_translated
 
 _log = logging.getLogger(__name__)
 
@@ -40,32 +41,6 @@ _LOG_PAGE = 100
 _LOG_PAGE_BYTES = 4 << 20
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What makes a repeat recognisable.
-
-    Attributes:
-        id: chosen by the caller, or by the server where the caller chose none.
-        digest: of the content.
-    """
-
-    id: str
-    digest: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    """What a request did, kept to answer its repeat.
-
-    Attributes:
-        head: where the memory stood after it; None where there was none.
-        labels: that the request did not name itself.
-    """
-
-    head: Head | None
-    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +123,14 @@ class RedisStore:
 
     async def ping(self) -> None:
         """Asks Redis for a sign of life."""
-        with _errors_translated():
+        with errors_translated():
             await self._redis.ping()
 
     # Heads
 
     async def position(self, name: str) -> Position | None:
         """Where a memory stands, or None. What it costs to ask before each recall."""
-        with _errors_of(name):
+        with errors_of(name):
             fields = await self._redis.hmget(self._keys.head(name), ["uid", "revision", "commit", "blob"])
             uid, revision, commit, blob = cast("list[bytes | None]", fields)
             if uid is None:
@@ -166,13 +141,13 @@ class RedisStore:
 
     async def head(self, name: str) -> Head | None:
         """Where a memory stands and what it is, or None."""
-        with _errors_of(name):
+        with errors_of(name):
             fields = cast("dict[bytes, bytes]", await self._redis.hgetall(self._keys.head(name)))
             return Head.from_fields(name, fields) if fields else None
 
     async def heads(self, names: Sequence[str]) -> list[Head]:
         """Where those of some memories stand that exist and can be read."""
-        with _errors_translated():
+        with errors_translated():
             async with self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
                     pipeline.hgetall(self._keys.head(name))
@@ -180,7 +155,7 @@ class RedisStore:
         found = []
         for name, answer in zip(names, answers, strict=True):
             # One that cannot be read is logged, and keeps nobody from seeing the others.
-            with suppress(CorruptMemory), _errors_of(name):
+            with suppress(CorruptMemory), errors_of(name):
                 if isinstance(answer, Exception):
                     raise answer
                 if answer:
@@ -192,7 +167,7 @@ class RedisStore:
         low = f"({after}" if after else f"[{prefix}"
         # \\xff is in no name, and above all that is.
         high = b"[" + prefix.encode() + b"\xff" if prefix else b"+"
-        with _errors_translated():
+        with errors_translated():
             names = await self._redis.zrangebylex(self._keys.names, low, high, 0, count)
         return [name.decode() for name in cast("list[bytes]", names)]
 
@@ -204,18 +179,12 @@ class RedisStore:
         Raises:
             RequestIdReused: a request with this id had another content.
         """
-        with _errors_of(name):
+        with errors_of(name):
             written = cast("bytes | None", await self._redis.get(self._keys.request(name, request.id)))
             if written is None:
                 return None
-            try:
-                note = layout.unsealed(written)
-                if note["digest"] != request.digest:
-                    raise RequestIdReused(request.id)
-                head = None if note["head"] is None else await self._noted_head(name, note["head"])
-                return Note(head, tuple(note["labels"]))
-            except (ValueError, TypeError, KeyError) as error:
-                raise Corrupt("the note of a request does not parse") from error
+            fields, labels = read_note(written, request)
+            return Note(None if fields is None else await self._noted_head(name, fields), labels)
 
     async def _noted_head(self, name: str, fields: dict[str, str]) -> Head:
         """A head as noted, with the spec, which is not noted since it may be large, from where the memory is, or was."""
@@ -237,8 +206,8 @@ class RedisStore:
             DONE, MOVED (look again), or REPEATED (see `noted`).
         """
         keys = [self._keys.head(name), self._keys.request(name, request.id)]
-        with _errors_of(name):
-            reply = await self._note(keys, [_noted_text(request, head), _REQUEST_TTL, head.uid if head else ""])
+        with errors_of(name):
+            reply = await self._note(keys, [written_note(request, head), _REQUEST_TTL, head.uid if head else ""])
         return _outcome(reply)
 
     async def create(
@@ -270,12 +239,12 @@ class RedisStore:
             entry = _entry_parts(first, manifest, previous="", head=head)
         fields = [part for item in head.fields().items() for part in item]
         chunks = self._chunk_keys(head, manifest)
-        with _errors_of(name):
+        with errors_of(name):
             # Indexed first: an entry of a memory that then is not made is passed over, a memory that is not indexed is lost.
             await self._redis.zadd(self._keys.names, {name: 0})
             reply = await self._create(
                 [*self._names(head, request), *chunks],
-                [_noted_text(request, head), _REQUEST_TTL, len(fields), *fields, *entry],
+                [written_note(request, head), _REQUEST_TTL, len(fields), *fields, *entry],
             )
             outcome = _outcome(reply)
             # And again: one that deletes a predecessor may have taken it out of the index meanwhile.
@@ -313,9 +282,9 @@ class RedisStore:
         )
         where: list[str | int] = [head.uid, head.revision, head.commit, after.commit, after.updated, pattern_count]
         entry = _entry_parts(operation, None, previous=head.commit, head=after)
-        with _errors_of(head.name):
+        with errors_of(head.name):
             reply = await self._commit(
-                self._names(head, request), [_noted_text(request, after, labels), _REQUEST_TTL, *where, *entry]
+                self._names(head, request), [written_note(request, after, labels), _REQUEST_TTL, *where, *entry]
             )
         return _outcome(reply), after
 
@@ -328,10 +297,10 @@ class RedisStore:
         name, log = head.name, self._keys.log(head.name, head.uid)
         chunks = [key for manifest in await self._blobs(head) for key in self._chunk_keys(head, manifest)]
         keys = [self._keys.head(name), self._keys.request(name, request.id), self._keys.remains(name, head.uid)]
-        with _errors_of(name):
+        with errors_of(name):
             reply = await self._delete(
                 [*keys, log, *chunks],
-                [_noted_text(request, None), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
+                [written_note(request, None), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
             )
             outcome = _outcome(reply)
             if outcome is not Outcome.MOVED:
@@ -340,11 +309,11 @@ class RedisStore:
 
     async def discard(self, name: str, request: Request) -> None:
         """Deletes all there is of a memory whose head cannot be read."""
-        with _errors_of(name):
+        with errors_of(name):
             async for key in self._redis.scan_iter(match=self._keys.all_of(name), count=1000):
                 await self._redis.unlink(key)
             await self._unindex(name)
-            await self._redis.set(self._keys.request(name, request.id), _noted_text(request, None), ex=_REQUEST_TTL)
+            await self._redis.set(self._keys.request(name, request.id), written_note(request, None), ex=_REQUEST_TTL)
 
     async def _unindex(self, name: str) -> None:
         await self._redis.zrem(self._keys.names, name)
@@ -359,7 +328,7 @@ class RedisStore:
     async def _blobs(self, head: Head) -> list[Manifest]:
         """All blobs that a memory refers to: its snapshot, and what it was imported from."""
         blobs = [head.snapshot] if head.snapshot else []
-        with _errors_of(head.name):
+        with errors_of(head.name):
             first = cast("_Entries", await self._redis.xrange(self._keys.log(head.name, head.uid), count=1))
         for _, fields in first:
             try:
@@ -378,10 +347,10 @@ class RedisStore:
         key = self._keys.log(head.name, head.uid)
         count = 1
         while True:
-            with _errors_of(head.name):
+            with errors_of(head.name):
                 page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=count))
             for entry_id, fields in page:
-                with _errors_of(head.name):
+                with errors_of(head.name):
                     entry = await self._read_entry(head, entry_id, fields)
                     if entry.revision != after + 1:
                         raise Corrupt(f"the log has no entry {after + 1}")
@@ -419,7 +388,7 @@ class RedisStore:
     async def _read(self, head: Head, manifest: Manifest) -> dict[str, Any]:
         chunks: list[bytes] = []
         for key in self._chunk_keys(head, manifest):
-            with _errors_translated():
+            with errors_translated():
                 chunk = cast("bytes | None", await self._redis.get(key))
             if chunk is None:
                 raise Corrupt(f"chunk {len(chunks)} of {manifest.chunks} is missing")
@@ -442,7 +411,7 @@ class RedisStore:
         manifest = await self._stage(head, arrays, network.stored.next_number)
         new, old = self._chunk_keys(head, manifest), self._chunk_keys(head, head.snapshot)
         where = [head.uid, _blob(head)]
-        with _errors_of(head.name):
+        with errors_of(head.name):
             reply = await self._swap(
                 [self._keys.head(head.name), *new, *old],
                 [*where, manifest.blob, manifest.to_json(), len(new), _REPLACED_TTL],
@@ -457,7 +426,7 @@ class RedisStore:
         manifest, chunks = await asyncio.to_thread(
             layout.write_blob, arrays, blob, head.revision, head.commit, next_number
         )
-        with _errors_of(head.name):
+        with errors_of(head.name):
             for key, chunk in zip(self._chunk_keys(head, manifest), chunks, strict=True):
                 await self._redis.set(key, chunk, ex=_STAGED_TTL)
         return manifest
@@ -493,44 +462,5 @@ def _entry_parts(operation: Operation, manifest: Manifest | None, previous: str,
     return [part for item in parts.items() for part in item]
 
 
-def _noted_text(request: Request, head: Head | None, labels: Sequence[str] = ()) -> str:
-    fields = None if head is None else {key: value for key, value in head.fields().items() if key != "spec"}
-    return layout.sealed({"digest": request.digest, "head": fields, "labels": labels})
-
-
 def _outcome(reply: list[bytes]) -> Outcome:
     return Outcome(reply[0].decode())
-
-
-@contextmanager
-def _errors_translated() -> Iterator[None]:
-    """Says in our words what Redis says in its own, which go to the log and not to callers.
-
-    Raises:
-        Corrupt: a key holds another type than what is written there.
-    """
-    try:
-        yield
-    except ResponseError as error:
-        if str(error).startswith("WRONGTYPE"):
-            raise Corrupt(str(error)) from error
-        # A script that Redis refuses for want of memory says so in an answer of the general kind.
-        if isinstance(error, OutOfMemoryError) or "OOM " in str(error):
-            _log.error("Redis is full: %s", error)
-            raise StorageFull from error
-        _log.error("Redis refuses: %s", error)
-        raise StorageUnavailable from error
-    except redis.RedisError as error:
-        _log.warning("Redis does not answer: %s", error)
-        raise StorageUnavailable from error
-
-
-@contextmanager
-def _errors_of(name: str) -> Iterator[None]:
-    """As `_errors_translated`; and what cannot be read is what is stored of this memory."""
-    try:
-        with _errors_translated():
-            yield
-    except Corrupt as error:
-        _log.error("memory %r: %s", name, error)
-        raise CorruptMemory(name) from error

@@ -1,0 +1,53 @@
+"""What goes wrong with Redis, in our words. Redis's own go to the log and not to callers."""
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+
+from hopfield_service.errors import CorruptMemory, StorageFull, StorageUnavailable
+from hopfield_service.store.layout import Corrupt
+
+_log = logging.getLogger(__name__)
+
+
+@contextmanager
+def errors_translated() -> Iterator[None]:
+    """Translates what Redis raises inside.
+
+    Raises:
+        Corrupt: a key holds another type than what is written there.
+        StorageFull: Redis takes no more.
+        StorageUnavailable: it does not answer, or refuses for a reason that may pass.
+    """
+    try:
+        yield
+    except ResponseError as error:
+        if str(error).startswith("WRONGTYPE"):
+            raise Corrupt(str(error)) from error
+        # A script that Redis refuses for want of memory says so in an answer of the general kind.
+        if isinstance(error, OutOfMemoryError) or "OOM " in str(error):
+            _log.error("Redis is full: %s", error)
+            raise StorageFull from error
+        _log.error("Redis refuses: %s", error)
+        raise StorageUnavailable from error
+    except RedisError as error:
+        _log.warning("Redis does not answer: %s", error)
+        raise StorageUnavailable from error
+
+
+@contextmanager
+def errors_of(name: str) -> Iterator[None]:
+    """As `errors_translated`, for what is stored of one memory.
+
+    Raises:
+        CorruptMemory: it cannot be read.
+        StorageFull, StorageUnavailable: as there.
+    """
+    try:
+        with errors_translated():
+            yield
+    except Corrupt as error:
+        _log.error("memory %r: %s", name, error)
+        raise CorruptMemory(name) from error
