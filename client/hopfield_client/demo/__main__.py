@@ -7,6 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 
 import numpy as np
 
@@ -52,10 +53,10 @@ def waiting(console: Console, what: str) -> Iterator[None]:
 def service(console: Console) -> Iterator[str]:
     """A service of the demo's own, with nothing stored; its address."""
     with tempfile.TemporaryDirectory(prefix="hopfield-demo-") as directory:
-        log_name = os.path.join(directory, "service.log")  # noqa: PTH118 - a Path for one open() says no more
+        log_file = Path(directory, "service.log")
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOPFIELD_")}
         environment |= {"HOPFIELD_LISTEN": "127.0.0.1:0", "HOPFIELD_DATA_DIR": directory}
-        with open(log_name, "wb") as log:  # noqa: PTH123
+        with log_file.open("wb") as log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "hopfield_service"],
                 env=environment,
@@ -67,8 +68,7 @@ def service(console: Console) -> Iterator[str]:
             with waiting(console, "starting the service (its first start compiles the kernels: some ten seconds)"):
                 line = process.stdout.readline() if process.stdout else ""
             if not line:
-                with open(log_name, encoding="utf-8") as log_file:  # noqa: PTH123
-                    sys.exit(f"the service did not come up:\n{log_file.read()}")
+                sys.exit(f"the service did not come up:\n{log_file.read_text()}")
             address = line.partition(" serving on ")[2].partition(",")[0]
             console.print(Text(f"a service of the demo's own is up on {address}", style="dim"))
             yield address
