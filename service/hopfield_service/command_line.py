@@ -101,6 +101,7 @@ def _settings(given: Mapping[str, str | None]) -> Settings:
     # Empty counts as not given, as it does in the environment: "$DIRECTORY" that is not set must not mean this directory.
     flags = {name: value for name, value in given.items() if name in Settings.model_fields and value}
     try:
+        # Texts, as from the environment: pydantic makes of them what the fields say.
         return Settings(**flags)  # type: ignore[arg-type]
     except ValidationError as error:
         for problem in problems(error, flags):

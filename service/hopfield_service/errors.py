@@ -73,8 +73,8 @@ class MalformedMessage(ServiceError):
     code = "INVALID_ARGUMENT"
     reason = "MALFORMED_MESSAGE"
 
-    def __init__(self, message_type: str) -> None:
-        super().__init__(f"the request is no {message_type}: its bytes do not parse", message_type=message_type)
+    def __init__(self, method: str) -> None:
+        super().__init__(f"the bytes of the request are no message that {method} takes", method=method)
 
 
 class RequestIdReused(ServiceError):

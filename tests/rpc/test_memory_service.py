@@ -129,7 +129,8 @@ def test_a_repeated_request_is_answered_as_the_first_was_and_changes_nothing(wir
 
 
 def test_repeats_sent_while_the_first_is_under_way_are_answered_as_it_is(wire: Wire, name: str) -> None:
-    made(wire, name, pairwise(5), signs(B))
+    made(wire, name, pairwise(5))
+    store(wire, name, B)
     storing = memory_service_pb2.StorePatternsRequest(
         name=name, patterns=signs(A), labels=["a"], expected_revision=1, request_id=f"{name}-store"
     )
@@ -142,6 +143,14 @@ def test_repeats_sent_while_the_first_is_under_way_are_answered_as_it_is(wire: W
     deleting = memory_service_pb2.DeleteMemoryRequest(name=name, request_id=f"{name}-delete")
     for call in [wire.memory.DeleteMemory.future(deleting) for _ in range(10)]:
         call.result()
+
+
+def test_repeats_of_a_create_sent_while_the_first_is_under_way_are_answered_as_it_is(wire: Wire, name: str) -> None:
+    # As many as it takes for some to find the memory made between two of their own steps.
+    for k in range(50):
+        creating = memory_service_pb2.CreateMemoryRequest(name=f"{name}-{k}", spec=pairwise(5), request_id="once")
+        memories = [call.result().memory for call in [wire.memory.CreateMemory.future(creating) for _ in range(10)]]
+        assert all(memory == memories[0] for memory in memories)
 
 
 def test_a_repeat_of_a_delete_that_found_nothing_deletes_nothing_later(wire: Wire, name: str) -> None:

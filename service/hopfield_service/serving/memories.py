@@ -168,10 +168,10 @@ class Memories:
                 if outcome is Outcome.DONE:
                     _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
                     return head
-            elif not allow_existing:
-                raise MemoryExists(name)
-            elif existing.spec != spec:
-                raise MemoryExists(name, but=" with another spec")
+            elif not allow_existing or existing.spec != spec:
+                # It may be its own doing, carried out for a repeat a moment ago.
+                if await self._store.noted(name, request) is None:
+                    raise MemoryExists(name, but=" with another spec" if allow_existing else "")
             elif await self._store.note(name, existing, request) is Outcome.DONE:
                 return existing
 
