@@ -8,10 +8,16 @@ import pytest
 from tests.processes import ServiceProcess, StartService, ValkeyProcess
 from tests.wire import Wire, connected, made, pairwise, signs
 
-from hopfield.v1 import memory_service_pb2, recall_service_pb2
+from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2
 
 N = 60
-RULES = {"hebbian": 1, "pseudo_inverse": 2}
+RULES = {
+    "hebbian": memory_pb2.LEARNING_RULE_HEBBIAN,
+    "storkey": memory_pb2.LEARNING_RULE_STORKEY,
+    "second-order": memory_pb2.LEARNING_RULE_STORKEY_SECOND_ORDER,
+    "pseudo_inverse": memory_pb2.LEARNING_RULE_PSEUDO_INVERSE,
+    "perceptron": memory_pb2.LEARNING_RULE_PERCEPTRON,
+}
 
 
 def fill(wire: Wire) -> None:
@@ -24,6 +30,12 @@ def fill(wire: Wire) -> None:
         for pattern in patterns[5:].tolist():
             wire.memory.StorePatterns(memory_service_pb2.StorePatternsRequest(name=name, patterns=signs(pattern)))
         wire.memory.ForgetPatterns(memory_service_pb2.ForgetPatternsRequest(name=name, labels=["1", "6"]))
+        # Learnt anew once more, and then on: what is loaded begins with the snapshot of another spec.
+        changed = pairwise(0, self_coupling=True, thresholds=2 * thresholds)
+        wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name=name, spec=changed))
+        wire.memory.StorePatterns(
+            memory_service_pb2.StorePatternsRequest(name=name, patterns=signs(*patterns[1:2].tolist()))
+        )
 
 
 def answers(wire: Wire) -> list[bytes]:

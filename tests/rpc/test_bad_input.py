@@ -74,6 +74,15 @@ def recall(query: patterns_pb2.Patterns, memory: str = "four", **options: object
     return lambda wire: wire.recall.Recall(request)
 
 
+def trace(query: patterns_pb2.Patterns, **options: object) -> Ask:
+    request = recall_service_pb2.TraceRecallRequest(
+        name="four",
+        query=query,
+        options=recall_service_pb2.RecallOptions(**options),  # type: ignore[arg-type]
+    )
+    return lambda wire: list(wire.recall.TraceRecall(request))
+
+
 def batch(queries: patterns_pb2.Patterns) -> Ask:
     return lambda wire: wire.recall.BatchRecall(recall_service_pb2.BatchRecallRequest(name="four", queries=queries))
 
@@ -100,6 +109,21 @@ def bits(count: int, neurons: int, payload: bytes) -> patterns_pb2.Patterns:
     return patterns_pb2.Patterns(count=count, neurons=neurons, bits=payload)
 
 
+def update(memory: str = "four", mask: tuple[str, ...] = (), **changes: object) -> Ask:
+    request = memory_service_pb2.UpdateMemoryRequest(name=memory, spec=pairwise(0, **changes))
+    request.update_mask.paths.extend(mask)
+    return lambda wire: wire.memory.UpdateMemory(request)
+
+
+def coded(coding: int, *values: int, known: bytes = b"") -> patterns_pb2.Patterns:
+    patterns = (
+        signs(list(values)) if not known else bits(1, len(values), bytes([sum(v << i for i, v in enumerate(values))]))
+    )
+    patterns.coding, patterns.known = coding, known  # type: ignore[assignment]
+    return patterns
+
+
+GLAUBER = recall_service_pb2.UPDATE_RULE_GLAUBER
 GOOD = signs(STORED[0])
 
 # What is asked, the field that is named, and a piece of the rule.
@@ -130,6 +154,78 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         "spec.pairwise.thresholds",
         "small enough",
     ),
+    "kappa without the perceptron rule": (
+        create("new", pairwise(4, kappa=0.5)),
+        "spec.pairwise.kappa",
+        "but with the rule perceptron",
+    ),
+    "sweeps without the perceptron rule": (
+        create("new", pairwise(4, rule=4, max_sweeps=5)),
+        "spec.pairwise.max_sweeps",
+        "but with the rule perceptron",
+    ),
+    "a negative kappa": (create("new", pairwise(4, rule=6, kappa=-0.5)), "spec.pairwise.kappa", "at least 0, is -0.5"),
+    "an infinite kappa": (create("new", pairwise(4, rule=6, kappa=float("inf"))), "spec.pairwise.kappa", "finite"),
+    "no sweeps": (create("new", pairwise(4, rule=6, max_sweeps=0)), "spec.pairwise.max_sweeps", "1 to 1000000, is 0"),
+    "a normalization of another rule": (
+        create("new", pairwise(4, rule=2, normalization=2)),
+        "spec.pairwise.normalization",
+        "but with the rule hebbian",
+    ),
+    "an unknown normalization": (create("new", pairwise(4, normalization=9)), "spec.pairwise.normalization", "9"),
+    "an unknown coding": (create("new", pairwise(4, coding=9)), "spec.pairwise.coding", "9 is none of them"),
+    "an update of nothing": (update(), "update_mask", "must name what to change"),
+    "an update of no family": (
+        lambda wire: wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name="four")),
+        "spec.family",
+        "must be set",
+    ),
+    "an update of a field there is not": (
+        update(mask=("pairwise.colour",)),
+        "update_mask",
+        "'pairwise.colour' is none",
+    ),
+    "an update of another family's field": (update(mask=("ring.neurons",)), "update_mask", "'ring.neurons' is none"),
+    "an update of the neurons": (update(mask=("pairwise.neurons",)), "spec.pairwise.neurons", "cannot be changed"),
+    "an update of the coding": (update(coding=2), "spec.pairwise.coding", "cannot be changed"),
+    "an update to imported": (update(rule=3), "spec.pairwise.rule", "ImportWeights"),
+    "an update to thresholds too few": (update(thresholds=[1.0]), "spec.pairwise.thresholds", "1 for 4"),
+    "an update to a NaN threshold": (update(thresholds=[float("nan")] * 4), "spec.pairwise.thresholds", "finite"),
+    "an update to a kappa of another rule": (update(kappa=2.0), "spec.pairwise.kappa", "but with the rule perceptron"),
+    "a stored pattern of another coding": (store(coded(2, 1, 0, 0, 1)), "patterns.coding", "must be CODING_BIPOLAR"),
+    "a query of another coding": (recall(coded(2, 1, 0, 0, 1)), "query.coding", "must be CODING_BIPOLAR"),
+    "a query of an unknown coding": (recall(coded(9, 1, 0, 0, 1)), "query.coding", "9 is none of them"),
+    "an unknown neuron in a stored pattern": (
+        store(coded(0, 1, 0, 0, 1, known=b"\x0b")),
+        "patterns.known",
+        "every neuron",
+    ),
+    "a mask too long": (recall(coded(0, 1, 0, 0, 1, known=b"\x0f\x00")), "query.known", "as long as bits"),
+    "a mask with padding bits set": (recall(coded(0, 1, 0, 0, 1, known=b"\xff")), "query.known", "zeros behind"),
+    "a value of an unknown neuron": (recall(coded(0, 1, 0, 0, 1, known=b"\x07")), "query.known", "must be set where"),
+    "a mask beside signs": (
+        recall(patterns_pb2.Patterns(count=1, neurons=4, signs=b"\x01" * 4, known=b"\x0f")),
+        "query.known",
+        "but with bits",
+    ),
+    "Glauber without a temperature": (recall(GOOD, update=GLAUBER), "options.beta", "must be set"),
+    "a temperature without Glauber": (recall(GOOD, beta=1.0), "options.beta", "but with UPDATE_RULE_GLAUBER"),
+    "annealing without Glauber": (
+        recall(GOOD, annealing={"beta": [1.0]}),
+        "options.annealing",
+        "but with UPDATE_RULE_GLAUBER",
+    ),
+    "a negative temperature": (recall(GOOD, update=GLAUBER, beta=-1.0), "options.beta", "at least 0, is -1.0"),
+    "a NaN temperature": (recall(GOOD, update=GLAUBER, beta=float("nan")), "options.beta", "finite"),
+    "an infinite temperature in a schedule": (
+        recall(GOOD, update=GLAUBER, annealing={"beta": [1.0, float("inf")]}),
+        "options.annealing.beta[1]",
+        "finite",
+    ),
+    "an empty schedule": (recall(GOOD, update=GLAUBER, annealing={}), "options.annealing.beta", "1 to 1000000 numbers"),
+    "an order of random draws": (recall(GOOD, update=GLAUBER, beta=1.0, order=2), "options.order", "ASYNCHRONOUS"),
+    "a trace of a query too short": (trace(signs([1, 1])), "query.neurons", "must be 4"),
+    "a trace of no iterations": (trace(GOOD, max_iterations=0), "options.max_iterations", "must be 1 to"),
     "a request id too long": (create("new", pairwise(4), request_id="x" * 129), "request_id", "at most 128"),
     "a request id of control characters": (create("new", pairwise(4), request_id="\n"), "request_id", "printable"),
     "a stored pattern too short": (store(signs([1, -1, 1])), "patterns.neurons", "must be 4"),
@@ -327,6 +423,24 @@ OTHER_REFUSALS: dict[str, tuple[Ask, grpc.StatusCode, str, str]] = {
         "is at revision 1, not 7",
     ),
     "a token from the future": (ahead, grpc.StatusCode.FAILED_PRECONDITION, "REVISION_AHEAD", "has never been at 99"),
+    "another rule for imported weights": (
+        update("given", rule=1),
+        grpc.StatusCode.FAILED_PRECONDITION,
+        "WEIGHTS_IMPORTED",
+        "the weights of memory 'given' were imported",
+    ),
+    "updating an unknown memory": (
+        update("nobody", rule=1),
+        grpc.StatusCode.NOT_FOUND,
+        "MEMORY_NOT_FOUND",
+        "no memory is named 'nobody'",
+    ),
+    "diagnosing an unknown memory": (
+        lambda wire: wire.memory.DiagnoseMemory(memory_service_pb2.DiagnoseMemoryRequest(name="nobody")),
+        grpc.StatusCode.NOT_FOUND,
+        "MEMORY_NOT_FOUND",
+        "no memory is named 'nobody'",
+    ),
     "storing into imported weights": (
         store(signs([1, 1]), memory="given"),
         grpc.StatusCode.FAILED_PRECONDITION,

@@ -112,6 +112,8 @@ def test_the_seed_used_is_echoed_and_gives_the_same_answer_again(wire: Wire, nam
         {"order": recall_service_pb2.UPDATE_ORDER_SEQUENTIAL, "tie": recall_service_pb2.TIE_RULE_PLUS},
         {"clamp": True, "tie": recall_service_pb2.TIE_RULE_MINUS},
         {"explicit_order": list(reversed(range(50))), "max_iterations": 2},
+        {"update": recall_service_pb2.UPDATE_RULE_GLAUBER, "beta": 2.0, "max_iterations": 5},
+        {"update": recall_service_pb2.UPDATE_RULE_GLAUBER, "annealing": {"beta": [0.5, 1, 4]}, "clamp": True},
     ],
     ids=str,
 )
@@ -130,7 +132,9 @@ def test_each_answer_of_a_batch_is_that_of_the_single_recall(
     for k, query in enumerate(queries):
         single = recall(wire, name, signs(query), token=None, seed=(seed + k) % 2**64, **options)
         assert single == recall_service_pb2.RecallResponse(
-            pattern=signs(states[k].tolist()),
+            pattern=patterns_pb2.Patterns(
+                count=1, neurons=50, signs=states[k].tobytes(), coding=patterns_pb2.CODING_BIPOLAR
+            ),
             energy=batch.energies[k],
             initial_energy=batch.initial_energies[k],
             iterations=batch.iterations[k],

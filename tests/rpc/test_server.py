@@ -46,11 +46,15 @@ def test_server_info_states_version_limits_and_rules(wire: Wire) -> None:
     assert (info.limits.max_neurons, info.limits.max_message_bytes) == (16_384, 64 << 20)
     assert list(info.learning_rules) == [
         memory_pb2.LEARNING_RULE_HEBBIAN,
+        memory_pb2.LEARNING_RULE_STORKEY,
+        memory_pb2.LEARNING_RULE_STORKEY_SECOND_ORDER,
         memory_pb2.LEARNING_RULE_PSEUDO_INVERSE,
+        memory_pb2.LEARNING_RULE_PERCEPTRON,
     ]
     assert list(info.update_rules) == [
         recall_service_pb2.UPDATE_RULE_ASYNCHRONOUS,
         recall_service_pb2.UPDATE_RULE_SYNCHRONOUS,
+        recall_service_pb2.UPDATE_RULE_GLAUBER,
     ]
 
 

@@ -4,13 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
+from hopfield_service.core.interruption import never
 from hopfield_service.core.network import Store
 from hopfield_service.core.pairwise import PairwiseSpec
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.store.layout import Head
 
 SPEC = PairwiseSpec(64)
-NETWORK = SPEC.empty().apply(Store(np.zeros((1, 8), np.uint8), ("a",)))
+NETWORK = SPEC.empty().apply(Store(np.zeros((1, 8), np.uint8), ("a",)), never)
 
 # A network, and the objects around it.
 ROOM = NETWORK.nbytes + 5000

@@ -1,6 +1,7 @@
 import datetime
 
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from hopfield.v1 import patterns_pb2 as _patterns_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -16,20 +17,56 @@ class LearningRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LEARNING_RULE_HEBBIAN: _ClassVar[LearningRule]
     LEARNING_RULE_PSEUDO_INVERSE: _ClassVar[LearningRule]
     LEARNING_RULE_IMPORTED: _ClassVar[LearningRule]
+    LEARNING_RULE_STORKEY: _ClassVar[LearningRule]
+    LEARNING_RULE_STORKEY_SECOND_ORDER: _ClassVar[LearningRule]
+    LEARNING_RULE_PERCEPTRON: _ClassVar[LearningRule]
+
+class Normalization(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    NORMALIZATION_UNSPECIFIED: _ClassVar[Normalization]
+    NORMALIZATION_NEURONS: _ClassVar[Normalization]
+    NORMALIZATION_PATTERNS: _ClassVar[Normalization]
+    NORMALIZATION_NONE: _ClassVar[Normalization]
+
+class WarningReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WARNING_REASON_UNSPECIFIED: _ClassVar[WarningReason]
+    WARNING_REASON_CAPACITY: _ClassVar[WarningReason]
+    WARNING_REASON_NOT_CONVERGED: _ClassVar[WarningReason]
 LEARNING_RULE_UNSPECIFIED: LearningRule
 LEARNING_RULE_HEBBIAN: LearningRule
 LEARNING_RULE_PSEUDO_INVERSE: LearningRule
 LEARNING_RULE_IMPORTED: LearningRule
+LEARNING_RULE_STORKEY: LearningRule
+LEARNING_RULE_STORKEY_SECOND_ORDER: LearningRule
+LEARNING_RULE_PERCEPTRON: LearningRule
+NORMALIZATION_UNSPECIFIED: Normalization
+NORMALIZATION_NEURONS: Normalization
+NORMALIZATION_PATTERNS: Normalization
+NORMALIZATION_NONE: Normalization
+WARNING_REASON_UNSPECIFIED: WarningReason
+WARNING_REASON_CAPACITY: WarningReason
+WARNING_REASON_NOT_CONVERGED: WarningReason
 
 class PairwiseSpec(_message.Message):
-    __slots__ = ("neurons", "rule", "thresholds")
+    __slots__ = ("neurons", "rule", "thresholds", "normalization", "self_coupling", "coding", "kappa", "max_sweeps")
     NEURONS_FIELD_NUMBER: _ClassVar[int]
     RULE_FIELD_NUMBER: _ClassVar[int]
     THRESHOLDS_FIELD_NUMBER: _ClassVar[int]
+    NORMALIZATION_FIELD_NUMBER: _ClassVar[int]
+    SELF_COUPLING_FIELD_NUMBER: _ClassVar[int]
+    CODING_FIELD_NUMBER: _ClassVar[int]
+    KAPPA_FIELD_NUMBER: _ClassVar[int]
+    MAX_SWEEPS_FIELD_NUMBER: _ClassVar[int]
     neurons: int
     rule: LearningRule
     thresholds: _containers.RepeatedScalarFieldContainer[float]
-    def __init__(self, neurons: _Optional[int] = ..., rule: _Optional[_Union[LearningRule, str]] = ..., thresholds: _Optional[_Iterable[float]] = ...) -> None: ...
+    normalization: Normalization
+    self_coupling: bool
+    coding: _patterns_pb2.Coding
+    kappa: float
+    max_sweeps: int
+    def __init__(self, neurons: _Optional[int] = ..., rule: _Optional[_Union[LearningRule, str]] = ..., thresholds: _Optional[_Iterable[float]] = ..., normalization: _Optional[_Union[Normalization, str]] = ..., self_coupling: bool = ..., coding: _Optional[_Union[_patterns_pb2.Coding, str]] = ..., kappa: _Optional[float] = ..., max_sweeps: _Optional[int] = ...) -> None: ...
 
 class MemorySpec(_message.Message):
     __slots__ = ("pairwise",)
@@ -37,8 +74,16 @@ class MemorySpec(_message.Message):
     pairwise: PairwiseSpec
     def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ...) -> None: ...
 
+class LearningOutcome(_message.Message):
+    __slots__ = ("converged", "sweeps")
+    CONVERGED_FIELD_NUMBER: _ClassVar[int]
+    SWEEPS_FIELD_NUMBER: _ClassVar[int]
+    converged: bool
+    sweeps: int
+    def __init__(self, converged: bool = ..., sweeps: _Optional[int] = ...) -> None: ...
+
 class Memory(_message.Message):
-    __slots__ = ("name", "uid", "spec", "neurons", "pattern_count", "load", "revision", "create_time", "update_time")
+    __slots__ = ("name", "uid", "spec", "neurons", "pattern_count", "load", "revision", "create_time", "update_time", "learning", "capacity")
     NAME_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -48,6 +93,8 @@ class Memory(_message.Message):
     REVISION_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     UPDATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    LEARNING_FIELD_NUMBER: _ClassVar[int]
+    CAPACITY_FIELD_NUMBER: _ClassVar[int]
     name: str
     uid: str
     spec: MemorySpec
@@ -57,7 +104,17 @@ class Memory(_message.Message):
     revision: int
     create_time: _timestamp_pb2.Timestamp
     update_time: _timestamp_pb2.Timestamp
-    def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., spec: _Optional[_Union[MemorySpec, _Mapping]] = ..., neurons: _Optional[int] = ..., pattern_count: _Optional[int] = ..., load: _Optional[float] = ..., revision: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
+    learning: LearningOutcome
+    capacity: float
+    def __init__(self, name: _Optional[str] = ..., uid: _Optional[str] = ..., spec: _Optional[_Union[MemorySpec, _Mapping]] = ..., neurons: _Optional[int] = ..., pattern_count: _Optional[int] = ..., load: _Optional[float] = ..., revision: _Optional[int] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., update_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., learning: _Optional[_Union[LearningOutcome, _Mapping]] = ..., capacity: _Optional[float] = ...) -> None: ...
+
+class Warning(_message.Message):
+    __slots__ = ("reason", "message")
+    REASON_FIELD_NUMBER: _ClassVar[int]
+    MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    reason: WarningReason
+    message: str
+    def __init__(self, reason: _Optional[_Union[WarningReason, str]] = ..., message: _Optional[str] = ...) -> None: ...
 
 class FreshnessToken(_message.Message):
     __slots__ = ("uid", "revision")

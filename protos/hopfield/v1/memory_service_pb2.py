@@ -22,57 +22,67 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mask__pb2
+from hopfield.v1 import diagnosis_pb2 as hopfield_dot_v1_dot_diagnosis__pb2
 from hopfield.v1 import memory_pb2 as hopfield_dot_v1_dot_memory__pb2
 from hopfield.v1 import patterns_pb2 as hopfield_dot_v1_dot_patterns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/memory_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a\x1ahopfield/v1/patterns.proto\"v\n\x13\x43reateMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x04spec\x18\x02 \x01(\x0b\x32\x17.hopfield.v1.MemorySpec\x12\x16\n\x0e\x61llow_existing\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\";\n\x14\x43reateMemoryResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\" \n\x10GetMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x11GetMemoryResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\"L\n\x13ListMemoriesRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x14ListMemoriesResponse\x12%\n\x08memories\x18\x01 \x03(\x0b\x32\x13.hopfield.v1.Memory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"N\n\x13\x44\x65leteMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x16\n\x14\x44\x65leteMemoryResponse\"\xb8\x01\n\x14StorePatternsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x0f\n\x07replace\x18\x04 \x01(\x08\x12\x1e\n\x11\x65xpected_revision\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x06 \x01(\tB\x14\n\x12_expected_revision\"L\n\x15StorePatternsResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\x12\x0e\n\x06labels\x18\x02 \x03(\t\"\x7f\n\x15\x46orgetPatternsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"=\n\x16\x46orgetPatternsResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\"\x86\x01\n\x13ListPatternsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12*\n\x05token\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\x87\x01\n\x14ListPatternsResponse\x12\x0e\n\x06labels\x18\x01 \x03(\t\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\"M\n\x11GetWeightsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05token\x18\x02 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"V\n\x10GetWeightsHeader\x12\x0f\n\x07neurons\x18\x01 \x01(\r\x12\x12\n\nthresholds\x18\x02 \x03(\x01\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\"]\n\x12GetWeightsResponse\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.hopfield.v1.GetWeightsHeaderH\x00\x12\x0e\n\x04rows\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\\\n\x13ImportWeightsHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07neurons\x18\x02 \x01(\r\x12\x12\n\nthresholds\x18\x03 \x03(\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"b\n\x14ImportWeightsRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .hopfield.v1.ImportWeightsHeaderH\x00\x12\x0e\n\x04rows\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"<\n\x15ImportWeightsResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory2\x8d\x06\n\rMemoryService\x12S\n\x0c\x43reateMemory\x12 .hopfield.v1.CreateMemoryRequest\x1a!.hopfield.v1.CreateMemoryResponse\x12J\n\tGetMemory\x12\x1d.hopfield.v1.GetMemoryRequest\x1a\x1e.hopfield.v1.GetMemoryResponse\x12S\n\x0cListMemories\x12 .hopfield.v1.ListMemoriesRequest\x1a!.hopfield.v1.ListMemoriesResponse\x12S\n\x0c\x44\x65leteMemory\x12 .hopfield.v1.DeleteMemoryRequest\x1a!.hopfield.v1.DeleteMemoryResponse\x12V\n\rStorePatterns\x12!.hopfield.v1.StorePatternsRequest\x1a\".hopfield.v1.StorePatternsResponse\x12Y\n\x0e\x46orgetPatterns\x12\".hopfield.v1.ForgetPatternsRequest\x1a#.hopfield.v1.ForgetPatternsResponse\x12S\n\x0cListPatterns\x12 .hopfield.v1.ListPatternsRequest\x1a!.hopfield.v1.ListPatternsResponse\x12O\n\nGetWeights\x12\x1e.hopfield.v1.GetWeightsRequest\x1a\x1f.hopfield.v1.GetWeightsResponse0\x01\x12X\n\rImportWeights\x12!.hopfield.v1.ImportWeightsRequest\x1a\".hopfield.v1.ImportWeightsResponse(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/memory_service.proto\x12\x0bhopfield.v1\x1a google/protobuf/field_mask.proto\x1a\x1bhopfield/v1/diagnosis.proto\x1a\x18hopfield/v1/memory.proto\x1a\x1ahopfield/v1/patterns.proto\"v\n\x13\x43reateMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x04spec\x18\x02 \x01(\x0b\x32\x17.hopfield.v1.MemorySpec\x12\x16\n\x0e\x61llow_existing\x18\x03 \x01(\x08\x12\x12\n\nrequest_id\x18\x04 \x01(\t\";\n\x14\x43reateMemoryResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\" \n\x10GetMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"8\n\x11GetMemoryResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\"L\n\x13ListMemoriesRequest\x12\x0e\n\x06prefix\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x14ListMemoriesResponse\x12%\n\x08memories\x18\x01 \x03(\x0b\x32\x13.hopfield.v1.Memory\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xc5\x01\n\x13UpdateMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12%\n\x04spec\x18\x02 \x01(\x0b\x32\x17.hopfield.v1.MemorySpec\x12/\n\x0bupdate_mask\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x1e\n\x11\x65xpected_revision\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x05 \x01(\tB\x14\n\x12_expected_revision\"c\n\x14UpdateMemoryResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\x12&\n\x08warnings\x18\x02 \x03(\x0b\x32\x14.hopfield.v1.Warning\"N\n\x13\x44\x65leteMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x15\n\rallow_missing\x18\x02 \x01(\x08\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x16\n\x14\x44\x65leteMemoryResponse\"\xb8\x01\n\x14StorePatternsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x06labels\x18\x03 \x03(\t\x12\x0f\n\x07replace\x18\x04 \x01(\x08\x12\x1e\n\x11\x65xpected_revision\x18\x05 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x06 \x01(\tB\x14\n\x12_expected_revision\"t\n\x15StorePatternsResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12&\n\x08warnings\x18\x03 \x03(\x0b\x32\x14.hopfield.v1.Warning\"\x7f\n\x15\x46orgetPatternsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x1e\n\x11\x65xpected_revision\x18\x03 \x01(\x04H\x00\x88\x01\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\tB\x14\n\x12_expected_revision\"=\n\x16\x46orgetPatternsResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\"\x86\x01\n\x13ListPatternsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12*\n\x05token\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\x87\x01\n\x14ListPatternsResponse\x12\x0e\n\x06labels\x18\x01 \x03(\t\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x17\n\x0fnext_page_token\x18\x03 \x01(\t\x12\x0b\n\x03uid\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\"M\n\x11GetWeightsRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05token\x18\x02 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"{\n\x10GetWeightsHeader\x12\x0f\n\x07neurons\x18\x01 \x01(\r\x12\x12\n\nthresholds\x18\x02 \x03(\x01\x12\x0b\n\x03uid\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12#\n\x06\x63oding\x18\x05 \x01(\x0e\x32\x13.hopfield.v1.Coding\"]\n\x12GetWeightsResponse\x12/\n\x06header\x18\x01 \x01(\x0b\x32\x1d.hopfield.v1.GetWeightsHeaderH\x00\x12\x0e\n\x04rows\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"\x81\x01\n\x13ImportWeightsHeader\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07neurons\x18\x02 \x01(\r\x12\x12\n\nthresholds\x18\x03 \x03(\x01\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12#\n\x06\x63oding\x18\x05 \x01(\x0e\x32\x13.hopfield.v1.Coding\"b\n\x14ImportWeightsRequest\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .hopfield.v1.ImportWeightsHeaderH\x00\x12\x0e\n\x04rows\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"<\n\x15ImportWeightsResponse\x12#\n\x06memory\x18\x01 \x01(\x0b\x32\x13.hopfield.v1.Memory\"Q\n\x15\x44iagnoseMemoryRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12*\n\x05token\x18\x02 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"b\n\x16\x44iagnoseMemoryResponse\x12)\n\tdiagnosis\x18\x01 \x01(\x0b\x32\x16.hopfield.v1.Diagnosis\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x32\xbd\x07\n\rMemoryService\x12S\n\x0c\x43reateMemory\x12 .hopfield.v1.CreateMemoryRequest\x1a!.hopfield.v1.CreateMemoryResponse\x12J\n\tGetMemory\x12\x1d.hopfield.v1.GetMemoryRequest\x1a\x1e.hopfield.v1.GetMemoryResponse\x12S\n\x0cListMemories\x12 .hopfield.v1.ListMemoriesRequest\x1a!.hopfield.v1.ListMemoriesResponse\x12S\n\x0cUpdateMemory\x12 .hopfield.v1.UpdateMemoryRequest\x1a!.hopfield.v1.UpdateMemoryResponse\x12S\n\x0c\x44\x65leteMemory\x12 .hopfield.v1.DeleteMemoryRequest\x1a!.hopfield.v1.DeleteMemoryResponse\x12V\n\rStorePatterns\x12!.hopfield.v1.StorePatternsRequest\x1a\".hopfield.v1.StorePatternsResponse\x12Y\n\x0e\x46orgetPatterns\x12\".hopfield.v1.ForgetPatternsRequest\x1a#.hopfield.v1.ForgetPatternsResponse\x12S\n\x0cListPatterns\x12 .hopfield.v1.ListPatternsRequest\x1a!.hopfield.v1.ListPatternsResponse\x12O\n\nGetWeights\x12\x1e.hopfield.v1.GetWeightsRequest\x1a\x1f.hopfield.v1.GetWeightsResponse0\x01\x12X\n\rImportWeights\x12!.hopfield.v1.ImportWeightsRequest\x1a\".hopfield.v1.ImportWeightsResponse(\x01\x12Y\n\x0e\x44iagnoseMemory\x12\".hopfield.v1.DiagnoseMemoryRequest\x1a#.hopfield.v1.DiagnoseMemoryResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.memory_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATEMEMORYREQUEST']._serialized_start=103
-  _globals['_CREATEMEMORYREQUEST']._serialized_end=221
-  _globals['_CREATEMEMORYRESPONSE']._serialized_start=223
-  _globals['_CREATEMEMORYRESPONSE']._serialized_end=282
-  _globals['_GETMEMORYREQUEST']._serialized_start=284
-  _globals['_GETMEMORYREQUEST']._serialized_end=316
-  _globals['_GETMEMORYRESPONSE']._serialized_start=318
-  _globals['_GETMEMORYRESPONSE']._serialized_end=374
-  _globals['_LISTMEMORIESREQUEST']._serialized_start=376
-  _globals['_LISTMEMORIESREQUEST']._serialized_end=452
-  _globals['_LISTMEMORIESRESPONSE']._serialized_start=454
-  _globals['_LISTMEMORIESRESPONSE']._serialized_end=540
-  _globals['_DELETEMEMORYREQUEST']._serialized_start=542
-  _globals['_DELETEMEMORYREQUEST']._serialized_end=620
-  _globals['_DELETEMEMORYRESPONSE']._serialized_start=622
-  _globals['_DELETEMEMORYRESPONSE']._serialized_end=644
-  _globals['_STOREPATTERNSREQUEST']._serialized_start=647
-  _globals['_STOREPATTERNSREQUEST']._serialized_end=831
-  _globals['_STOREPATTERNSRESPONSE']._serialized_start=833
-  _globals['_STOREPATTERNSRESPONSE']._serialized_end=909
-  _globals['_FORGETPATTERNSREQUEST']._serialized_start=911
-  _globals['_FORGETPATTERNSREQUEST']._serialized_end=1038
-  _globals['_FORGETPATTERNSRESPONSE']._serialized_start=1040
-  _globals['_FORGETPATTERNSRESPONSE']._serialized_end=1101
-  _globals['_LISTPATTERNSREQUEST']._serialized_start=1104
-  _globals['_LISTPATTERNSREQUEST']._serialized_end=1238
-  _globals['_LISTPATTERNSRESPONSE']._serialized_start=1241
-  _globals['_LISTPATTERNSRESPONSE']._serialized_end=1376
-  _globals['_GETWEIGHTSREQUEST']._serialized_start=1378
-  _globals['_GETWEIGHTSREQUEST']._serialized_end=1455
-  _globals['_GETWEIGHTSHEADER']._serialized_start=1457
-  _globals['_GETWEIGHTSHEADER']._serialized_end=1543
-  _globals['_GETWEIGHTSRESPONSE']._serialized_start=1545
-  _globals['_GETWEIGHTSRESPONSE']._serialized_end=1638
-  _globals['_IMPORTWEIGHTSHEADER']._serialized_start=1640
-  _globals['_IMPORTWEIGHTSHEADER']._serialized_end=1732
-  _globals['_IMPORTWEIGHTSREQUEST']._serialized_start=1734
-  _globals['_IMPORTWEIGHTSREQUEST']._serialized_end=1832
-  _globals['_IMPORTWEIGHTSRESPONSE']._serialized_start=1834
-  _globals['_IMPORTWEIGHTSRESPONSE']._serialized_end=1894
-  _globals['_MEMORYSERVICE']._serialized_start=1897
-  _globals['_MEMORYSERVICE']._serialized_end=2678
+  _globals['_CREATEMEMORYREQUEST']._serialized_start=166
+  _globals['_CREATEMEMORYREQUEST']._serialized_end=284
+  _globals['_CREATEMEMORYRESPONSE']._serialized_start=286
+  _globals['_CREATEMEMORYRESPONSE']._serialized_end=345
+  _globals['_GETMEMORYREQUEST']._serialized_start=347
+  _globals['_GETMEMORYREQUEST']._serialized_end=379
+  _globals['_GETMEMORYRESPONSE']._serialized_start=381
+  _globals['_GETMEMORYRESPONSE']._serialized_end=437
+  _globals['_LISTMEMORIESREQUEST']._serialized_start=439
+  _globals['_LISTMEMORIESREQUEST']._serialized_end=515
+  _globals['_LISTMEMORIESRESPONSE']._serialized_start=517
+  _globals['_LISTMEMORIESRESPONSE']._serialized_end=603
+  _globals['_UPDATEMEMORYREQUEST']._serialized_start=606
+  _globals['_UPDATEMEMORYREQUEST']._serialized_end=803
+  _globals['_UPDATEMEMORYRESPONSE']._serialized_start=805
+  _globals['_UPDATEMEMORYRESPONSE']._serialized_end=904
+  _globals['_DELETEMEMORYREQUEST']._serialized_start=906
+  _globals['_DELETEMEMORYREQUEST']._serialized_end=984
+  _globals['_DELETEMEMORYRESPONSE']._serialized_start=986
+  _globals['_DELETEMEMORYRESPONSE']._serialized_end=1008
+  _globals['_STOREPATTERNSREQUEST']._serialized_start=1011
+  _globals['_STOREPATTERNSREQUEST']._serialized_end=1195
+  _globals['_STOREPATTERNSRESPONSE']._serialized_start=1197
+  _globals['_STOREPATTERNSRESPONSE']._serialized_end=1313
+  _globals['_FORGETPATTERNSREQUEST']._serialized_start=1315
+  _globals['_FORGETPATTERNSREQUEST']._serialized_end=1442
+  _globals['_FORGETPATTERNSRESPONSE']._serialized_start=1444
+  _globals['_FORGETPATTERNSRESPONSE']._serialized_end=1505
+  _globals['_LISTPATTERNSREQUEST']._serialized_start=1508
+  _globals['_LISTPATTERNSREQUEST']._serialized_end=1642
+  _globals['_LISTPATTERNSRESPONSE']._serialized_start=1645
+  _globals['_LISTPATTERNSRESPONSE']._serialized_end=1780
+  _globals['_GETWEIGHTSREQUEST']._serialized_start=1782
+  _globals['_GETWEIGHTSREQUEST']._serialized_end=1859
+  _globals['_GETWEIGHTSHEADER']._serialized_start=1861
+  _globals['_GETWEIGHTSHEADER']._serialized_end=1984
+  _globals['_GETWEIGHTSRESPONSE']._serialized_start=1986
+  _globals['_GETWEIGHTSRESPONSE']._serialized_end=2079
+  _globals['_IMPORTWEIGHTSHEADER']._serialized_start=2082
+  _globals['_IMPORTWEIGHTSHEADER']._serialized_end=2211
+  _globals['_IMPORTWEIGHTSREQUEST']._serialized_start=2213
+  _globals['_IMPORTWEIGHTSREQUEST']._serialized_end=2311
+  _globals['_IMPORTWEIGHTSRESPONSE']._serialized_start=2313
+  _globals['_IMPORTWEIGHTSRESPONSE']._serialized_end=2373
+  _globals['_DIAGNOSEMEMORYREQUEST']._serialized_start=2375
+  _globals['_DIAGNOSEMEMORYREQUEST']._serialized_end=2456
+  _globals['_DIAGNOSEMEMORYRESPONSE']._serialized_start=2458
+  _globals['_DIAGNOSEMEMORYRESPONSE']._serialized_end=2556
+  _globals['_MEMORYSERVICE']._serialized_start=2559
+  _globals['_MEMORYSERVICE']._serialized_end=3516
 # @@protoc_insertion_point(module_scope)

@@ -51,6 +51,11 @@ class MemoryServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_memory__service__pb2.ListMemoriesRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_memory__service__pb2.ListMemoriesResponse.FromString,
                 _registered_method=True)
+        self.UpdateMemory = channel.unary_unary(
+                '/hopfield.v1.MemoryService/UpdateMemory',
+                request_serializer=hopfield_dot_v1_dot_memory__service__pb2.UpdateMemoryRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_memory__service__pb2.UpdateMemoryResponse.FromString,
+                _registered_method=True)
         self.DeleteMemory = channel.unary_unary(
                 '/hopfield.v1.MemoryService/DeleteMemory',
                 request_serializer=hopfield_dot_v1_dot_memory__service__pb2.DeleteMemoryRequest.SerializeToString,
@@ -81,6 +86,11 @@ class MemoryServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_memory__service__pb2.ImportWeightsRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_memory__service__pb2.ImportWeightsResponse.FromString,
                 _registered_method=True)
+        self.DiagnoseMemory = channel.unary_unary(
+                '/hopfield.v1.MemoryService/DiagnoseMemory',
+                request_serializer=hopfield_dot_v1_dot_memory__service__pb2.DiagnoseMemoryRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_memory__service__pb2.DiagnoseMemoryResponse.FromString,
+                _registered_method=True)
 
 
 class MemoryServiceServicer(object):
@@ -104,6 +114,14 @@ class MemoryServiceServicer(object):
 
     def ListMemories(self, request, context):
         """Describes the memories in order of their names, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateMemory(self, request, context):
+        """Changes parameters of a memory and learns its patterns anew under them, in one commit. FAILED_PRECONDITION when the weights
+        were imported and another rule is asked for.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -154,6 +172,14 @@ class MemoryServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiagnoseMemory(self, request, context):
+        """How well a memory holds what is stored in it: load, stability, crosstalk, weights, and a verdict in words. Everything is
+        computed when asked: about pattern_count * neurons^2 operations, twice that where other rules are tried.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MemoryServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -171,6 +197,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.ListMemories,
                     request_deserializer=hopfield_dot_v1_dot_memory__service__pb2.ListMemoriesRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_memory__service__pb2.ListMemoriesResponse.SerializeToString,
+            ),
+            'UpdateMemory': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateMemory,
+                    request_deserializer=hopfield_dot_v1_dot_memory__service__pb2.UpdateMemoryRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_memory__service__pb2.UpdateMemoryResponse.SerializeToString,
             ),
             'DeleteMemory': grpc.unary_unary_rpc_method_handler(
                     servicer.DeleteMemory,
@@ -201,6 +232,11 @@ def add_MemoryServiceServicer_to_server(servicer, server):
                     servicer.ImportWeights,
                     request_deserializer=hopfield_dot_v1_dot_memory__service__pb2.ImportWeightsRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_memory__service__pb2.ImportWeightsResponse.SerializeToString,
+            ),
+            'DiagnoseMemory': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiagnoseMemory,
+                    request_deserializer=hopfield_dot_v1_dot_memory__service__pb2.DiagnoseMemoryRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_memory__service__pb2.DiagnoseMemoryResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -286,6 +322,33 @@ class MemoryService(object):
             '/hopfield.v1.MemoryService/ListMemories',
             hopfield_dot_v1_dot_memory__service__pb2.ListMemoriesRequest.SerializeToString,
             hopfield_dot_v1_dot_memory__service__pb2.ListMemoriesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateMemory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hopfield.v1.MemoryService/UpdateMemory',
+            hopfield_dot_v1_dot_memory__service__pb2.UpdateMemoryRequest.SerializeToString,
+            hopfield_dot_v1_dot_memory__service__pb2.UpdateMemoryResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -448,6 +511,33 @@ class MemoryService(object):
             '/hopfield.v1.MemoryService/ImportWeights',
             hopfield_dot_v1_dot_memory__service__pb2.ImportWeightsRequest.SerializeToString,
             hopfield_dot_v1_dot_memory__service__pb2.ImportWeightsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiagnoseMemory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hopfield.v1.MemoryService/DiagnoseMemory',
+            hopfield_dot_v1_dot_memory__service__pb2.DiagnoseMemoryRequest.SerializeToString,
+            hopfield_dot_v1_dot_memory__service__pb2.DiagnoseMemoryResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,6 +41,10 @@ class MemoryServiceStub:
     """Describes one memory. NOT_FOUND when there is none of that name."""
     ListMemories: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoriesRequest, _memory_service_pb2.ListMemoriesResponse]
     """Describes the memories in order of their names, page by page."""
+    UpdateMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.UpdateMemoryRequest, _memory_service_pb2.UpdateMemoryResponse]
+    """Changes parameters of a memory and learns its patterns anew under them, in one commit. FAILED_PRECONDITION when the weights
+    were imported and another rule is asked for.
+    """
     DeleteMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.DeleteMemoryRequest, _memory_service_pb2.DeleteMemoryResponse]
     """Deletes a memory and everything in it."""
     StorePatterns: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.StorePatternsRequest, _memory_service_pb2.StorePatternsResponse]
@@ -59,6 +63,10 @@ class MemoryServiceStub:
     """Makes a memory from weights given from outside: first a header, then the matrix row by row. The matrix must be finite
     and symmetric (to 1e-9 of its largest entry; the mean of the two halves is kept); its diagonal is kept as given.
     """
+    DiagnoseMemory: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.DiagnoseMemoryRequest, _memory_service_pb2.DiagnoseMemoryResponse]
+    """How well a memory holds what is stored in it: load, stability, crosstalk, weights, and a verdict in words. Everything is
+    computed when asked: about pattern_count * neurons^2 operations, twice that where other rules are tried.
+    """
 
 @_typing.type_check_only
 class MemoryServiceAsyncStub(MemoryServiceStub):
@@ -73,6 +81,10 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     """Describes one memory. NOT_FOUND when there is none of that name."""
     ListMemories: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListMemoriesRequest, _memory_service_pb2.ListMemoriesResponse]  # type: ignore[assignment]
     """Describes the memories in order of their names, page by page."""
+    UpdateMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.UpdateMemoryRequest, _memory_service_pb2.UpdateMemoryResponse]  # type: ignore[assignment]
+    """Changes parameters of a memory and learns its patterns anew under them, in one commit. FAILED_PRECONDITION when the weights
+    were imported and another rule is asked for.
+    """
     DeleteMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.DeleteMemoryRequest, _memory_service_pb2.DeleteMemoryResponse]  # type: ignore[assignment]
     """Deletes a memory and everything in it."""
     StorePatterns: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.StorePatternsRequest, _memory_service_pb2.StorePatternsResponse]  # type: ignore[assignment]
@@ -90,6 +102,10 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     ImportWeights: _aio.StreamUnaryMultiCallable[_memory_service_pb2.ImportWeightsRequest, _memory_service_pb2.ImportWeightsResponse]  # type: ignore[assignment]
     """Makes a memory from weights given from outside: first a header, then the matrix row by row. The matrix must be finite
     and symmetric (to 1e-9 of its largest entry; the mean of the two halves is kept); its diagonal is kept as given.
+    """
+    DiagnoseMemory: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.DiagnoseMemoryRequest, _memory_service_pb2.DiagnoseMemoryResponse]  # type: ignore[assignment]
+    """How well a memory holds what is stored in it: load, stability, crosstalk, weights, and a verdict in words. Everything is
+    computed when asked: about pattern_count * neurons^2 operations, twice that where other rules are tried.
     """
 
 class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -120,6 +136,16 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_memory_service_pb2.ListMemoriesResponse, _abc.Awaitable[_memory_service_pb2.ListMemoriesResponse]]:
         """Describes the memories in order of their names, page by page."""
+
+    @_abc_1.abstractmethod
+    def UpdateMemory(
+        self,
+        request: _memory_service_pb2.UpdateMemoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_service_pb2.UpdateMemoryResponse, _abc.Awaitable[_memory_service_pb2.UpdateMemoryResponse]]:
+        """Changes parameters of a memory and learns its patterns anew under them, in one commit. FAILED_PRECONDITION when the weights
+        were imported and another rule is asked for.
+        """
 
     @_abc_1.abstractmethod
     def DeleteMemory(
@@ -173,6 +199,16 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_memory_service_pb2.ImportWeightsResponse, _abc.Awaitable[_memory_service_pb2.ImportWeightsResponse]]:
         """Makes a memory from weights given from outside: first a header, then the matrix row by row. The matrix must be finite
         and symmetric (to 1e-9 of its largest entry; the mean of the two halves is kept); its diagonal is kept as given.
+        """
+
+    @_abc_1.abstractmethod
+    def DiagnoseMemory(
+        self,
+        request: _memory_service_pb2.DiagnoseMemoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_memory_service_pb2.DiagnoseMemoryResponse, _abc.Awaitable[_memory_service_pb2.DiagnoseMemoryResponse]]:
+        """How well a memory holds what is stored in it: load, stability, crosstalk, weights, and a verdict in words. Everything is
+        computed when asked: about pattern_count * neurons^2 operations, twice that where other rules are tried.
         """
 
 def add_MemoryServiceServicer_to_server(servicer: MemoryServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,33 +26,39 @@ from hopfield.v1 import memory_pb2 as hopfield_dot_v1_dot_memory__pb2
 from hopfield.v1 import patterns_pb2 as hopfield_dot_v1_dot_patterns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/recall_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a\x1ahopfield/v1/patterns.proto\"\xf7\x01\n\rRecallOptions\x12\'\n\x06update\x18\x01 \x01(\x0e\x32\x17.hopfield.v1.UpdateRule\x12\'\n\x05order\x18\x02 \x01(\x0e\x32\x18.hopfield.v1.UpdateOrder\x12\x16\n\x0e\x65xplicit_order\x18\x03 \x03(\r\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x00\x88\x01\x01\x12\x1b\n\x0emax_iterations\x18\x05 \x01(\rH\x01\x88\x01\x01\x12!\n\x03tie\x18\x06 \x01(\x0e\x32\x14.hopfield.v1.TieRule\x12\r\n\x05\x63lamp\x18\x07 \x01(\x08\x42\x07\n\x05_seedB\x11\n\x0f_max_iterations\"\x9c\x01\n\rRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xc1\x02\n\x0eRecallResponse\x12&\n\x07pattern\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x06\x65nergy\x18\x02 \x01(\x01\x12\x16\n\x0einitial_energy\x18\x03 \x01(\x01\x12\x12\n\niterations\x18\x04 \x01(\r\x12\r\n\x05\x66lips\x18\x05 \x01(\x04\x12,\n\x0bstop_reason\x18\x06 \x01(\x0e\x32\x17.hopfield.v1.StopReason\x12\x12\n\x05label\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07overlap\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12!\n\x05match\x18\t \x01(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\x42\x08\n\x06_labelB\n\n\x08_overlap\"\xa3\x01\n\x12\x42\x61tchRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xb0\x02\n\x13\x42\x61tchRecallResponse\x12\'\n\x08patterns\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x02 \x03(\x01\x12\x18\n\x10initial_energies\x18\x03 \x03(\x01\x12\x12\n\niterations\x18\x04 \x03(\r\x12\r\n\x05\x66lips\x18\x05 \x03(\x04\x12-\n\x0cstop_reasons\x18\x06 \x03(\x0e\x32\x17.hopfield.v1.StopReason\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x10\n\x08overlaps\x18\x08 \x03(\x01\x12#\n\x07matches\x18\t \x03(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04*d\n\nUpdateRule\x12\x1b\n\x17UPDATE_RULE_UNSPECIFIED\x10\x00\x12\x1c\n\x18UPDATE_RULE_ASYNCHRONOUS\x10\x01\x12\x1b\n\x17UPDATE_RULE_SYNCHRONOUS\x10\x02*|\n\x0bUpdateOrder\x12\x1c\n\x18UPDATE_ORDER_UNSPECIFIED\x10\x00\x12\x17\n\x13UPDATE_ORDER_RANDOM\x10\x01\x12\x1b\n\x17UPDATE_ORDER_SEQUENTIAL\x10\x02\x12\x19\n\x15UPDATE_ORDER_EXPLICIT\x10\x03*]\n\x07TieRule\x12\x18\n\x14TIE_RULE_UNSPECIFIED\x10\x00\x12\x11\n\rTIE_RULE_KEEP\x10\x01\x12\x11\n\rTIE_RULE_PLUS\x10\x02\x12\x12\n\x0eTIE_RULE_MINUS\x10\x03*|\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15STOP_REASON_CONVERGED\x10\x01\x12\x15\n\x11STOP_REASON_CYCLE\x10\x02\x12\x1f\n\x1bSTOP_REASON_ITERATION_LIMIT\x10\x03*h\n\x05Match\x12\x15\n\x11MATCH_UNSPECIFIED\x10\x00\x12\x11\n\rMATCH_PATTERN\x10\x01\x12\x11\n\rMATCH_INVERSE\x10\x02\x12\x12\n\x0eMATCH_SPURIOUS\x10\x03\x12\x0e\n\nMATCH_NONE\x10\x04\x32\xa4\x01\n\rRecallService\x12\x41\n\x06Recall\x12\x1a.hopfield.v1.RecallRequest\x1a\x1b.hopfield.v1.RecallResponse\x12P\n\x0b\x42\x61tchRecall\x12\x1f.hopfield.v1.BatchRecallRequest\x1a .hopfield.v1.BatchRecallResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/recall_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a\x1ahopfield/v1/patterns.proto\"!\n\x11\x41nnealingSchedule\x12\x0c\n\x04\x62\x65ta\x18\x01 \x03(\x01\"\xcb\x02\n\rRecallOptions\x12\'\n\x06update\x18\x01 \x01(\x0e\x32\x17.hopfield.v1.UpdateRule\x12\'\n\x05order\x18\x02 \x01(\x0e\x32\x18.hopfield.v1.UpdateOrder\x12\x16\n\x0e\x65xplicit_order\x18\x03 \x03(\r\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x01\x88\x01\x01\x12\x1b\n\x0emax_iterations\x18\x05 \x01(\rH\x02\x88\x01\x01\x12!\n\x03tie\x18\x06 \x01(\x0e\x32\x14.hopfield.v1.TieRule\x12\r\n\x05\x63lamp\x18\x07 \x01(\x08\x12\x0e\n\x04\x62\x65ta\x18\x08 \x01(\x01H\x00\x12\x33\n\tannealing\x18\t \x01(\x0b\x32\x1e.hopfield.v1.AnnealingScheduleH\x00\x42\r\n\x0btemperatureB\x07\n\x05_seedB\x11\n\x0f_max_iterations\"\x9c\x01\n\rRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xc1\x02\n\x0eRecallResponse\x12&\n\x07pattern\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x06\x65nergy\x18\x02 \x01(\x01\x12\x16\n\x0einitial_energy\x18\x03 \x01(\x01\x12\x12\n\niterations\x18\x04 \x01(\r\x12\r\n\x05\x66lips\x18\x05 \x01(\x04\x12,\n\x0bstop_reason\x18\x06 \x01(\x0e\x32\x17.hopfield.v1.StopReason\x12\x12\n\x05label\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07overlap\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12!\n\x05match\x18\t \x01(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\x42\x08\n\x06_labelB\n\n\x08_overlap\"\xa3\x01\n\x12\x42\x61tchRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xb0\x02\n\x13\x42\x61tchRecallResponse\x12\'\n\x08patterns\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x02 \x03(\x01\x12\x18\n\x10initial_energies\x18\x03 \x03(\x01\x12\x12\n\niterations\x18\x04 \x03(\r\x12\r\n\x05\x66lips\x18\x05 \x03(\x04\x12-\n\x0cstop_reasons\x18\x06 \x03(\x0e\x32\x17.hopfield.v1.StopReason\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x10\n\x08overlaps\x18\x08 \x03(\x01\x12#\n\x07matches\x18\t \x03(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\"\xa1\x01\n\x12TraceRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xa0\x01\n\x13TraceRecallResponse\x12\x12\n\niterations\x18\x01 \x03(\r\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x03 \x03(\x01\x12\r\n\x05\x66lips\x18\x04 \x03(\x04\x12+\n\x06recall\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.RecallResponse*}\n\nUpdateRule\x12\x1b\n\x17UPDATE_RULE_UNSPECIFIED\x10\x00\x12\x1c\n\x18UPDATE_RULE_ASYNCHRONOUS\x10\x01\x12\x1b\n\x17UPDATE_RULE_SYNCHRONOUS\x10\x02\x12\x17\n\x13UPDATE_RULE_GLAUBER\x10\x03*|\n\x0bUpdateOrder\x12\x1c\n\x18UPDATE_ORDER_UNSPECIFIED\x10\x00\x12\x17\n\x13UPDATE_ORDER_RANDOM\x10\x01\x12\x1b\n\x17UPDATE_ORDER_SEQUENTIAL\x10\x02\x12\x19\n\x15UPDATE_ORDER_EXPLICIT\x10\x03*]\n\x07TieRule\x12\x18\n\x14TIE_RULE_UNSPECIFIED\x10\x00\x12\x11\n\rTIE_RULE_KEEP\x10\x01\x12\x11\n\rTIE_RULE_PLUS\x10\x02\x12\x12\n\x0eTIE_RULE_MINUS\x10\x03*|\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15STOP_REASON_CONVERGED\x10\x01\x12\x15\n\x11STOP_REASON_CYCLE\x10\x02\x12\x1f\n\x1bSTOP_REASON_ITERATION_LIMIT\x10\x03*h\n\x05Match\x12\x15\n\x11MATCH_UNSPECIFIED\x10\x00\x12\x11\n\rMATCH_PATTERN\x10\x01\x12\x11\n\rMATCH_INVERSE\x10\x02\x12\x12\n\x0eMATCH_SPURIOUS\x10\x03\x12\x0e\n\nMATCH_NONE\x10\x04\x32\xf8\x01\n\rRecallService\x12\x41\n\x06Recall\x12\x1a.hopfield.v1.RecallRequest\x1a\x1b.hopfield.v1.RecallResponse\x12P\n\x0b\x42\x61tchRecall\x12\x1f.hopfield.v1.BatchRecallRequest\x1a .hopfield.v1.BatchRecallResponse\x12R\n\x0bTraceRecall\x12\x1f.hopfield.v1.TraceRecallRequest\x1a .hopfield.v1.TraceRecallResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.recall_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPDATERULE']._serialized_start=1309
-  _globals['_UPDATERULE']._serialized_end=1409
-  _globals['_UPDATEORDER']._serialized_start=1411
-  _globals['_UPDATEORDER']._serialized_end=1535
-  _globals['_TIERULE']._serialized_start=1537
-  _globals['_TIERULE']._serialized_end=1630
-  _globals['_STOPREASON']._serialized_start=1632
-  _globals['_STOPREASON']._serialized_end=1756
-  _globals['_MATCH']._serialized_start=1758
-  _globals['_MATCH']._serialized_end=1862
-  _globals['_RECALLOPTIONS']._serialized_start=104
-  _globals['_RECALLOPTIONS']._serialized_end=351
-  _globals['_RECALLREQUEST']._serialized_start=354
-  _globals['_RECALLREQUEST']._serialized_end=510
-  _globals['_RECALLRESPONSE']._serialized_start=513
-  _globals['_RECALLRESPONSE']._serialized_end=834
-  _globals['_BATCHRECALLREQUEST']._serialized_start=837
-  _globals['_BATCHRECALLREQUEST']._serialized_end=1000
-  _globals['_BATCHRECALLRESPONSE']._serialized_start=1003
-  _globals['_BATCHRECALLRESPONSE']._serialized_end=1307
-  _globals['_RECALLSERVICE']._serialized_start=1865
-  _globals['_RECALLSERVICE']._serialized_end=2029
+  _globals['_UPDATERULE']._serialized_start=1755
+  _globals['_UPDATERULE']._serialized_end=1880
+  _globals['_UPDATEORDER']._serialized_start=1882
+  _globals['_UPDATEORDER']._serialized_end=2006
+  _globals['_TIERULE']._serialized_start=2008
+  _globals['_TIERULE']._serialized_end=2101
+  _globals['_STOPREASON']._serialized_start=2103
+  _globals['_STOPREASON']._serialized_end=2227
+  _globals['_MATCH']._serialized_start=2229
+  _globals['_MATCH']._serialized_end=2333
+  _globals['_ANNEALINGSCHEDULE']._serialized_start=103
+  _globals['_ANNEALINGSCHEDULE']._serialized_end=136
+  _globals['_RECALLOPTIONS']._serialized_start=139
+  _globals['_RECALLOPTIONS']._serialized_end=470
+  _globals['_RECALLREQUEST']._serialized_start=473
+  _globals['_RECALLREQUEST']._serialized_end=629
+  _globals['_RECALLRESPONSE']._serialized_start=632
+  _globals['_RECALLRESPONSE']._serialized_end=953
+  _globals['_BATCHRECALLREQUEST']._serialized_start=956
+  _globals['_BATCHRECALLREQUEST']._serialized_end=1119
+  _globals['_BATCHRECALLRESPONSE']._serialized_start=1122
+  _globals['_BATCHRECALLRESPONSE']._serialized_end=1426
+  _globals['_TRACERECALLREQUEST']._serialized_start=1429
+  _globals['_TRACERECALLREQUEST']._serialized_end=1590
+  _globals['_TRACERECALLRESPONSE']._serialized_start=1593
+  _globals['_TRACERECALLRESPONSE']._serialized_end=1753
+  _globals['_RECALLSERVICE']._serialized_start=2336
+  _globals['_RECALLSERVICE']._serialized_end=2584
 # @@protoc_insertion_point(module_scope)

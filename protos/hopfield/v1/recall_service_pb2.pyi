@@ -14,6 +14,7 @@ class UpdateRule(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     UPDATE_RULE_UNSPECIFIED: _ClassVar[UpdateRule]
     UPDATE_RULE_ASYNCHRONOUS: _ClassVar[UpdateRule]
     UPDATE_RULE_SYNCHRONOUS: _ClassVar[UpdateRule]
+    UPDATE_RULE_GLAUBER: _ClassVar[UpdateRule]
 
 class UpdateOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -46,6 +47,7 @@ class Match(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 UPDATE_RULE_UNSPECIFIED: UpdateRule
 UPDATE_RULE_ASYNCHRONOUS: UpdateRule
 UPDATE_RULE_SYNCHRONOUS: UpdateRule
+UPDATE_RULE_GLAUBER: UpdateRule
 UPDATE_ORDER_UNSPECIFIED: UpdateOrder
 UPDATE_ORDER_RANDOM: UpdateOrder
 UPDATE_ORDER_SEQUENTIAL: UpdateOrder
@@ -64,8 +66,14 @@ MATCH_INVERSE: Match
 MATCH_SPURIOUS: Match
 MATCH_NONE: Match
 
+class AnnealingSchedule(_message.Message):
+    __slots__ = ("beta",)
+    BETA_FIELD_NUMBER: _ClassVar[int]
+    beta: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, beta: _Optional[_Iterable[float]] = ...) -> None: ...
+
 class RecallOptions(_message.Message):
-    __slots__ = ("update", "order", "explicit_order", "seed", "max_iterations", "tie", "clamp")
+    __slots__ = ("update", "order", "explicit_order", "seed", "max_iterations", "tie", "clamp", "beta", "annealing")
     UPDATE_FIELD_NUMBER: _ClassVar[int]
     ORDER_FIELD_NUMBER: _ClassVar[int]
     EXPLICIT_ORDER_FIELD_NUMBER: _ClassVar[int]
@@ -73,6 +81,8 @@ class RecallOptions(_message.Message):
     MAX_ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     TIE_FIELD_NUMBER: _ClassVar[int]
     CLAMP_FIELD_NUMBER: _ClassVar[int]
+    BETA_FIELD_NUMBER: _ClassVar[int]
+    ANNEALING_FIELD_NUMBER: _ClassVar[int]
     update: UpdateRule
     order: UpdateOrder
     explicit_order: _containers.RepeatedScalarFieldContainer[int]
@@ -80,7 +90,9 @@ class RecallOptions(_message.Message):
     max_iterations: int
     tie: TieRule
     clamp: bool
-    def __init__(self, update: _Optional[_Union[UpdateRule, str]] = ..., order: _Optional[_Union[UpdateOrder, str]] = ..., explicit_order: _Optional[_Iterable[int]] = ..., seed: _Optional[int] = ..., max_iterations: _Optional[int] = ..., tie: _Optional[_Union[TieRule, str]] = ..., clamp: bool = ...) -> None: ...
+    beta: float
+    annealing: AnnealingSchedule
+    def __init__(self, update: _Optional[_Union[UpdateRule, str]] = ..., order: _Optional[_Union[UpdateOrder, str]] = ..., explicit_order: _Optional[_Iterable[int]] = ..., seed: _Optional[int] = ..., max_iterations: _Optional[int] = ..., tie: _Optional[_Union[TieRule, str]] = ..., clamp: bool = ..., beta: _Optional[float] = ..., annealing: _Optional[_Union[AnnealingSchedule, _Mapping]] = ...) -> None: ...
 
 class RecallRequest(_message.Message):
     __slots__ = ("name", "query", "options", "token")
@@ -161,3 +173,29 @@ class BatchRecallResponse(_message.Message):
     uid: str
     revision: int
     def __init__(self, patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., initial_energies: _Optional[_Iterable[float]] = ..., iterations: _Optional[_Iterable[int]] = ..., flips: _Optional[_Iterable[int]] = ..., stop_reasons: _Optional[_Iterable[_Union[StopReason, str]]] = ..., labels: _Optional[_Iterable[str]] = ..., overlaps: _Optional[_Iterable[float]] = ..., matches: _Optional[_Iterable[_Union[Match, str]]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+
+class TraceRecallRequest(_message.Message):
+    __slots__ = ("name", "query", "options", "token")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    QUERY_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    query: _patterns_pb2.Patterns
+    options: RecallOptions
+    token: _memory_pb2.FreshnessToken
+    def __init__(self, name: _Optional[str] = ..., query: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., options: _Optional[_Union[RecallOptions, _Mapping]] = ..., token: _Optional[_Union[_memory_pb2.FreshnessToken, _Mapping]] = ...) -> None: ...
+
+class TraceRecallResponse(_message.Message):
+    __slots__ = ("iterations", "patterns", "energies", "flips", "recall")
+    ITERATIONS_FIELD_NUMBER: _ClassVar[int]
+    PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    ENERGIES_FIELD_NUMBER: _ClassVar[int]
+    FLIPS_FIELD_NUMBER: _ClassVar[int]
+    RECALL_FIELD_NUMBER: _ClassVar[int]
+    iterations: _containers.RepeatedScalarFieldContainer[int]
+    patterns: _patterns_pb2.Patterns
+    energies: _containers.RepeatedScalarFieldContainer[float]
+    flips: _containers.RepeatedScalarFieldContainer[int]
+    recall: RecallResponse
+    def __init__(self, iterations: _Optional[_Iterable[int]] = ..., patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., flips: _Optional[_Iterable[int]] = ..., recall: _Optional[_Union[RecallResponse, _Mapping]] = ...) -> None: ...

@@ -45,6 +45,11 @@ class RecallServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.FromString,
                 _registered_method=True)
+        self.TraceRecall = channel.unary_stream(
+                '/hopfield.v1.RecallService/TraceRecall',
+                request_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.FromString,
+                _registered_method=True)
 
 
 class RecallServiceServicer(object):
@@ -66,6 +71,14 @@ class RecallServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def TraceRecall(self, request, context):
+        """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
+        same seed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecallServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -78,6 +91,11 @@ def add_RecallServiceServicer_to_server(servicer, server):
                     servicer.BatchRecall,
                     request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.SerializeToString,
+            ),
+            'TraceRecall': grpc.unary_stream_rpc_method_handler(
+                    servicer.TraceRecall,
+                    request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -135,6 +153,33 @@ class RecallService(object):
             '/hopfield.v1.RecallService/BatchRecall',
             hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.SerializeToString,
             hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def TraceRecall(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/hopfield.v1.RecallService/TraceRecall',
+            hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
+            hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.FromString,
             options,
             channel_credentials,
             insecure,

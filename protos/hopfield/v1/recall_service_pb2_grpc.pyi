@@ -39,6 +39,10 @@ class RecallServiceStub:
     """
     BatchRecall: _grpc.UnaryUnaryMultiCallable[_recall_service_pb2.BatchRecallRequest, _recall_service_pb2.BatchRecallResponse]
     """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+    TraceRecall: _grpc.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]
+    """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
+    same seed.
+    """
 
 @_typing.type_check_only
 class RecallServiceAsyncStub(RecallServiceStub):
@@ -51,6 +55,10 @@ class RecallServiceAsyncStub(RecallServiceStub):
     """
     BatchRecall: _aio.UnaryUnaryMultiCallable[_recall_service_pb2.BatchRecallRequest, _recall_service_pb2.BatchRecallResponse]  # type: ignore[assignment]
     """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+    TraceRecall: _aio.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]  # type: ignore[assignment]
+    """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
+    same seed.
+    """
 
 class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
     """Reading from memories; nothing here changes one."""
@@ -72,5 +80,15 @@ class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recall_service_pb2.BatchRecallResponse, _abc.Awaitable[_recall_service_pb2.BatchRecallResponse]]:
         """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+
+    @_abc_1.abstractmethod
+    def TraceRecall(
+        self,
+        request: _recall_service_pb2.TraceRecallRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_recall_service_pb2.TraceRecallResponse], _abc.AsyncIterator[_recall_service_pb2.TraceRecallResponse]]:
+        """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
+        same seed.
+        """
 
 def add_RecallServiceServicer_to_server(servicer: RecallServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,18 +1,16 @@
-"""Recall: the dynamics of a pairwise network from a query until they settle.
+"""Recall: the dynamics of a pairwise network from a query until they settle. Fields and energies: see LocalField."""
 
-State `s in {-1, +1}^N`, local field `h = J s - U`, energy `E = -1/2 s'Js + U's` (Hopfield 1982).
-"""
-
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, IntEnum
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core import kernels
-from hopfield_service.core.patterns import Bits, Signs, overlaps, pack
+from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.kernels import updates
+from hopfield_service.core.local_field import LocalField
+from hopfield_service.core.patterns import Bits, Coding, Signs, overlaps, pack
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
 # neuron takes as long as some additions, and a flip one addition a neuron. A sweep is never interrupted.
@@ -25,6 +23,7 @@ class UpdateRule(Enum):
 
     ASYNCHRONOUS = "asynchronous"
     SYNCHRONOUS = "synchronous"
+    GLAUBER = "glauber"
 
 
 class Order(Enum):
@@ -37,9 +36,9 @@ class Order(Enum):
 class TieRule(IntEnum):
     """What a neuron does in a local field of zero."""
 
-    KEEP = kernels.TIE_KEEP
-    PLUS = kernels.TIE_PLUS
-    MINUS = kernels.TIE_MINUS
+    KEEP = updates.TIE_KEEP
+    PLUS = updates.TIE_PLUS
+    MINUS = updates.TIE_MINUS
 
 
 class StopReason(Enum):
@@ -59,10 +58,6 @@ class Match(Enum):
     NONE = "none"
 
 
-class RecallInterrupted(Exception):
-    """Nobody waits for the answer any longer."""
-
-
 @dataclass(frozen=True, slots=True)
 class RecallOptions:
     """How a recall is run.
@@ -72,9 +67,11 @@ class RecallOptions:
         update: which neurons are updated when.
         order: of the visits, for asynchronous updates: drawn anew each iteration, ascending, or (N,) int64 with every
             neuron once.
-        max_iterations: at most so many sweeps, at least 1.
+        max_iterations: at most so many sweeps, at least 1; exactly so many where `beta` is a number.
         tie: what a neuron does in a local field of zero.
         clamp: hold the known neurons of the query fixed.
+        beta: for Glauber updates, finite and not negative: the inverse temperature of every sweep; or that of each of some
+            sweeps, (sweeps,) float64, which asynchronous ones then follow. None for the other updates.
     """
 
     seed: int
@@ -83,6 +80,7 @@ class RecallOptions:
     max_iterations: int = 100
     tie: TieRule = TieRule.KEEP
     clamp: bool = False
+    beta: float | NDArray[np.float64] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -92,7 +90,7 @@ class RecallResult:
     Attributes:
         state: (N,) int8, every value 1 or -1.
         energy: of that state.
-        initial_energy: of the query, an unknown neuron counting as 0.
+        initial_energy: of the query, an unknown neuron half-way between its values.
         iterations: sweeps run, the quiet one that proves convergence included.
         flips: how often a neuron changed between 1 and -1.
         stop_reason: why it ended.
@@ -112,6 +110,23 @@ class RecallResult:
     match: Match
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TraceStep:
+    """One step of a recall that is watched.
+
+    Attributes:
+        iteration: how many were run when the state was reached; 0 for the query.
+        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown.
+        energy: of that state, an unknown neuron half-way between its values.
+        flips: how often a neuron changed between 1 and -1 in this iteration.
+    """
+
+    iteration: int
+    state: Signs
+    energy: float
+    flips: int
+
+
 class Trajectory:
     """A recall under way, which goes on from where it is as often as asked, with the same results however it is cut.
 
@@ -122,73 +137,83 @@ class Trajectory:
         stop_reason: why it ended, or None while it goes on.
     """
 
-    def __init__(
-        self,
-        weights: NDArray[Any],
-        divisor: float,
-        thresholds: NDArray[np.float64],
-        tolerance: float,
-        query: Signs,
-        options: RecallOptions,
-    ) -> None:
+    def __init__(self, local_field: LocalField, query: Signs, options: RecallOptions) -> None:
         """Starts at the query.
 
         Args:
-            weights: (N, N) int32 or float64, symmetric, `divisor * J`.
-            divisor: the scale of the weights.
-            thresholds: (N,) float64.
-            tolerance: a field of at most this size counts as zero.
+            local_field: of the network.
             query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
             options: how to run it.
         """
         neurons = len(query)
-        self._weights = weights
-        self._divisor = divisor
-        self._thresholds = thresholds
-        self._tolerance = tolerance
+        self._field = local_field
         self._options = options
         self.state = query.astype(np.int8)
         self._before = np.zeros(neurons, np.int8)
-        # A sum is at most (N - 1) P in size, for the largest N and P that Settings allows below 2^17 * 2^24.
-        self._sums: NDArray[Any] = np.empty(neurons, np.int64 if weights.dtype == np.int32 else np.float64)
-        kernels.weighted_sums(weights, self.state, self._sums)
+        self._sums = local_field.sums(self.state)
         self._held = (self.state != 0) if options.clamp else np.zeros(neurons, np.bool_)
         self._order = np.arange(neurons) if isinstance(options.order, Order) else options.order.astype(np.int64)
         self._generator = np.array([options.seed], np.uint64)
         self._counters = np.zeros(2, np.int64)
+        self._gains = self._gains_of(options)
+        # How many iterations have a temperature, and how many there are at most.
+        self._heated, self._limit = 0, options.max_iterations
+        if isinstance(options.beta, np.ndarray):
+            self._heated = len(options.beta)
+            self._limit += self._heated
+        elif options.beta is not None:
+            self._heated = options.max_iterations
         self.stop_reason: StopReason | None = None
+
+    def _gains_of(self, options: RecallOptions) -> NDArray[np.float64]:
+        """What the field is multiplied by in the exponent: 2 beta; beta where fields are twice as large."""
+        factor = 1.0 if self._field.coding is Coding.BINARY else 2.0
+        beta = np.atleast_1d(np.asarray(0.0 if options.beta is None else options.beta, np.float64))
+        # Finite, since a field of zero is to have even odds at any temperature.
+        largest = np.finfo(np.float64).max / factor
+        return np.minimum(beta, largest) * factor
 
     @property
     def iterations(self) -> int:
         """Sweeps run so far."""
-        return int(self._counters[kernels.ITERATIONS])
+        return int(self._counters[updates.ITERATIONS])
 
     @property
     def flips(self) -> int:
         """Changes of neurons that were 1 or -1 before, so far."""
-        return int(self._counters[kernels.FLIPS])
+        return int(self._counters[updates.FLIPS])
 
     def energy(self) -> float:
         """Energy of the present state, from sums taken anew where sums are rounded, so that it depends on the state alone."""
-        if self._sums.dtype == np.float64:
-            sums = np.empty_like(self._sums)
-            kernels.weighted_sums(self._weights, self.state, sums)
-        else:
-            sums = self._sums
-        return float(kernels.energy(sums, self._divisor, self._thresholds, self.state))
+        rounded = self._sums.dtype == np.float64
+        return self._field.energy(self.state, self._field.sums(self.state) if rounded else self._sums)
 
     def advance(self, iterations: int) -> None:
         """Runs at most so many iterations, fewer where it ends; none where it has ended."""
-        if self.stop_reason is not None:
-            return
-        options = self._options
-        sweeps = min(iterations, options.max_iterations - self.iterations)
+        end = min(self.iterations + iterations, self._limit)
+        if self.stop_reason is None and self.iterations < self._heated:
+            self._heat(min(end, self._heated) - self.iterations)
+        if self.stop_reason is None and self.iterations < end:
+            self._cool(end - self.iterations)
+        if self.stop_reason is None and self.iterations == self._limit:
+            self.stop_reason = StopReason.ITERATION_LIMIT
+
+    def _heat(self, sweeps: int) -> None:
+        local_field = self._field
+        network = (local_field.weights, local_field.scale, local_field.thresholds)
+        updates.glauber(
+            *network, self._gains, self._held, self.state, self._sums, self._generator, self._counters, sweeps
+        )
+        if self.iterations == self._limit:
+            last = float(self._gains[-1])
+            updates.heat_unknown(*network, last, self.state, self._sums, self._generator, self._counters)
+
+    def _cool(self, sweeps: int) -> None:
+        local_field, options = self._field, self._options
+        network = (local_field.weights, local_field.scale, local_field.thresholds, local_field.tolerance)
         if options.update is UpdateRule.SYNCHRONOUS:
-            status = kernels.synchronous(
-                self._weights,
-                self._divisor,
-                self._thresholds,
-                self._tolerance,
+            status = updates.synchronous(
+                *network,
                 int(options.tie),
                 self._held,
                 self.state,
@@ -199,11 +224,8 @@ class Trajectory:
                 sweeps,
             )
         else:
-            status = kernels.asynchronous(
-                self._weights,
-                self._divisor,
-                self._thresholds,
-                self._tolerance,
+            status = updates.asynchronous(
+                *network,
                 int(options.tie),
                 options.order is Order.RANDOM,
                 self._held,
@@ -214,26 +236,36 @@ class Trajectory:
                 self._counters,
                 sweeps,
             )
-        if status == kernels.CONVERGED:
-            self.stop_reason = StopReason.CONVERGED
-        elif status == kernels.CYCLE:
-            self.stop_reason = StopReason.CYCLE
-        elif self.iterations >= options.max_iterations:
-            self.stop_reason = StopReason.ITERATION_LIMIT
+        self.stop_reason = {updates.CONVERGED: StopReason.CONVERGED, updates.CYCLE: StopReason.CYCLE}.get(status)
 
-    def settle(self, interrupted: Callable[[], bool]) -> StopReason:
+    def settle(self, interruption: Interruption) -> StopReason:
         """Runs to the end, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
 
         Raises:
-            RecallInterrupted: `interrupted` said so.
+            Interrupted: `interruption` said so.
         """
         neurons = len(self.state)
         iterations = max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (neurons + _VISIT)))
         while self.stop_reason is None:
-            if interrupted():
-                raise RecallInterrupted
+            check(interruption)
             self.advance(iterations)
         return self.stop_reason
+
+    def steps(self, interruption: Interruption) -> Iterator[TraceStep]:
+        """Runs to the end, iteration by iteration.
+
+        Yields:
+            The query, then where each iteration ended.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
+        yield TraceStep(0, self.state.copy(), self.energy(), 0)
+        while self.stop_reason is None:
+            check(interruption)
+            before = self.flips
+            self.advance(1)
+            yield TraceStep(self.iterations, self.state.copy(), self.energy(), self.flips - before)
 
 
 def nearest(stored: Bits, state: Signs) -> tuple[int | None, float | None, Match]:

@@ -2,22 +2,72 @@
 
 The state of a rule is all it needs to go on learning and all that recall needs; it depends on the patterns and, for rules whose
 arithmetic rounds, on their order, and on nothing else: not on how many came at a time, nor on where a snapshot fell.
+
+Weights are learnt from patterns of -1 and +1, whatever the coding of the network, and never use their own diagonal.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core import kernels
-from hopfield_service.core.patterns import Signs
+from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.kernels import learning as kernels
+from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks
 
 # Entries of the largest array that Hebb's rule makes beside the weights. float32 holds every integer up to 2^24, and no partial
 # sum of that many products of signs is larger.
 _BLOCK = 1 << 24
+# What a kernel does between two questions whether anybody still waits, in passes over all weights times weights: some ten milliseconds.
+_WORK_BETWEEN_QUESTIONS = 1 << 23
+
+
+class Normalization(Enum):
+    """What Hebb's sums of outer products are divided by."""
+
+    NEURONS = "neurons"
+    PATTERNS = "patterns"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class LearningParameters:
+    """What learning depends on beside the patterns.
+
+    Attributes:
+        neurons: N.
+        normalization: what Hebb's sums are divided by.
+        self_coupling: whether the diagonal that the rule's formula gives is kept.
+        kappa: the margin of the perceptron rule.
+        max_sweeps: after which the perceptron rule gives up.
+        thresholds: U, one number a neuron, or none where all are zero; the perceptron rule judges fields with them.
+        coding: of the network, in which the perceptron rule judges fields.
+    """
+
+    neurons: int
+    normalization: Normalization = Normalization.NEURONS
+    self_coupling: bool = False
+    kappa: float = 1.0
+    max_sweeps: int = 1000
+    thresholds: tuple[float, ...] = ()
+    coding: Coding = Coding.BIPOLAR
+
+
+@dataclass(frozen=True, slots=True)
+class LearningOutcome:
+    """How learning ended, for a rule that iterates until its goal is met.
+
+    Attributes:
+        converged: whether the goal was met.
+        sweeps: over all patterns that were run, the quiet last one included.
+    """
+
+    converged: bool
+    sweeps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +89,16 @@ class Couplings(ABC):
     Attributes:
         weights: (N, N) symmetric, `divisor * J`, of int32 or float64.
         divisor: the scale, kept apart from the weights so that sums of integers stay integers.
+        outcome: how learning ended, where the rule iterates.
     """
 
     weights: NDArray[Any]
     divisor: float
+    outcome: LearningOutcome | None
 
     @classmethod
     @abstractmethod
-    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]]) -> Self:
         """The couplings whose `arrays` had these values."""
 
     @abstractmethod
@@ -55,81 +107,172 @@ class Couplings(ABC):
 
 
 class LearningRule(Couplings):
-    """Couplings that go on learning: the state of a fold."""
+    """Couplings that go on learning: the state of a fold.
+
+    Every method that learns may raise Interrupted, when `interruption` says so.
+    """
+
+    parameters: LearningParameters
 
     @classmethod
     @abstractmethod
-    def nothing(cls, neurons: int) -> Self:
+    def nothing(cls, parameters: LearningParameters) -> Self:
         """The state before the first pattern."""
 
     @abstractmethod
-    def learn(self, patterns: Signs) -> Self:
+    def learn(self, added: Bits, stored: Bits, interruption: Interruption) -> Self:
         """The state after some more patterns.
 
         Args:
-            patterns: (count, N) int8, every value 1 or -1, in order.
+            added: (count, ceil(N / 8)) uint8, packed patterns, in order.
+            stored: (P, ceil(N / 8)) uint8, all patterns learnt then, the added ones last.
+            interruption: asked now and then.
         """
 
-    @abstractmethod
-    def forget(self, forgotten: Iterable[Signs], remaining: Iterable[Signs]) -> Self:
-        """The state as if some patterns had never been learnt.
+    def forget(self, forgotten: Bits, remaining: Bits, interruption: Interruption) -> Self:  # noqa: ARG002 - relearnt
+        """The state as if some patterns had never been learnt: what remains is learnt anew.
 
         Args:
-            forgotten: (count, N) int8 blocks of what to forget.
-            remaining: (count, N) int8 blocks of everything else that was learnt, in order.
+            forgotten: (count, ceil(N / 8)) uint8, packed patterns.
+            remaining: (P, ceil(N / 8)) uint8, everything else that was learnt, in order.
+            interruption: asked now and then.
         """
+        return self.nothing(self.parameters).learn(remaining, remaining, interruption)
+
+    def cost(self, count: int) -> int:
+        """Of learning so many patterns once more on top of others, in passes over the weights."""
+        return 1 + count // _PATTERNS_PER_PASS
+
+
+# Patterns that Hebb's rule and the projection take in at the cost of some passes over the weights.
+_PATTERNS_PER_PASS = 32
 
 
 @dataclass(frozen=True, slots=True)
 class Hebbian(LearningRule):
-    """Hebb's rule, `J = (1/N) sum_mu xi^mu xi^mu'` with zero diagonal (Hopfield 1982, eq. 2).
+    """Hebb's rule, `J = (1/N) sum_mu xi^mu xi^mu'` with zero diagonal (Hopfield 1982, eq. 2), or another normalization.
 
     Kept as the integer sums `N J`, so that learning is exact, its order does not matter, and forgetting is subtraction.
     An entry is at most P in size, which int32 holds: no setting lets a memory store more than 2^24 patterns.
     """
 
+    parameters: LearningParameters
     weights: NDArray[np.int32]
-    divisor: float
+    count: int
+    divisor: float = field(init=False)
+    outcome: LearningOutcome | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        divisors = {
+            Normalization.NEURONS: self.parameters.neurons,
+            Normalization.PATTERNS: max(1, self.count),
+            Normalization.NONE: 1,
+        }
+        object.__setattr__(self, "divisor", float(divisors[self.parameters.normalization]))
 
     @classmethod
-    def nothing(cls, neurons: int) -> Self:
+    def nothing(cls, parameters: LearningParameters) -> Self:
         """See LearningRule."""
-        return cls(np.zeros((neurons, neurons), np.int32), float(neurons))
+        return cls(parameters, np.zeros((parameters.neurons, parameters.neurons), np.int32), 0)
 
     @classmethod
-    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """See LearningRule."""
-        return cls(arrays["sums"].astype(np.int32, copy=False), float(neurons))
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """See Couplings."""
+        return cls(parameters, arrays["sums"].astype(np.int32, copy=False), int(arrays["count"][0]))
 
     def arrays(self) -> dict[str, StateArray]:
-        """See LearningRule."""
-        return {"sums": StateArray(self.weights, symmetric=True)}
+        """See Couplings."""
+        return {"sums": StateArray(self.weights, symmetric=True), "count": StateArray(np.array([self.count], np.int64))}
 
-    def learn(self, patterns: Signs) -> Self:
+    def learn(self, added: Bits, stored: Bits, interruption: Interruption) -> Self:  # noqa: ARG002 - added is enough
         """See LearningRule."""
+        return self._with(added, 1, interruption)
+
+    def forget(self, forgotten: Bits, remaining: Bits, interruption: Interruption) -> Self:  # noqa: ARG002 - not relearnt
+        """See LearningRule: subtracts what was added."""
+        return self._with(forgotten, -1, interruption)
+
+    def _with(self, bits: Bits, sign: int, interruption: Interruption) -> Self:
+        """`sums += sign * sum_mu xi^mu xi^mu'`, block by block: of the patterns, and of the rows of the sums."""
+        neurons = self.parameters.neurons
         sums = self.weights.copy()
-        _add_outer_products(sums, patterns, 1)
-        return type(self)(sums, self.divisor)
+        for patterns in unpacked_blocks(bits, neurons):
+            block = patterns.astype(np.float32)
+            size = max(1, _BLOCK // neurons)
+            for top in range(0, neurons, size):
+                check(interruption)
+                # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
+                products = (block[:, top : top + size].T @ block).astype(np.int32)
+                products *= sign
+                sums[top : top + size] += products
+        count = self.count + sign * len(bits)
+        np.fill_diagonal(sums, count if self.parameters.self_coupling else 0)
+        return type(self)(self.parameters, sums, count)
 
-    def forget(self, forgotten: Iterable[Signs], remaining: Iterable[Signs]) -> Self:  # noqa: ARG002 - not relearnt
+
+class _FloatRule(LearningRule):
+    """A rule whose state is its weights, float64, `divisor` 1, that learns pattern by pattern in a kernel."""
+
+    def __init__(self, parameters: LearningParameters, weights: NDArray[np.float64]) -> None:
+        self.parameters = parameters
+        self.weights = weights
+        self.divisor = 1.0
+        self.outcome = None
+
+    @classmethod
+    def nothing(cls, parameters: LearningParameters) -> Self:
         """See LearningRule."""
-        sums = self.weights.copy()
-        for patterns in forgotten:
-            _add_outer_products(sums, patterns, -1)
-        return type(self)(sums, self.divisor)
+        return cls(parameters, np.zeros((parameters.neurons, parameters.neurons)))
+
+    @classmethod
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """See Couplings."""
+        return cls(parameters, np.ascontiguousarray(arrays["weights"], dtype=np.float64))
+
+    def arrays(self) -> dict[str, StateArray]:
+        """See Couplings."""
+        return {"weights": StateArray(self.weights, symmetric=True)}
+
+    def learn(self, added: Bits, stored: Bits, interruption: Interruption) -> Self:  # noqa: ARG002 - added is enough
+        """See LearningRule."""
+        weights = self.weights.copy()
+        for patterns in _pieces(added, self.parameters.neurons):
+            check(interruption)
+            self._fold(patterns, weights)
+        return type(self)(self.parameters, weights)
+
+    @abstractmethod
+    def _fold(self, patterns: Signs, weights: NDArray[np.float64]) -> None:
+        """Learns the patterns into the weights, one after the other."""
+
+    def cost(self, count: int) -> int:
+        """See LearningRule."""
+        return 1 + 2 * count
 
 
-def _add_outer_products(sums: NDArray[np.int32], patterns: Signs, sign: int) -> None:
-    """`sums += sign * sum_mu xi^mu xi^mu'` off the diagonal, block by block: of the patterns, and of the rows of the sums."""
-    size = max(1, _BLOCK // len(sums))
-    for first in range(0, len(patterns), size):
-        block = patterns[first : first + size].astype(np.float32)
-        for top in range(0, len(sums), size):
-            # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
-            products = (block[:, top : top + size].T @ block).astype(np.int32)
-            products *= sign
-            sums[top : top + size] += products
-    np.fill_diagonal(sums, 0)
+class Storkey(_FloatRule):
+    """Storkey's rule (Storkey 1997; Storkey and Valabregue 1999, eq. 1), one pattern after the other, with zero diagonal.
+
+    `w_ij += (1/N)(x_i x_j - x_i h_ji - h_ij x_j)`, `h_ij = sum_{k != i, j} w_ik x_k` from the weights before. The order of patterns
+    matters; the first one is learnt as by Hebb's rule.
+    """
+
+    def _fold(self, patterns: Signs, weights: NDArray[np.float64]) -> None:
+        kernels.storkey(patterns, self.parameters.self_coupling, weights)
+
+
+class StorkeySecondOrder(_FloatRule):
+    """Storkey's rule of second order: `W += (1/N)(x - h)(x - h)'`, `h = W x` from the weights before, with zero diagonal."""
+
+    def _fold(self, patterns: Signs, weights: NDArray[np.float64]) -> None:
+        kernels.storkey_second_order(patterns, self.parameters.self_coupling, weights)
+
+
+def _pieces(bits: Bits, neurons: int) -> Iterator[Signs]:
+    """Unpacks patterns, so few at a time that a kernel that passes over the weights for each returns soon."""
+    size = max(1, _WORK_BETWEEN_QUESTIONS // neurons**2)
+    for start in range(0, len(bits), size):
+        yield from unpacked_blocks(bits[start : start + size], neurons)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,48 +284,106 @@ class PseudoInverse(LearningRule):
     projection is `B'B` and the weights are `B'B - diag(B'B)`.
     """
 
+    parameters: LearningParameters
     basis: NDArray[np.float64]
     weights: NDArray[np.float64]
     divisor: float = field(default=1.0, init=False)
+    outcome: LearningOutcome | None = field(default=None, init=False)
 
     @classmethod
-    def nothing(cls, neurons: int) -> Self:
+    def nothing(cls, parameters: LearningParameters) -> Self:
         """See LearningRule."""
-        return cls(np.empty((0, neurons)), np.zeros((neurons, neurons)))
+        neurons = parameters.neurons
+        return cls(parameters, np.empty((0, neurons)), np.zeros((neurons, neurons)))
 
     @classmethod
-    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:
-        """See LearningRule."""
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """See Couplings."""
         basis = np.ascontiguousarray(arrays["basis"], dtype=np.float64)
-        weights = np.zeros((neurons, neurons))
-        kernels.add_outer_products(basis, weights)
-        return cls(basis, weights)
+        weights = np.zeros((parameters.neurons, parameters.neurons))
+        kernels.add_outer_products(basis, parameters.self_coupling, weights)
+        return cls(parameters, basis, weights)
 
     def arrays(self) -> dict[str, StateArray]:
-        """See LearningRule."""
+        """See Couplings."""
         return {"basis": StateArray(self.basis)}
 
-    def learn(self, patterns: Signs) -> Self:
+    def learn(self, added: Bits, stored: Bits, interruption: Interruption) -> Self:  # noqa: ARG002 - added is enough
         """See LearningRule."""
-        neurons = patterns.shape[1]
+        neurons = self.parameters.neurons
         rank = len(self.basis)
         # A basis of N dimensions has at most N rows, however many patterns there are.
-        basis = np.empty((min(rank + len(patterns), neurons) + 1, neurons))
+        basis = np.empty((min(rank + len(added), neurons) + 1, neurons))
         basis[:rank] = self.basis
-        for pattern in np.ascontiguousarray(patterns):
-            if rank < neurons and kernels.orthonormalise(basis, rank, pattern, basis[rank]) > 1e-9 * neurons:
-                rank += 1
+        for patterns in _pieces(added, neurons):
+            check(interruption)
+            for pattern in patterns:
+                if rank < neurons and kernels.orthonormalise(basis, rank, pattern, basis[rank]) > 1e-9 * neurons:
+                    rank += 1
         learnt = basis[:rank].copy()
         weights = self.weights.copy()
-        kernels.add_outer_products(learnt[len(self.basis) :], weights)
-        return type(self)(learnt, weights)
+        size = max(1, _WORK_BETWEEN_QUESTIONS // neurons**2)
+        for first in range(len(self.basis), rank, size):
+            check(interruption)
+            kernels.add_outer_products(learnt[first : first + size], self.parameters.self_coupling, weights)
+        return type(self)(self.parameters, learnt, weights)
 
-    def forget(self, forgotten: Iterable[Signs], remaining: Iterable[Signs]) -> Self:  # noqa: ARG002 - relearnt
-        """See LearningRule: relearns what remains, since every row of the basis depends on the patterns before it."""
-        relearnt = self.nothing(self.weights.shape[0])
-        for patterns in remaining:
-            relearnt = relearnt.learn(patterns)
-        return relearnt
+
+@dataclass(frozen=True, slots=True)
+class Perceptron(LearningRule):
+    """The symmetric perceptron rule: Gardner (1988), Krauth and Mezard (1987); symmetric after Diederich and Opper (1987).
+
+    From J = 0, over all patterns in their order, all neurons of a pattern judged on the same weights: `v_i = 1` where
+    `xi_i h_i <= kappa`, then `J_ij += (v_i + v_j) xi_i xi_j / N`; until a sweep finds none, or `max_sweeps` are run. Kept as the
+    integers N J. A function of the patterns stored, learnt anew from all of them at every change.
+    """
+
+    parameters: LearningParameters
+    weights: NDArray[np.float64]
+    outcome: LearningOutcome
+    patterns: int
+    divisor: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "divisor", float(self.parameters.neurons))
+
+    @classmethod
+    def nothing(cls, parameters: LearningParameters) -> Self:
+        """See LearningRule."""
+        neurons = parameters.neurons
+        return cls(parameters, np.zeros((neurons, neurons)), LearningOutcome(converged=True, sweeps=0), 0)
+
+    @classmethod
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]]) -> Self:
+        """See Couplings."""
+        converged, sweeps, patterns = arrays["outcome"].tolist()
+        weights = np.ascontiguousarray(arrays["weights"], dtype=np.float64)
+        return cls(parameters, weights, LearningOutcome(bool(converged), sweeps), patterns)
+
+    def arrays(self) -> dict[str, StateArray]:
+        """See Couplings."""
+        outcome = np.array([self.outcome.converged, self.outcome.sweeps, self.patterns], np.int64)
+        return {"weights": StateArray(self.weights, symmetric=True), "outcome": StateArray(outcome)}
+
+    def learn(self, added: Bits, stored: Bits, interruption: Interruption) -> Self:  # noqa: ARG002 - all are learnt anew
+        """See LearningRule."""
+        parameters = self.parameters
+        thresholds = np.array(parameters.thresholds or np.zeros(parameters.neurons), np.float64)
+        sums = np.zeros_like(self.weights)
+        sweeps, within = 0, len(stored)
+        while within and sweeps < parameters.max_sweeps:
+            sweeps += 1
+            within = 0
+            for patterns in _pieces(stored, parameters.neurons):
+                check(interruption)
+                within += kernels.perceptron(
+                    patterns, thresholds, parameters.kappa, int(parameters.coding), parameters.self_coupling, sums
+                )
+        return type(self)(parameters, sums, LearningOutcome(within == 0, sweeps), len(stored))
+
+    def cost(self, count: int) -> int:  # noqa: ARG002 - all are learnt anew
+        """See LearningRule."""
+        return 1 + 2 * self.outcome.sweeps * self.patterns
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,10 +392,11 @@ class Imported(Couplings):
 
     weights: NDArray[np.float64]
     divisor: float = field(default=1.0, init=False)
+    outcome: LearningOutcome | None = field(default=None, init=False)
 
     @classmethod
-    def restored(cls, neurons: int, arrays: Mapping[str, NDArray[Any]]) -> Self:  # noqa: ARG003 - the matrix says it
-        """See Couplings."""
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]]) -> Self:  # noqa: ARG003
+        """See Couplings: the matrix says it all."""
         return cls(np.ascontiguousarray(arrays["weights"], dtype=np.float64))
 
     def arrays(self) -> dict[str, StateArray]:

@@ -6,7 +6,7 @@ A *family* (the classical pairwise network is the first) is a `Spec`, which hold
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -14,9 +14,11 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.dynamics import RecallOptions, RecallResult
-from hopfield_service.core.learning import StateArray
-from hopfield_service.core.patterns import Bits, Signs
+from hopfield_service.core.diagnostics import Diagnosis
+from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep
+from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.learning import LearningOutcome, StateArray
+from hopfield_service.core.patterns import Bits, Coding, Signs
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,36 @@ class Import:
     arrays: Mapping[str, StateArray]
 
 
-Operation = Store | Forget | Import
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Take other parameters, and learn the stored patterns anew under them.
+
+    Attributes:
+        spec: of the same family, with the same neurons and coding.
+    """
+
+    spec: "Spec"
+
+
+Operation = Store | Forget | Import | Configure
+
+
+class InvalidParameter(ValueError):
+    """A parameter of a spec breaks a rule.
+
+    Attributes:
+        parameter: its name.
+        rule: the rule it breaks, as what follows "must".
+    """
+
+    def __init__(self, parameter: str, rule: str) -> None:
+        super().__init__(f"{parameter} {rule}")
+        self.parameter = parameter
+        self.rule = rule
+
+
+class NothingToRelearn(Exception):
+    """Weights that were given from outside cannot be learnt by a rule."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -139,6 +170,11 @@ class Network(ABC):
 
     @property
     @abstractmethod
+    def outcome(self) -> LearningOutcome | None:
+        """How learning ended, where the rule iterates until its goal is met."""
+
+    @property
+    @abstractmethod
     def thresholds(self) -> NDArray[np.float64]:
         """(N,) float64, in the unit of the local field."""
 
@@ -148,8 +184,16 @@ class Network(ABC):
         """Bytes the network takes in memory."""
 
     @abstractmethod
-    def apply(self, operation: Operation) -> "Network":
-        """The fold: the network after one more operation, which must fit it (see the operations)."""
+    def apply(self, operation: Operation, interruption: Interruption) -> "Network":
+        """The fold: the network after one more operation, which must fit it (see the operations).
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
+
+    @abstractmethod
+    def cost(self, operation: Operation) -> int:
+        """What it cost to apply the operation that led to this network, in passes over the weights."""
 
     @abstractmethod
     def arrays(self) -> dict[str, StateArray]:
@@ -157,19 +201,37 @@ class Network(ABC):
 
     @abstractmethod
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
-        """J as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
+        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
 
     @abstractmethod
-    def recall(self, query: Signs, options: RecallOptions, interrupted: Callable[[], bool]) -> RecallResult:
+    def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """Runs the dynamics from a query.
 
         Args:
             query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
             options: how to run it.
-            interrupted: asked every few milliseconds whether nobody waits for the answer any longer.
+            interruption: asked every few milliseconds.
 
         Raises:
-            RecallInterrupted: `interrupted` said so.
+            Interrupted: `interruption` said so.
+        """
+
+    @abstractmethod
+    def trace(
+        self, query: Signs, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[TraceStep | RecallResult]:
+        """Runs the dynamics from a query, iteration by iteration. Arguments and errors: as `recall`.
+
+        Yields:
+            The query, then where each iteration ended; last, what `recall` returns.
+        """
+
+    @abstractmethod
+    def diagnose(self, interruption: Interruption) -> Diagnosis:
+        """How well the network holds its patterns.
+
+        Raises:
+            Interrupted: `interruption` said so.
         """
 
 
@@ -187,6 +249,29 @@ class Spec(ABC):
     def neurons(self) -> int:
         """N."""
 
+    @property
+    @abstractmethod
+    def coding(self) -> Coding:
+        """The two values a neuron has for the caller."""
+
+    @property
+    @abstractmethod
+    def capacity(self) -> float | None:
+        """Load P / N up to which random patterns are held; None where no patterns are learnt."""
+
+    @abstractmethod
+    def advice(self, pattern_count: int) -> str | None:
+        """What to tell somebody who stores so many patterns, where that is more than the capacity."""
+
+    @abstractmethod
+    def changed(self, changes: Mapping[str, Any]) -> "Spec":
+        """The spec with some of its `parameters` changed.
+
+        Raises:
+            InvalidParameter: one breaks a rule, or cannot be changed.
+            NothingToRelearn: the weights were given from outside, and the change would need patterns.
+        """
+
     @abstractmethod
     def parameters(self) -> dict[str, Any]:
         """The parameters as JSON values, floats exactly."""
@@ -194,7 +279,11 @@ class Spec(ABC):
     @classmethod
     @abstractmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> "Spec":
-        """The spec that gave these `parameters`."""
+        """The spec that gave these `parameters`.
+
+        Raises:
+            KeyError, TypeError, ValueError: they are no parameters of this family.
+        """
 
     @abstractmethod
     def empty(self) -> Network:

@@ -1,7 +1,8 @@
 """The classical family: one weight for each pair of neurons."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -9,26 +10,51 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core import kernels, learning
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, Trajectory, UpdateRule, nearest
-from hopfield_service.core.learning import Couplings, StateArray
-from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store, StoredPatterns
-from hopfield_service.core.patterns import Bits, Signs, row_bytes, unpacked_blocks
+from hopfield_service.core import diagnostics, learning
+from hopfield_service.core.diagnostics import Diagnosis, Similarity, Stability
+from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep, Trajectory, UpdateRule, nearest
+from hopfield_service.core.interruption import Interruption, never
+from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
+from hopfield_service.core.local_field import LocalField
+from hopfield_service.core.network import (
+    Configure,
+    Forget,
+    Import,
+    InvalidParameter,
+    Network,
+    NothingToRelearn,
+    Operation,
+    Spec,
+    Store,
+    StoredPatterns,
+)
+from hopfield_service.core.patterns import Bits, Coding, Signs, row_bytes
+
+_MAX_SWEEPS = 1_000_000
+# Sweeps that a diagnosis grants the perceptron rule to find out whether it would hold the patterns.
+_TRIAL_SWEEPS = 100
 
 
 class Rule(Enum):
     """How stored patterns become weights."""
 
     HEBBIAN = "hebbian"
+    STORKEY = "storkey"
+    STORKEY_SECOND_ORDER = "storkey_second_order"
     PSEUDO_INVERSE = "pseudo_inverse"
+    PERCEPTRON = "perceptron"
     IMPORTED = "imported"
 
 
-_COUPLINGS: dict[Rule, type[Couplings]] = {
+_LEARNING_RULES: dict[Rule, type[learning.LearningRule]] = {
     Rule.HEBBIAN: learning.Hebbian,
+    Rule.STORKEY: learning.Storkey,
+    Rule.STORKEY_SECOND_ORDER: learning.StorkeySecondOrder,
     Rule.PSEUDO_INVERSE: learning.PseudoInverse,
-    Rule.IMPORTED: learning.Imported,
+    Rule.PERCEPTRON: learning.Perceptron,
 }
+# Parameters that mean something under one rule alone.
+_PARAMETERS_OF = {Rule.HEBBIAN: ("normalization",), Rule.PERCEPTRON: ("kappa", "max_sweeps")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +65,14 @@ class PairwiseSpec(Spec):
         neurons: N, at least 1.
         rule: how stored patterns become weights.
         thresholds: U, one finite number a neuron; empty where all are zero.
+        normalization: what Hebb's sums are divided by.
+        self_coupling: whether the diagonal that the rule's formula gives is kept.
+        coding: the two values a neuron has for the caller.
+        kappa: the margin of the perceptron rule.
+        max_sweeps: after which the perceptron rule gives up.
+
+    Raises:
+        InvalidParameter: one is out of its range, or of another rule.
     """
 
     family: ClassVar[str] = "pairwise"
@@ -46,37 +80,142 @@ class PairwiseSpec(Spec):
     neurons: int
     rule: Rule = Rule.HEBBIAN
     thresholds: tuple[float, ...] = ()
+    normalization: Normalization = Normalization.NEURONS
+    self_coupling: bool = False
+    coding: Coding = Coding.BIPOLAR
+    kappa: float = 1.0
+    max_sweeps: int = 1000
+
+    def __post_init__(self) -> None:
+        for rule, own_parameters in _PARAMETERS_OF.items():
+            for parameter in own_parameters:
+                if rule is not self.rule and getattr(self, parameter) != _DEFAULTS[parameter]:
+                    raise InvalidParameter(parameter, f"must not be set but with the rule {rule.value}")
+        if len(self.thresholds) not in {0, self.neurons}:
+            counts = f"{len(self.thresholds)} for {self.neurons} neurons"
+            raise InvalidParameter("thresholds", f"must be none or one a neuron: {counts}")
+        if not (math.isfinite(self.kappa) and self.kappa >= 0):
+            raise InvalidParameter("kappa", f"must be finite and at least 0, is {self.kappa}")
+        if not 1 <= self.max_sweeps <= _MAX_SWEEPS:
+            raise InvalidParameter("max_sweeps", f"must be 1 to {_MAX_SWEEPS}, is {self.max_sweeps}")
+        if self.rule is Rule.IMPORTED and self.self_coupling:
+            raise InvalidParameter(
+                "self_coupling", "must not be set for imported weights, whose diagonal is kept as given"
+            )
+
+    @property
+    def capacity(self) -> float | None:
+        """See Spec. Sources: see Memory.capacity in the .proto."""
+        match self.rule:
+            case Rule.HEBBIAN:
+                return 0.138
+            case Rule.STORKEY | Rule.STORKEY_SECOND_ORDER:
+                return min(1.0, 1 / math.sqrt(2 * math.log(self.neurons))) if self.neurons > 1 else 1.0
+            case Rule.PSEUDO_INVERSE:
+                return 1.0
+            case Rule.PERCEPTRON:
+                return 2.0
+            case Rule.IMPORTED:
+                return None
+
+    def advice(self, pattern_count: int) -> str | None:
+        """See Spec."""
+        load = pattern_count / self.neurons
+        if self.capacity is None or load <= self.capacity:
+            return None
+        held = math.floor(self.capacity * self.neurons)
+        advice = (
+            f"{pattern_count} patterns in {self.neurons} neurons are a load of {load:.3f}; {self.rule.value} holds random "
+            f"patterns up to {self.capacity:.3f} ({held} of them): expect recalls to go wrong"
+        )
+        if self.rule not in {Rule.PSEUDO_INVERSE, Rule.PERCEPTRON} and load < 1:
+            advice += f"; pseudo_inverse holds up to {self.neurons}"
+        return advice
+
+    def changed(self, changes: Mapping[str, Any]) -> Self:
+        """See Spec."""
+        for name in ("neurons", "coding"):
+            if name in changes and changes[name] != self.parameters()[name]:
+                raise InvalidParameter(name, "cannot be changed")
+        rule = Rule(changes.get("rule", self.rule.value))
+        if rule is not self.rule and Rule.IMPORTED in {rule, self.rule}:
+            raise NothingToRelearn
+        dropped = {name for other, names in _PARAMETERS_OF.items() if other is not rule for name in names}
+        kept = {name: value for name, value in self.parameters().items() if name not in dropped}
+        return self.from_parameters(kept | dict(changes))
 
     def parameters(self) -> dict[str, Any]:
         """See Spec."""
-        return {"neurons": self.neurons, "rule": self.rule.value, "thresholds": list(self.thresholds)}
+        return {
+            "neurons": self.neurons,
+            "rule": self.rule.value,
+            "thresholds": list(self.thresholds),
+            "normalization": self.normalization.value,
+            "self_coupling": self.self_coupling,
+            "coding": self.coding.name.lower(),
+            "kappa": self.kappa,
+            "max_sweeps": self.max_sweeps,
+        }
 
     @classmethod
     def from_parameters(cls, parameters: Mapping[str, Any]) -> Self:
         """See Spec."""
-        return cls(parameters["neurons"], Rule(parameters["rule"]), tuple(parameters["thresholds"]))
+        read: dict[str, Callable[[Any], Any]] = {
+            "rule": Rule,
+            "thresholds": tuple,
+            "normalization": Normalization,
+            "coding": lambda name: Coding[name.upper()],
+        }
+        return cls(**{name: read.get(name, lambda value: value)(value) for name, value in parameters.items()})
+
+    @property
+    def learning_parameters(self) -> LearningParameters:
+        """What learning depends on: only the perceptron rule sees thresholds and coding."""
+        fields_of_recall = (self.thresholds, self.coding) if self.rule is Rule.PERCEPTRON else ((), Coding.BIPOLAR)
+        return LearningParameters(
+            self.neurons, self.normalization, self.self_coupling, self.kappa, self.max_sweeps, *fields_of_recall
+        )
 
     def empty(self) -> "PairwiseNetwork":
         """See Spec."""
-        couplings_type = _COUPLINGS[self.rule]
-        if issubclass(couplings_type, learning.LearningRule):
-            couplings: Couplings = couplings_type.nothing(self.neurons)
-        else:
-            couplings = learning.Imported(np.zeros((self.neurons, self.neurons)))
-        return PairwiseNetwork(self, StoredPatterns.none(row_bytes(self.neurons)), couplings)
+        return PairwiseNetwork(self, StoredPatterns.none(row_bytes(self.neurons)), self._couplings())
+
+    def _couplings(self) -> Couplings:
+        """Those before the first pattern, or before the weights are given."""
+        if self.rule is Rule.IMPORTED:
+            return learning.Imported(np.zeros((self.neurons, self.neurons)))
+        return _LEARNING_RULES[self.rule].nothing(self.learning_parameters)
+
+    def learnt(self, stored: StoredPatterns, interruption: Interruption) -> "PairwiseNetwork":
+        """The network that has learnt these patterns.
+
+        Raises:
+            Interrupted: `interruption` said so.
+            NothingToRelearn: there is no rule to learn them by.
+        """
+        if self.rule is Rule.IMPORTED:
+            raise NothingToRelearn
+        rule = _LEARNING_RULES[self.rule].nothing(self.learning_parameters)
+        return PairwiseNetwork(self, stored, rule.learn(stored.bits, stored.bits, interruption))
 
     def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "PairwiseNetwork":
         """See Spec."""
-        return PairwiseNetwork(self, stored, _COUPLINGS[self.rule].restored(self.neurons, arrays))
+        couplings_type = _LEARNING_RULES.get(self.rule, learning.Imported)
+        return PairwiseNetwork(self, stored, couplings_type.restored(self.learning_parameters, arrays))
 
     @classmethod
     def warm(cls) -> None:
         """See Spec."""
         stored = Store(np.array([[0b0001], [0b0110]], np.uint8), ("a", "b"))
-        for rule in (Rule.HEBBIAN, Rule.PSEUDO_INVERSE):
-            network = cls(4, rule, (0.5, 0.0, 0.0, 0.0)).empty().apply(stored)
-            for update in UpdateRule:
-                network.recall(np.array([1, -1, 0, 1], np.int8), RecallOptions(seed=0, update=update), lambda: False)
+        options = [RecallOptions(seed=0, update=update) for update in UpdateRule if update is not UpdateRule.GLAUBER]
+        options.append(RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1))
+        for rule in _LEARNING_RULES:
+            network = cls(4, rule, (0.5, 0.0, 0.0, 0.0)).empty().apply(stored, never)
+            for option in options:
+                network.recall(np.array([1, -1, 0, 1], np.int8), option, never)
+
+
+_DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
 class PairwiseNetwork(Network):
@@ -94,10 +233,21 @@ class PairwiseNetwork(Network):
         """See Network."""
         return isinstance(self._couplings, learning.LearningRule)
 
-    @cached_property
+    @property
+    def outcome(self) -> LearningOutcome | None:
+        """See Network."""
+        return self._couplings.outcome
+
+    @property
     def thresholds(self) -> NDArray[np.float64]:
         """See Network."""
         return np.array(self.spec.thresholds or np.zeros(self.spec.neurons), np.float64)
+
+    @cached_property
+    def local_field(self) -> LocalField:
+        """Field and energy as functions of the state."""
+        couplings = self._couplings
+        return LocalField(couplings.weights, couplings.divisor, self.thresholds, self.spec.coding)
 
     @property
     def nbytes(self) -> int:
@@ -106,41 +256,39 @@ class PairwiseNetwork(Network):
         kept = sum(array.values.nbytes for array in arrays.values() if array.values is not self._couplings.weights)
         return self._couplings.weights.nbytes + kept + self.stored.bits.nbytes
 
-    @cached_property
-    def tolerance(self) -> float:
-        """A local field of at most this size counts as zero.
-
-        Sums of integers are exact and need none; where weights or thresholds are floats, rounding would otherwise decide.
-        """
-        if self._couplings.weights.dtype == np.int32 and not self.thresholds.any():
-            return 0.0
-        largest = kernels.largest_row_sum(self._couplings.weights) / self._couplings.divisor
-        return 1e-9 * max(1.0, float(largest))
-
-    def apply(self, operation: Operation) -> "PairwiseNetwork":
+    def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""
         match operation:
-            case Store(bits, labels, replace):
-                replaced = tuple(label for label in labels if label in self.stored.positions) if replace else ()
-                kept = self.apply(Forget(replaced)) if replaced else self
-                return kept._learn(bits, labels)  # noqa: SLF001 - another of this very class
+            case Store(bits, labels, replaces):
+                replaced = tuple(label for label in labels if label in self.stored.positions) if replaces else ()
+                kept = self._forget(replaced, interruption) if replaced else self
+                return kept._learn(bits, labels, interruption)  # noqa: SLF001 - another of this very class
             case Forget(labels):
-                return self._forget(labels)
+                return self._forget(labels, interruption)
             case Import(arrays):
                 return self.spec.restored(self.stored, {name: array.values for name, array in arrays.items()})
+            case Configure(PairwiseSpec() as spec):
+                if (spec.rule, spec.learning_parameters) == (self.spec.rule, self.spec.learning_parameters):
+                    return PairwiseNetwork(spec, self.stored, self._couplings)
+                return spec.learnt(self.stored, interruption)
+        raise TypeError(f"a pairwise network does not take {operation!r}")
 
-    def _learn(self, bits: Bits, labels: tuple[str, ...]) -> "PairwiseNetwork":
-        rule = self._rule()
-        for patterns in unpacked_blocks(bits, self.spec.neurons):
-            rule = rule.learn(patterns)
-        return PairwiseNetwork(self.spec, self.stored.with_added(bits, labels), rule)
+    def cost(self, operation: Operation) -> int:
+        """See Network."""
+        if not isinstance(self._couplings, learning.LearningRule):
+            return 1
+        relearnt = isinstance(operation, Configure | Forget) and self.spec.rule is not Rule.HEBBIAN
+        count = len(self.stored) if relearnt else len(getattr(operation, "labels", ()))
+        return self._couplings.cost(count)
 
-    def _forget(self, labels: tuple[str, ...]) -> "PairwiseNetwork":
+    def _learn(self, bits: Bits, labels: tuple[str, ...], interruption: Interruption) -> "PairwiseNetwork":
+        stored = self.stored.with_added(bits, labels)
+        return PairwiseNetwork(self.spec, stored, self._rule().learn(bits, stored.bits, interruption))
+
+    def _forget(self, labels: tuple[str, ...], interruption: Interruption) -> "PairwiseNetwork":
         remaining = self.stored.without(labels)
         forgotten = self.stored.bits[[self.stored.positions[label] for label in labels]]
-        neurons = self.spec.neurons
-        rule = self._rule().forget(unpacked_blocks(forgotten, neurons), unpacked_blocks(remaining.bits, neurons))
-        return PairwiseNetwork(self.spec, remaining, rule)
+        return PairwiseNetwork(self.spec, remaining, self._rule().forget(forgotten, remaining.bits, interruption))
 
     def _rule(self) -> learning.LearningRule:
         if not isinstance(self._couplings, learning.LearningRule):
@@ -156,16 +304,25 @@ class PairwiseNetwork(Network):
         for start in range(0, self.spec.neurons, rows):
             yield self._couplings.weights[start : start + rows] / self._couplings.divisor
 
-    def trajectory(self, query: Signs, options: RecallOptions) -> Trajectory:
-        """The recall of a query, about to start."""
-        weights, divisor = self._couplings.weights, self._couplings.divisor
-        return Trajectory(weights, divisor, self.thresholds, self.tolerance, query, options)
-
-    def recall(self, query: Signs, options: RecallOptions, interrupted: Callable[[], bool]) -> RecallResult:
+    def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        trajectory = self.trajectory(query, options)
+        trajectory = Trajectory(self.local_field, query, options)
         initial_energy = trajectory.energy()
-        stop_reason = trajectory.settle(interrupted)
+        trajectory.settle(interruption)
+        return self._result(trajectory, initial_energy)
+
+    def trace(
+        self, query: Signs, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[TraceStep | RecallResult]:
+        """See Network."""
+        trajectory = Trajectory(self.local_field, query, options)
+        initial_energy = trajectory.energy()
+        yield from trajectory.steps(interruption)
+        yield self._result(trajectory, initial_energy)
+
+    def _result(self, trajectory: Trajectory, initial_energy: float) -> RecallResult:
+        if trajectory.stop_reason is None:
+            raise RuntimeError("the recall goes on")
         position, overlap, match = nearest(self.stored.bits, trajectory.state)
         return RecallResult(
             state=trajectory.state,
@@ -173,8 +330,87 @@ class PairwiseNetwork(Network):
             initial_energy=initial_energy,
             iterations=trajectory.iterations,
             flips=trajectory.flips,
-            stop_reason=stop_reason,
+            stop_reason=trajectory.stop_reason,
             nearest=position,
             overlap=overlap,
             match=match,
         )
+
+    def diagnose(self, interruption: Interruption) -> Diagnosis:
+        """See Network."""
+        stability = diagnostics.stability(self.local_field, self.stored.bits, interruption)
+        similarity = diagnostics.similarity(self.stored.bits, self.spec.neurons, interruption)
+        return Diagnosis(
+            pattern_count=len(self.stored),
+            load=len(self.stored) / self.spec.neurons,
+            capacity=self.spec.capacity,
+            stability=stability,
+            similarity=similarity,
+            weights=diagnostics.weight_statistics(self.local_field, interruption),
+            outcome=self.outcome,
+            verdict=self._verdict(stability, similarity, interruption),
+        )
+
+    def _verdict(self, stability: Stability | None, similarity: Similarity | None, interruption: Interruption) -> str:
+        if stability is None:
+            learns = (
+                "nothing is stored"
+                if self.learns
+                else "the weights were given from outside, with no patterns to judge them by"
+            )
+            return f"{_title(self.spec.rule)}: {learns}"
+        count = len(self.stored)
+        kind = ""
+        if similarity is not None:
+            kind = "correlated " if diagnostics.correlated(similarity, self.spec.neurons) else "uncorrelated "
+        stable = f"{stability.stable_count} of {count} {'is' if count == 1 else 'are'} stable"
+        findings = [f"{_title(self.spec.rule)} with {count} {kind}pattern{'s' * (count > 1)}: {stable}"]
+        if self.outcome is not None and not self.outcome.converged:
+            findings.append(f"learning did not converge in {self.outcome.sweeps} sweeps")
+        if self.spec.self_coupling:
+            weights = self._couplings.weights.copy()
+            np.fill_diagonal(weights, 0)
+            alone = LocalField(weights, self._couplings.divisor, self.thresholds, self.spec.coding)
+            without = diagnostics.stability(alone, self.stored.bits, interruption)
+            if without is not None:
+                findings.append(f"{without.stable_count} without self-coupling, which keeps any state where it is")
+        if stability.marginal_count:
+            findings.append(f"{stability.marginal_count} of them in a field of zero, which holds any state where it is")
+        held = stability.stable_count - stability.marginal_count
+        if held < count:
+            findings.append(self._better_rule(held, interruption))
+        elif self.spec.advice(count):
+            findings.append(
+                f"the load {count / self.spec.neurons:.3f} is beyond the rule's capacity of {self.spec.capacity:.3f}"
+            )
+        else:
+            findings.append(f"the smallest margin is {stability.smallest_margin:.3g}")
+        return "; ".join(findings)
+
+    def _better_rule(self, held_count: int, interruption: Interruption) -> str:
+        """What other rules would make of the patterns, found by trying them."""
+        count = len(self.stored)
+        trials: dict[Rule, dict[str, Any]] = {
+            Rule.PSEUDO_INVERSE: {},
+            Rule.PERCEPTRON: {"kappa": 0.0, "max_sweeps": _TRIAL_SWEEPS},
+        }
+        held: dict[Rule, int] = {}
+        for rule, parameters in trials.items():
+            if rule is self.spec.rule and not self.spec.self_coupling:
+                continue
+            spec = self.spec.changed({"rule": rule.value, "self_coupling": False, **parameters})
+            found = diagnostics.stability(
+                spec.learnt(self.stored, interruption).local_field, self.stored.bits, interruption
+            )
+            held[rule] = 0 if found is None else found.stable_count - found.marginal_count
+            if held[rule] == count:
+                return f"{rule.value} would hold all {count}"
+        best = max(held, key=lambda rule: held[rule])
+        if held[best] > held_count:
+            return f"{best.value} would hold {held[best]}"
+        return "no other rule tried holds more"
+
+
+def _title(rule: Rule) -> str:
+    """A rule as people say it."""
+    return {Rule.HEBBIAN: "Hebb", Rule.IMPORTED: "imported weights"}.get(rule, rule.value)

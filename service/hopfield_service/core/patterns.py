@@ -1,17 +1,28 @@
 """Patterns as bits and as signs, and their overlaps.
 
-Bits are packed least-significant bit first, each pattern padded to a whole byte with zeros; a set bit is +1.
+Bits are packed least-significant bit first, each pattern padded to a whole byte with zeros; a set bit is +1. Whatever the coding of
+a network, its states are -1 and +1 in here; what depends on the coding is the local field and the energy.
 """
 
 from collections.abc import Iterator
+from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hopfield_service.core.kernels import fields
 
 Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
 
 _BLOCK_NEURONS = 1 << 24
+
+
+class Coding(IntEnum):
+    """The two values a neuron has for the caller."""
+
+    BIPOLAR = fields.BIPOLAR
+    BINARY = fields.BINARY
 
 
 def row_bytes(neurons: int) -> int:

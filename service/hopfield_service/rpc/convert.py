@@ -2,7 +2,7 @@
 
 import hashlib
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -11,26 +11,40 @@ from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper
 from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
-from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
+from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
+from hopfield_service.core.diagnostics import Diagnosis
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
-from hopfield_service.core.network import Spec
+from hopfield_service.core.learning import LearningOutcome, Normalization
+from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
-from hopfield_service.core.patterns import Bits, padding_is_clear, row_bytes, unpacked_blocks
-from hopfield_service.errors import InvalidField
+from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is_clear, row_bytes, unpacked_blocks
+from hopfield_service.errors import InvalidField, shown
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
-from hopfield_service.serving.memories import Recalled
+from hopfield_service.serving.memories import Recalled, TracePiece
 from hopfield_service.store.layout import Head
 from hopfield_service.store.notes import Request
 
 LEARNING_RULES = {
     memory_pb2.LEARNING_RULE_HEBBIAN: Rule.HEBBIAN,
+    memory_pb2.LEARNING_RULE_STORKEY: Rule.STORKEY,
+    memory_pb2.LEARNING_RULE_STORKEY_SECOND_ORDER: Rule.STORKEY_SECOND_ORDER,
     memory_pb2.LEARNING_RULE_PSEUDO_INVERSE: Rule.PSEUDO_INVERSE,
+    memory_pb2.LEARNING_RULE_PERCEPTRON: Rule.PERCEPTRON,
 }
 UPDATE_RULES = {
     recall_service_pb2.UPDATE_RULE_ASYNCHRONOUS: UpdateRule.ASYNCHRONOUS,
     recall_service_pb2.UPDATE_RULE_SYNCHRONOUS: UpdateRule.SYNCHRONOUS,
+    recall_service_pb2.UPDATE_RULE_GLAUBER: UpdateRule.GLAUBER,
 }
+_NORMALIZATIONS = {
+    memory_pb2.NORMALIZATION_NEURONS: Normalization.NEURONS,
+    memory_pb2.NORMALIZATION_PATTERNS: Normalization.PATTERNS,
+    memory_pb2.NORMALIZATION_NONE: Normalization.NONE,
+}
+_NORMALIZATION_NUMBERS = {normalization: number for number, normalization in _NORMALIZATIONS.items()}
+_CODINGS = {patterns_pb2.CODING_BIPOLAR: Coding.BIPOLAR, patterns_pb2.CODING_BINARY: Coding.BINARY}
+_CODING_NUMBERS = {coding: number for number, coding in _CODINGS.items()}
 _RULE_NUMBERS = {rule: number for number, rule in LEARNING_RULES.items()} | {
     Rule.IMPORTED: memory_pb2.LEARNING_RULE_IMPORTED
 }
@@ -100,8 +114,9 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
     if encoding is None:
         if count:
             raise InvalidField(field, "must have its values in bits or in signs")
-        return Block(neurons, np.empty((0, neurons), np.int8), field)
+        return Block(neurons, np.empty((0, neurons), np.int8), None, None, field)
     payload: bytes = getattr(message, encoding)
+    coding = _coding_in(message.coding, f"{field}.coding") if message.coding else None
     width = row_bytes(neurons) if encoding == "bits" else neurons
     if len(payload) != count * width:
         raise InvalidField(
@@ -109,17 +124,33 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
             f"must be {count * width} bytes for {count} x {neurons} neurons, is {len(payload)}",
         )
     if encoding == "bits":
-        bits = np.frombuffer(payload, np.uint8).reshape(count, width)
-        if len(bits) and not padding_is_clear(bits, neurons):
-            rule = f"must have zeros behind the last of the {neurons} neurons of each pattern"
-            raise InvalidField(f"{field}.bits", rule)
-        return Block(neurons, bits, field)
+        bits = _bits(payload, count, neurons, f"{field}.bits")
+        known = _known(message.known, bits, neurons, f"{field}.known") if message.known else None
+        return Block(neurons, bits, known, coding, field)
+    if message.known:
+        raise InvalidField(f"{field}.known", "must be empty but with bits")
     signs = np.frombuffer(payload, np.int8).reshape(count, width)
     wrong = (signs > 1) | (signs < -1)
     if wrong.any():
         k, i = divmod(int(wrong.argmax()), neurons)
         raise InvalidField(f"{field}.signs", f"must be 1, -1 or 0; pattern {k} has {signs[k, i]} at neuron {i}")
-    return Block(neurons, signs, field)
+    return Block(neurons, signs, None, coding, field)
+
+
+def _bits(payload: bytes, count: int, neurons: int, field: str) -> Bits:
+    bits = np.frombuffer(payload, np.uint8).reshape(count, row_bytes(neurons))
+    if len(bits) and not padding_is_clear(bits, neurons):
+        raise InvalidField(field, f"must have zeros behind the last of the {neurons} neurons of each pattern")
+    return bits
+
+
+def _known(payload: bytes, bits: Bits, neurons: int, field: str) -> Bits:
+    if len(payload) != bits.size:
+        raise InvalidField(field, f"must be empty or as long as bits: {len(payload)} bytes for {bits.size}")
+    known = _bits(payload, len(bits), neurons, field)
+    if (bits & ~known).any():
+        raise InvalidField(field, "must be set where bits are: an unknown neuron has a clear bit")
+    return known
 
 
 def query_in(message: patterns_pb2.Patterns) -> Block:
@@ -141,24 +172,82 @@ def spec_in(message: memory_pb2.MemorySpec) -> Spec:
     if message.WhichOneof("family") is None:
         raise InvalidField("spec.family", "must be set: pairwise")
     pairwise = message.pairwise
-    if pairwise.rule == memory_pb2.LEARNING_RULE_IMPORTED:
-        raise InvalidField(
-            "spec.pairwise.rule", "must be one that learns; ImportWeights makes a memory of given weights"
+    try:
+        return PairwiseSpec.from_parameters(
+            {name: parameter_in(pairwise) for name, parameter_in in _PAIRWISE_PARAMETERS.items()}
         )
-    rule = _chosen(pairwise.rule, LEARNING_RULES, Rule.HEBBIAN, memory_pb2.LearningRule, "spec.pairwise.rule")
-    thresholds = _thresholds(pairwise.thresholds, pairwise.neurons, "spec.pairwise.thresholds")
-    return PairwiseSpec(pairwise.neurons, rule, thresholds)
+    except InvalidParameter as error:
+        raise InvalidField(f"spec.pairwise.{error.parameter}", error.rule) from error
+
+
+def _rule_in(message: memory_pb2.PairwiseSpec) -> str:
+    field = "spec.pairwise.rule"
+    if message.rule == memory_pb2.LEARNING_RULE_IMPORTED:
+        raise InvalidField(field, "must be one that learns; ImportWeights makes a memory of given weights")
+    return _chosen(message.rule, LEARNING_RULES, Rule.HEBBIAN, memory_pb2.LearningRule, field).value
+
+
+def _normalization_in(message: memory_pb2.PairwiseSpec) -> str:
+    return _chosen(
+        message.normalization,
+        _NORMALIZATIONS,
+        Normalization.NEURONS,
+        memory_pb2.Normalization,
+        "spec.pairwise.normalization",
+    ).value
+
+
+def _coding_in(coding: patterns_pb2.Coding, field: str) -> Coding:
+    return _chosen(coding, _CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, field)
+
+
+# What each field of the message says of the parameter of its name, its default filled in.
+_PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
+    "neurons": lambda message: message.neurons,
+    "rule": _rule_in,
+    "thresholds": lambda message: _thresholds(message.thresholds, "spec.pairwise.thresholds"),
+    "normalization": _normalization_in,
+    "self_coupling": lambda message: message.self_coupling,
+    "coding": lambda message: _coding_in(message.coding, "spec.pairwise.coding").name.lower(),
+    "kappa": lambda message: message.kappa if message.HasField("kappa") else 1.0,
+    "max_sweeps": lambda message: message.max_sweeps if message.HasField("max_sweeps") else 1000,
+}
+
+
+def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, dict[str, Any]]:
+    """What an update is to change.
+
+    Returns:
+        The family, and the new values of some of its parameters.
+    """
+    family = message.spec.WhichOneof("family")
+    if family is None:
+        raise InvalidField("spec.family", "must be set: pairwise")
+    pairwise = message.spec.pairwise
+    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in pairwise.ListFields()]
+    changes: dict[str, Any] = {}
+    for path in paths:
+        prefix, _, name = path.partition(".")
+        if prefix != family or name not in _PAIRWISE_PARAMETERS:
+            known = ", ".join(f"pairwise.{name}" for name in _PAIRWISE_PARAMETERS)
+            raise InvalidField("update_mask", f"must name fields of spec, such as {known}; {shown(path)} is none")
+        changes[name] = _PAIRWISE_PARAMETERS[name](pairwise)
+    if not changes:
+        raise InvalidField("update_mask", "must name what to change, or spec must set it")
+    return family, changes
 
 
 def imported_spec_in(header: memory_service_pb2.ImportWeightsHeader) -> Spec:
     """The parameters of a memory of given weights."""
-    thresholds = _thresholds(header.thresholds, header.neurons, "header.thresholds")
-    return PairwiseSpec(header.neurons, Rule.IMPORTED, thresholds)
+    thresholds = _thresholds(header.thresholds, "header.thresholds")
+    coding = _coding_in(header.coding, "header.coding")
+    try:
+        return PairwiseSpec(header.neurons, Rule.IMPORTED, thresholds, coding=coding)
+    except InvalidParameter as error:
+        raise InvalidField(f"header.{error.parameter}", error.rule) from error
 
 
-def _thresholds(values: Sequence[float], neurons: int, field: str) -> tuple[float, ...]:
-    if len(values) not in {0, neurons}:
-        raise InvalidField(field, f"must be none or one a neuron: {len(values)} for {neurons} neurons")
+def _thresholds(values: Sequence[float], field: str) -> tuple[float, ...]:
     thresholds = np.array(values, np.float64)
     finite = np.isfinite(thresholds)
     if not finite.all():
@@ -181,6 +270,12 @@ def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
         for field, given in (("order", message.order), ("explicit_order", message.explicit_order)):
             if given:
                 raise InvalidField(f"options.{field}", "must not be set but with UPDATE_RULE_ASYNCHRONOUS")
+    beta = _beta(message)
+    if update is UpdateRule.GLAUBER and beta is None:
+        raise InvalidField("options.beta", "must be set with UPDATE_RULE_GLAUBER, or annealing instead")
+    if update is not UpdateRule.GLAUBER and beta is not None:
+        field = message.WhichOneof("temperature")
+        raise InvalidField(f"options.{field}", "must not be set but with UPDATE_RULE_GLAUBER")
     return RecallOptions(
         seed=message.seed if message.HasField("seed") else secrets.randbits(64),
         update=update,
@@ -188,7 +283,22 @@ def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
         max_iterations=message.max_iterations if message.HasField("max_iterations") else _DEFAULT_MAX_ITERATIONS,
         tie=tie,
         clamp=message.clamp,
+        beta=beta,
     )
+
+
+def _beta(message: recall_service_pb2.RecallOptions) -> float | NDArray[np.float64] | None:
+    temperature = message.WhichOneof("temperature")
+    if temperature is None:
+        return None
+    annealed = temperature == "annealing"
+    beta = np.array(message.annealing.beta if annealed else [message.beta], np.float64)
+    wrong = ~(np.isfinite(beta) & (beta >= 0))
+    if wrong.any():
+        k = int(wrong.argmax())
+        field = f"options.annealing.beta[{k}]" if annealed else "options.beta"
+        raise InvalidField(field, f"must be finite and at least 0, is {beta[k]}")
+    return beta if annealed else float(beta[0])
 
 
 def _order(message: recall_service_pb2.RecallOptions) -> Order | NDArray[np.int64]:
@@ -241,13 +351,43 @@ def memory_out(head: Head) -> memory_pb2.Memory:
         revision=head.revision,
         create_time=_timestamp(head.created),
         update_time=_timestamp(head.updated),
+        learning=_outcome_out(head.outcome),
+        capacity=head.spec.capacity,
     )
+
+
+def _outcome_out(outcome: LearningOutcome | None) -> memory_pb2.LearningOutcome | None:
+    return None if outcome is None else memory_pb2.LearningOutcome(converged=outcome.converged, sweeps=outcome.sweeps)
+
+
+def warnings_out(head: Head) -> list[memory_pb2.Warning]:
+    """What whoever changed a memory so that it stands there should know."""
+    found = []
+    advice = head.spec.advice(head.pattern_count)
+    if advice is not None:
+        found.append(memory_pb2.Warning(reason=memory_pb2.WARNING_REASON_CAPACITY, message=advice))
+    if head.outcome is not None and not head.outcome.converged:
+        message = (
+            f"learning gave up after {head.outcome.sweeps} sweeps, its goal not met; DiagnoseMemory says what is stable"
+        )
+        found.append(memory_pb2.Warning(reason=memory_pb2.WARNING_REASON_NOT_CONVERGED, message=message))
+    return found
 
 
 def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
     match spec:
-        case PairwiseSpec(neurons, rule, thresholds):
-            pairwise = memory_pb2.PairwiseSpec(neurons=neurons, rule=_RULE_NUMBERS[rule], thresholds=thresholds)
+        case PairwiseSpec():
+            hebbian, perceptron = spec.rule is Rule.HEBBIAN, spec.rule is Rule.PERCEPTRON
+            pairwise = memory_pb2.PairwiseSpec(
+                neurons=spec.neurons,
+                rule=_RULE_NUMBERS[spec.rule],
+                thresholds=spec.thresholds,
+                normalization=_NORMALIZATION_NUMBERS[spec.normalization] if hebbian else None,
+                self_coupling=spec.self_coupling,
+                coding=coding_out(spec.coding),
+                kappa=spec.kappa if perceptron else None,
+                max_sweeps=spec.max_sweeps if perceptron else None,
+            )
             return memory_pb2.MemorySpec(pairwise=pairwise)
     raise TypeError(f"{type(spec).__name__} has no message")
 
@@ -258,23 +398,36 @@ def _timestamp(microseconds: int) -> Timestamp:
     return timestamp
 
 
-def bits_out(bits: Bits, neurons: int) -> patterns_pb2.Patterns:
-    """Packed patterns."""
-    return patterns_pb2.Patterns(count=len(bits), neurons=neurons, bits=bits.tobytes())
+def coding_out(coding: Coding) -> patterns_pb2.Coding:
+    """The two values a neuron has."""
+    return _CODING_NUMBERS[coding]
 
 
-def _states_out(states: Bits, like: patterns_pb2.Patterns) -> patterns_pb2.Patterns:
+def bits_out(bits: Bits, spec: Spec) -> patterns_pb2.Patterns:
+    """Packed patterns of a memory."""
+    return patterns_pb2.Patterns(
+        count=len(bits), neurons=spec.neurons, bits=bits.tobytes(), coding=coding_out(spec.coding)
+    )
+
+
+def _states_out(states: Bits, like: patterns_pb2.Patterns, spec: Spec) -> patterns_pb2.Patterns:
     """States in the encoding in which the queries came."""
     if like.WhichOneof("encoding") == "bits":
-        return bits_out(states, like.neurons)
-    signs = b"".join(block.tobytes() for block in unpacked_blocks(states, like.neurons))
-    return patterns_pb2.Patterns(count=like.count, neurons=like.neurons, signs=signs)
+        return bits_out(states, spec)
+    return _signs_out(unpacked_blocks(states, spec.neurons), len(states), spec)
+
+
+def _signs_out(blocks: Iterable[Signs], count: int, spec: Spec) -> patterns_pb2.Patterns:
+    """States as the values of the memory's coding."""
+    binary = spec.coding is Coding.BINARY
+    signs = b"".join((block > 0 if binary else block).tobytes() for block in blocks)
+    return patterns_pb2.Patterns(count=count, neurons=spec.neurons, signs=signs, coding=coding_out(spec.coding))
 
 
 def recall_out(recalled: Recalled, query: patterns_pb2.Patterns, seed: int) -> recall_service_pb2.RecallResponse:
     """The answer of one recall."""
     return recall_service_pb2.RecallResponse(
-        pattern=_states_out(recalled.states, query),
+        pattern=_states_out(recalled.states, query, recalled.head.spec),
         energy=recalled.energies[0],
         initial_energy=recalled.initial_energies[0],
         iterations=recalled.iterations[0],
@@ -292,7 +445,7 @@ def recall_out(recalled: Recalled, query: patterns_pb2.Patterns, seed: int) -> r
 def batch_out(recalled: Recalled, queries: patterns_pb2.Patterns, seed: int) -> recall_service_pb2.BatchRecallResponse:
     """The answers of many recalls, column by column."""
     return recall_service_pb2.BatchRecallResponse(
-        patterns=_states_out(recalled.states, queries),
+        patterns=_states_out(recalled.states, queries, recalled.head.spec),
         energies=recalled.energies,
         initial_energies=recalled.initial_energies,
         iterations=recalled.iterations,
@@ -304,4 +457,50 @@ def batch_out(recalled: Recalled, queries: patterns_pb2.Patterns, seed: int) -> 
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,
+    )
+
+
+def trace_out(piece: TracePiece, query: patterns_pb2.Patterns, seed: int) -> recall_service_pb2.TraceRecallResponse:
+    """Some steps of a recall, column by column, and at the end its answer."""
+    steps, spec = piece.steps, piece.head.spec
+    patterns = None
+    if steps:
+        states = np.stack([step.state for step in steps])
+        if query.WhichOneof("encoding") == "bits":
+            patterns = bits_out(pack(states), spec)
+            if not states.all():
+                patterns.known = pack(np.abs(states)).tobytes()
+        else:
+            patterns = _signs_out([states], len(states), spec)
+    return recall_service_pb2.TraceRecallResponse(
+        iterations=[step.iteration for step in steps],
+        patterns=patterns,
+        energies=[step.energy for step in steps],
+        flips=[step.flips for step in steps],
+        recall=None if piece.recalled is None else recall_out(piece.recalled, query, seed),
+    )
+
+
+def diagnosis_out(diagnosis: Diagnosis) -> diagnosis_pb2.Diagnosis:
+    """How well a memory holds what is stored in it."""
+    stability, similarity, weights = diagnosis.stability, diagnosis.similarity, diagnosis.weights
+    return diagnosis_pb2.Diagnosis(
+        pattern_count=diagnosis.pattern_count,
+        load=diagnosis.load,
+        capacity=diagnosis.capacity,
+        stable_count=0 if stability is None else stability.stable_count,
+        smallest_margin=None if stability is None else stability.smallest_margin,
+        mean_margin=None if stability is None else stability.mean_margin,
+        crosstalk=None if similarity is None else similarity.crosstalk,
+        mean_overlap=None if similarity is None else similarity.mean_overlap,
+        weights=diagnosis_pb2.WeightStatistics(
+            min=weights.min,
+            max=weights.max,
+            mean=weights.mean,
+            standard_deviation=weights.standard_deviation,
+            mean_diagonal=weights.mean_diagonal,
+            asymmetry=weights.asymmetry,
+        ),
+        learning=_outcome_out(diagnosis.outcome),
+        verdict=diagnosis.verdict,
     )

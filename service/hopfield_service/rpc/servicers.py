@@ -79,6 +79,18 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         page.next_page_token = _page_token(following) if following else ""
         return page
 
+    async def UpdateMemory(
+        self, request: memory_service_pb2.UpdateMemoryRequest, context: Context
+    ) -> memory_service_pb2.UpdateMemoryResponse:
+        """See the .proto."""
+        identity = await _converted(request, convert.request_in)
+        family, changes = await _converted(request, convert.changes_in)
+        expected = request.expected_revision if request.HasField("expected_revision") else None
+        head = await self._memories.update(request.name, family, changes, expected, identity)
+        return memory_service_pb2.UpdateMemoryResponse(
+            memory=convert.memory_out(head), warnings=convert.warnings_out(head)
+        )
+
     async def DeleteMemory(
         self, request: memory_service_pb2.DeleteMemoryRequest, context: Context
     ) -> memory_service_pb2.DeleteMemoryResponse:
@@ -100,7 +112,9 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
             request.expected_revision if request.HasField("expected_revision") else None,
             identity,
         )
-        return memory_service_pb2.StorePatternsResponse(memory=convert.memory_out(head), labels=labels)
+        return memory_service_pb2.StorePatternsResponse(
+            memory=convert.memory_out(head), labels=labels, warnings=convert.warnings_out(head)
+        )
 
     async def ForgetPatterns(
         self, request: memory_service_pb2.ForgetPatternsRequest, context: Context
@@ -124,7 +138,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         )
         return memory_service_pb2.ListPatternsResponse(
             labels=page.labels,
-            patterns=convert.bits_out(page.bits, page.head.spec.neurons),
+            patterns=convert.bits_out(page.bits, page.head.spec),
             next_page_token="" if page.next_number is None else _page_token(page.next_number),
             uid=page.head.uid,
             revision=page.head.revision,
@@ -141,6 +155,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
                 thresholds=loaded.network.thresholds,
                 uid=loaded.head.uid,
                 revision=loaded.head.revision,
+                coding=convert.coding_out(loaded.network.spec.coding),
             )
         )
         for rows in weight_rows(loaded.network):
@@ -156,6 +171,15 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         weights = np.frombuffer(payload, "<f8").reshape(header.neurons, header.neurons).astype(np.float64, copy=False)
         head = await self._memories.import_weights(header.name, spec, weights, identity)
         return memory_service_pb2.ImportWeightsResponse(memory=convert.memory_out(head))
+
+    async def DiagnoseMemory(
+        self, request: memory_service_pb2.DiagnoseMemoryRequest, context: Context
+    ) -> memory_service_pb2.DiagnoseMemoryResponse:
+        """See the .proto."""
+        head, diagnosis = await self._memories.diagnose(request.name, convert.token_in(request.token))
+        return memory_service_pb2.DiagnoseMemoryResponse(
+            diagnosis=convert.diagnosis_out(diagnosis), uid=head.uid, revision=head.revision
+        )
 
     async def _read_import(
         self, requests: AsyncIterator[memory_service_pb2.ImportWeightsRequest]
@@ -210,6 +234,15 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         queries = await _converted(request.queries, convert.queries_in)
         recalled = await self._memories.recall(request.name, queries, options, convert.token_in(request.token))
         return await asyncio.to_thread(convert.batch_out, recalled, request.queries, options.seed)
+
+    async def TraceRecall(
+        self, request: recall_service_pb2.TraceRecallRequest, context: Context
+    ) -> AsyncIterator[recall_service_pb2.TraceRecallResponse]:
+        """See the .proto."""
+        options = await _converted(request.options, convert.options_in)
+        query = await _converted(request.query, convert.query_in)
+        async for piece in self._memories.trace(request.name, query, options, convert.token_in(request.token)):
+            yield convert.trace_out(piece, request.query, options.seed)
 
 
 class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):

@@ -14,7 +14,7 @@ class Loaded:
     Attributes:
         head: at the revision of the network.
         network: what the operations up to that revision add up to.
-        tail: cost of the operations since the snapshot of the head, as `serving.memories` counts it.
+        tail: cost of the operations since the snapshot of the head, as `Network.cost` counts it.
     """
 
     head: Head

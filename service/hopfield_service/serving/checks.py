@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from hopfield_service.core.dynamics import Order
 from hopfield_service.core.network import Network
-from hopfield_service.core.patterns import Bits, Signs, pack, unpack
+from hopfield_service.core.patterns import Bits, Coding, Signs, pack, unpack
 from hopfield_service.errors import InvalidField, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
@@ -23,38 +23,64 @@ class Block:
 
     Attributes:
         neurons: N.
-        values: (count, ceil(N / 8)) uint8, packed, or (count, N) int8: 1, -1, or 0 for an unknown neuron.
+        values: (count, ceil(N / 8)) uint8, packed, or (count, N) int8 in the coding of the memory: 1 or -1, and 0 for an unknown
+            neuron; or 1 or 0.
+        known: (count, ceil(N / 8)) uint8, packed, which neurons of packed values are known; None for all.
+        coding: the caller takes the memory to have; None for whichever it has.
         field: of the request they came in.
     """
 
     neurons: int
     values: Bits | Signs
+    known: Bits | None
+    coding: Coding | None
     field: str
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def signs(self, k: int) -> Signs:
-        """Pattern k, (N,) int8."""
-        one = self.values[k : k + 1]
-        block = one.view(np.int8) if self.values.dtype == np.int8 else unpack(one.view(np.uint8), self.neurons)
-        return block.reshape(self.neurons)
+    def state(self, k: int, coding: Coding) -> Signs:
+        """Pattern k, (N,) int8: 1, -1, or 0 for an unknown neuron, whatever the coding of the memory."""
+        if self.values.dtype == np.int8:
+            signs: Signs = self.values[k].view(np.int8)
+            return signs if coding is Coding.BIPOLAR else np.where(signs, 1, -1).astype(np.int8)
+        state: Signs = unpack(self.values[k : k + 1].view(np.uint8), self.neurons)[0]
+        if self.known is not None:
+            state *= np.unpackbits(self.known[k], count=self.neurons, bitorder="little").view(np.int8)
+        return state
 
-    def known(self) -> Bits:
+    def stored(self, coding: Coding) -> Bits:
         """All patterns, packed.
 
         Raises:
             InvalidField: a neuron is unknown.
         """
+        if self.known is not None:
+            raise InvalidField(f"{self.field}.known", "must be empty: a stored pattern is known in every neuron")
         if self.values.dtype == np.uint8:
             return self.values.view(np.uint8)
-        unknown = self.values == 0
-        if unknown.any():
-            k, i = divmod(int(unknown.argmax()), self.neurons)
-            raise InvalidField(
-                f"{self.field}.signs", f"must be 1 or -1 in a stored pattern; pattern {k} has 0 at neuron {i}"
-            )
+        if coding is Coding.BIPOLAR:
+            self._refuse(self.values == 0, "must be 1 or -1 in a stored pattern")
         return pack(self.values.view(np.int8))
+
+    def check(self, name: str, network: Network) -> None:
+        """Refuses patterns of another length, or of another coding, than those of a memory.
+
+        Raises:
+            InvalidField: they are.
+        """
+        neurons, coding = network.spec.neurons, network.spec.coding
+        if self.neurons != neurons:
+            raise InvalidField(f"{self.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {self.neurons}")
+        if self.coding not in {None, coding}:
+            raise InvalidField(f"{self.field}.coding", f"must be CODING_{coding.name}, as memory {name!r} has")
+        if self.values.dtype == np.int8 and coding is Coding.BINARY:
+            self._refuse(self.values < 0, f"must be 1 or 0, as memory {name!r} has binary coding")
+
+    def _refuse(self, wrong: NDArray[np.bool_], rule: str) -> None:
+        if wrong.any():
+            k, i = divmod(int(wrong.argmax()), self.neurons)
+            raise InvalidField(f"{self.field}.signs", f"{rule}; pattern {k} has {self.values[k, i]} at neuron {i}")
 
 
 def check_name(name: str, field: str = "name") -> None:
@@ -83,17 +109,6 @@ def check_labels(labels: Sequence[str]) -> None:
         if label in seen:
             raise InvalidField(f"labels[{k}]", f"must be given once: {shown(label)} is a duplicate")
         seen.add(label)
-
-
-def check_neurons(name: str, network: Network, block: Block) -> None:
-    """Refuses patterns of another length than those of a memory.
-
-    Raises:
-        InvalidField: they are.
-    """
-    neurons = network.spec.neurons
-    if block.neurons != neurons:
-        raise InvalidField(f"{block.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {block.neurons}")
 
 
 def check_order(order: Order | NDArray[np.int64], neurons: int) -> None:

@@ -2,12 +2,19 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-Argument = TypeVar("Argument")
+from hopfield_service.core.interruption import Interruption
+
+Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+# Seconds after which what a thread has found so far is passed on.
+_PIECE = 0.05
 
 
 class KernelExecutor:
@@ -18,25 +25,42 @@ class KernelExecutor:
         self._recalling = ThreadPoolExecutor(threads, thread_name_prefix="recalling")
         self._closing = threading.Event()
 
-    async def learn(self, function: Callable[[Argument], Result], argument: Argument) -> Result:
-        """Runs a function on a thread, to its end."""
-        return await asyncio.get_running_loop().run_in_executor(self._learning, function, argument)
-
-    async def recall(self, function: Callable[[Callable[[], bool]], Result]) -> Result:
-        """Runs a function on a thread.
+    async def learn(self, function: Callable[[Interruption], Result]) -> Result:
+        """Runs a function on a thread for learning.
 
         Args:
             function: is given another that says, from any thread, whether nobody waits for the result any longer: when the
                 awaiting task was cancelled, as gRPC does when the caller went away or the deadline passed, or when the
                 service is closing.
         """
+        with self._interruption() as interruption:
+            return await asyncio.get_running_loop().run_in_executor(self._learning, function, interruption)
+
+    async def recall(self, function: Callable[[Interruption], Result]) -> Result:
+        """Runs a function on a thread for recalls. Arguments: as `learn`."""
+        with self._interruption() as interruption:
+            return await asyncio.get_running_loop().run_in_executor(self._recalling, function, interruption)
+
+    async def trace(self, function: Callable[[Interruption], Iterator[Item]], most: int) -> AsyncIterator[list[Item]]:
+        """Runs an iterator on threads for recalls.
+
+        Args:
+            function: makes the iterator; is given what `learn` gives.
+            most: items to be passed on at once.
+
+        Yields:
+            The next items, at least one: as many as come in some milliseconds. The iterator stands still until they are taken.
+        """
+        with self._interruption() as interruption:
+            items = function(interruption)
+            while piece := await asyncio.get_running_loop().run_in_executor(self._recalling, _piece, items, most):
+                yield piece
+
+    @contextmanager
+    def _interruption(self) -> Iterator[Interruption]:
         abandoned = threading.Event()
-
-        def interrupted() -> bool:
-            return abandoned.is_set() or self._closing.is_set()
-
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._recalling, function, interrupted)
+            yield lambda: abandoned.is_set() or self._closing.is_set()
         finally:
             abandoned.set()
 
@@ -45,3 +69,13 @@ class KernelExecutor:
         self._closing.set()
         for pool in (self._recalling, self._learning):
             await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+
+
+def _piece(items: Iterator[Item], most: int) -> list[Item]:
+    piece: list[Item] = []
+    end = time.monotonic() + _PIECE
+    for item in items:
+        piece.append(item)
+        if len(piece) >= most or time.monotonic() > end:
+            break
+    return piece

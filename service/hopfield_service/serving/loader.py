@@ -3,8 +3,9 @@
 import asyncio
 import logging
 from dataclasses import dataclass, replace
+from functools import partial
 
-from hopfield_service.core.network import Import, Network, Operation
+from hopfield_service.core.network import Network, Operation
 from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
@@ -13,9 +14,8 @@ from hopfield_service.store.redis_store import Position, RedisStore
 
 _log = logging.getLogger(__name__)
 
-# Replaying an operation passes once over the weights, as loading a snapshot does some ten times; patterns are cheaper.
+# Passes over the weights that replaying operations may cost before a snapshot is due; loading one costs some ten.
 _SNAPSHOT_AFTER = 32
-_PATTERNS_PER_PASS = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +124,8 @@ class NetworkLoader:
         async for entry in self._store.log(head, at.revision):
             if entry.previous != at.commit:
                 return None
-            network = await self._executor.learn(network.apply, entry.operation)
-            tail += _cost(entry.operation)
+            network = await self._executor.learn(partial(network.apply, entry.operation))
+            tail += network.cost(entry.operation)
             at = replace(at, revision=entry.revision, commit=entry.commit)
         if at.revision < head.revision or (at.revision == head.revision and at.commit != head.commit):
             return None
@@ -133,7 +133,14 @@ class NetworkLoader:
             newer = await self._store.head(head.name)
             if newer is None or newer.commit != at.commit:
                 # Its times and counts are of another revision: what is known here has to do with the revision loaded.
-                newer = replace(head, revision=at.revision, commit=at.commit, pattern_count=len(network.stored))
+                newer = replace(
+                    head,
+                    revision=at.revision,
+                    commit=at.commit,
+                    spec=network.spec,
+                    pattern_count=len(network.stored),
+                    outcome=network.outcome,
+                )
             head = newer
         if base.head.snapshot != head.snapshot and head.snapshot is not None:
             # Another replica has written one since: what it leaves to be replayed, at a pass an operation.
@@ -144,7 +151,7 @@ class NetworkLoader:
 
     async def committed(self, before: Loaded, operation: Operation, head: Head, network: Network) -> None:
         """Takes note of a commit made here: keeps the network, and has a snapshot written when one is due."""
-        after = Loaded(head, network, before.tail + _cost(operation))
+        after = Loaded(head, network, before.tail + network.cost(operation))
         self._cache.put(after)
         await self._snapshot_when_due(after)
 
@@ -166,7 +173,7 @@ class NetworkLoader:
     async def _write_snapshot(self, loaded: Loaded) -> None:
         head, network = loaded.head, loaded.network
         try:
-            if await self._executor.learn(_snapshot_nbytes, network) > self._max_snapshot_bytes:
+            if await self._executor.learn(lambda _: _snapshot_nbytes(network)) > self._max_snapshot_bytes:
                 return
             manifest = await self._store.write_snapshot(head, network)
         except Exception:  # noqa: BLE001 - the outermost edge of a task of its own
@@ -188,9 +195,3 @@ def _is_at(loaded: Loaded, position: Position) -> bool:
 
 def _snapshot_nbytes(network: Network) -> int:
     return blob_nbytes(snapshot_arrays(network))
-
-
-def _cost(operation: Operation) -> int:
-    """Of replaying an operation, in passes over the weights."""
-    patterns = 0 if isinstance(operation, Import) else len(operation.labels)
-    return 1 + patterns // _PATTERNS_PER_PASS

@@ -6,15 +6,29 @@ A change is: load, check, fold, commit where the memory still is what was loaded
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.dynamics import Match, RecallOptions, StopReason
+from hopfield_service.core.diagnostics import Diagnosis
+from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, StopReason, TraceStep
+from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import StateArray
-from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store
+from hopfield_service.core.network import (
+    Configure,
+    Forget,
+    Import,
+    InvalidParameter,
+    Network,
+    NothingToRelearn,
+    Operation,
+    Spec,
+    Store,
+)
 from hopfield_service.core.patterns import Bits, pack, row_bytes
 from hopfield_service.errors import (
     Contention,
@@ -30,7 +44,7 @@ from hopfield_service.errors import (
     WeightsImported,
 )
 from hopfield_service.serving.cache import Loaded
-from hopfield_service.serving.checks import Block, check_labels, check_name, check_neurons, check_order, symmetric
+from hopfield_service.serving.checks import Block, check_labels, check_name, check_order, symmetric
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
@@ -41,6 +55,8 @@ _log = logging.getLogger(__name__)
 
 # A page of patterns holds at most about so much, whatever their length.
 _PAGE_BYTES = 1 << 20
+# The states of a piece of a trace take at most about so much, a byte a neuron.
+_TRACE_BYTES = 1 << 20
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -76,6 +92,20 @@ class Recalled:
     matches: list[Match]
     labels: list[str]
     overlaps: list[float]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TracePiece:
+    """Some steps of a recall, and at the end its answer.
+
+    Attributes:
+        steps: in order.
+        recalled: the answer; None but in the last piece.
+    """
+
+    head: Head
+    steps: list[TraceStep]
+    recalled: Recalled | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -146,7 +176,7 @@ class Memories:
             MemoryExists: the name is taken.
         """
         self._check_spec(name, spec)
-        mean_of_halves = await self._executor.learn(symmetric, weights)
+        mean_of_halves = await self._executor.learn(lambda _: symmetric(weights))
         first = Import({"weights": StateArray(mean_of_halves, symmetric=True)})
         return await self._make(name, spec, first, request, allow_existing=False)
 
@@ -267,14 +297,14 @@ class Memories:
         if len(patterns) > self._limits.max_patterns:
             raise PatternLimit(name, len(patterns), self._limits.max_patterns)
         check_labels(labels)
-        bits = patterns.known()
         given: tuple[str, ...] = tuple(labels)
 
         def operation(loaded: Loaded) -> Operation:
             network = loaded.network
-            check_neurons(name, network, patterns)
+            patterns.check(name, network)
             if not network.learns:
                 raise WeightsImported(name)
+            bits = patterns.stored(network.spec.coding)
             positions = network.stored.positions
             taken = [label for label in given if label in positions]
             if taken and not replace_stored:
@@ -313,16 +343,52 @@ class Memories:
         head, _ = await self._change(name, operation, expected_revision, request, numbered=False)
         return head
 
+    async def update(
+        self, name: str, family: str, changes: Mapping[str, Any], expected_revision: int | None, request: Request
+    ) -> Head:
+        """Changes parameters of a memory and learns its patterns anew under them.
+
+        Args:
+            name: of the memory.
+            family: the caller takes the memory to be of.
+            changes: the new values of some of `Spec.parameters`.
+            expected_revision: the memory must be at; None for any.
+            request: to recognise a repeat.
+
+        Returns:
+            Where the memory stands after it.
+
+        Raises:
+            InvalidField: a parameter breaks a rule, or cannot be changed.
+            MemoryNotFound, RevisionMismatch, WeightsImported, Contention: as they say.
+        """
+        check_name(name)
+
+        def operation(loaded: Loaded) -> Operation | None:
+            spec = loaded.network.spec
+            if spec.family != family:
+                raise InvalidField("spec.family", f"must be {spec.family}, as memory {name!r} is")
+            try:
+                changed = spec.changed(changes)
+            except InvalidParameter as error:
+                raise InvalidField(f"spec.{family}.{error.parameter}", error.rule) from error
+            except NothingToRelearn as error:
+                raise WeightsImported(name) from error
+            return Configure(changed) if changed != spec else None
+
+        head, _ = await self._change(name, operation, expected_revision, request, numbered=False)
+        return head
+
     async def _change(
         self,
         name: str,
-        operation_on: Callable[[Loaded], Operation],
+        operation_on: Callable[[Loaded], Operation | None],
         expected_revision: int | None,
         request: Request,
         *,
         numbered: bool,
     ) -> tuple[Head, Sequence[str]]:
-        """Commits an operation made from, and checked against, the network it is applied to.
+        """Commits an operation made from, and checked against, the network it is applied to; none where there is nothing to do.
 
         Returns:
             Where the memory stands after it, and, where the labels were numbered, those.
@@ -342,9 +408,13 @@ class Memories:
                     if await self._store.noted(name, request) is None:
                         raise
                     continue
+                if operation is None:
+                    if await self._store.note(name, loaded.head, request) is Outcome.DONE:
+                        return loaded.head, ()
+                    continue
                 labels = operation.labels if numbered and isinstance(operation, Store) else ()
-                network = await self._executor.learn(loaded.network.apply, operation)
-                outcome, head = await self._store.commit(loaded.head, operation, len(network.stored), request, labels)
+                network = await self._executor.learn(partial(loaded.network.apply, operation))
+                outcome, head = await self._store.commit(loaded.head, operation, network, request, labels)
                 if outcome is Outcome.DONE:
                     await self._loader.committed(loaded, operation, head, network)
                     return head, labels
@@ -392,26 +462,70 @@ class Memories:
             InvalidField: the queries break a rule.
             MemoryNotFound, RevisionAhead: as they say.
         """
+        loaded = await self._to_recall(name, queries, options, token)
+
+        def answers(interruption: Interruption) -> Recalled:
+            network = loaded.network
+            results = (
+                network.recall(
+                    queries.state(k, network.spec.coding),
+                    replace(options, seed=(options.seed + k) % (1 << 64)),
+                    interruption,
+                )
+                for k in range(len(queries))
+            )
+            return _recalled(loaded, results, len(queries))
+
+        return await self._executor.recall(answers)
+
+    async def trace(
+        self, name: str, query: Block, options: RecallOptions, token: Token | None
+    ) -> AsyncIterator[TracePiece]:
+        """Runs the dynamics from one query and shows every iteration. Errors: as `recall`.
+
+        Yields:
+            The steps, from the query on, some at a time; the last piece has the answer.
+        """
+        loaded = await self._to_recall(name, query, options, token)
+        network = loaded.network
+        most = max(1, _TRACE_BYTES // network.spec.neurons)
+        state = query.state(0, network.spec.coding)
+        async for items in self._executor.trace(partial(network.trace, state, options), most):
+            steps = [item for item in items if isinstance(item, TraceStep)]
+            results = [item for item in items if isinstance(item, RecallResult)]
+            yield TracePiece(loaded.head, steps, _recalled(loaded, results, 1) if results else None)
+
+    async def _to_recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Loaded:
+        """The network that queries are for, which they and the options fit."""
         check_name(name)
         loaded = await self._loader.loaded(name, token)
-        network = loaded.network
-        check_neurons(name, network, queries)
-        check_order(options.order, network.spec.neurons)
-        if not 1 <= options.max_iterations <= self._limits.max_iterations:
-            raise InvalidField(
-                "options.max_iterations", f"must be 1 to {self._limits.max_iterations}, is {options.max_iterations}"
-            )
+        queries.check(name, loaded.network)
+        check_order(options.order, loaded.network.spec.neurons)
+        limit = self._limits.max_iterations
+        if not 1 <= options.max_iterations <= limit:
+            raise InvalidField("options.max_iterations", f"must be 1 to {limit}, is {options.max_iterations}")
+        if isinstance(options.beta, np.ndarray) and not 1 <= len(options.beta) <= limit:
+            raise InvalidField("options.annealing.beta", f"must be 1 to {limit} numbers, are {len(options.beta)}")
+        return loaded
 
-        return await self._executor.recall(lambda interrupted: _recalled(loaded, queries, options, interrupted))
+    async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
+        """How well a memory holds what is stored in it, and where it stood.
+
+        Raises:
+            MemoryNotFound, RevisionAhead: as they say.
+        """
+        check_name(name)
+        loaded = await self._loader.loaded(name, token)
+        # Not on the threads that recalls wait for: it may take long.
+        return loaded.head, await self._executor.learn(loaded.network.diagnose)
 
 
-def _recalled(loaded: Loaded, queries: Block, options: RecallOptions, interrupted: Callable[[], bool]) -> Recalled:
+def _recalled(loaded: Loaded, results: Iterable[RecallResult], count: int) -> Recalled:
     network = loaded.network
     recalled = Recalled(
-        loaded.head, np.empty((len(queries), row_bytes(queries.neurons)), np.uint8), [], [], [], [], [], [], [], []
+        loaded.head, np.empty((count, row_bytes(network.spec.neurons)), np.uint8), [], [], [], [], [], [], [], []
     )
-    for k in range(len(queries)):
-        result = network.recall(queries.signs(k), replace(options, seed=(options.seed + k) % (1 << 64)), interrupted)
+    for k, result in enumerate(results):
         recalled.states[k] = pack(result.state[np.newaxis])[0]
         recalled.energies.append(result.energy)
         recalled.initial_energies.append(result.initial_energy)

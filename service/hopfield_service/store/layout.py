@@ -17,22 +17,22 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.families import spec_from_parameters
-from hopfield_service.core.learning import StateArray
-from hopfield_service.core.network import Forget, Import, Network, Operation, Spec, Store, StoredPatterns
+from hopfield_service.core.learning import LearningOutcome, StateArray
+from hopfield_service.core.network import Configure, Forget, Import, Network, Operation, Spec, Store, StoredPatterns
 from hopfield_service.core.patterns import row_bytes
 
 FORMAT_VERSION = 1
 CHUNK_BYTES = 1 << 20
 
-_STORE, _FORGET, _IMPORT = "STORE", "FORGET", "IMPORT"
-_BITS, _NUMBERS, _LABELS = "patterns.bits", "patterns.numbers", "patterns.labels"
+_STORE, _FORGET, _IMPORT, _CONFIGURE = "STORE", "FORGET", "IMPORT", "CONFIGURE"
+_BITS, _NUMBERS, _LABELS, _SPEC = "patterns.bits", "patterns.numbers", "patterns.labels", "spec"
 
 
 class Corrupt(Exception):
@@ -168,12 +168,13 @@ class Head:
     Attributes:
         name: chosen by the caller.
         uid: chosen by the server, another one each time a memory of this name is made.
-        spec: the parameters.
+        spec: the parameters at that revision.
         revision: how many commits there were.
         commit: id of the last commit; "" before the first.
         pattern_count: P at that revision.
         created: microseconds since 1970, UTC.
         updated: the same, of the last commit.
+        outcome: how learning ended at that revision, where the rule iterates; None before the first time.
         snapshot: where the state at some revision can be read without the operations before it; None before the first.
     """
 
@@ -185,6 +186,7 @@ class Head:
     pattern_count: int
     created: int
     updated: int
+    outcome: LearningOutcome | None = None
     snapshot: Manifest | None = None
 
     def fields(self) -> dict[str, str]:
@@ -192,12 +194,13 @@ class Head:
         return {
             "format": str(FORMAT_VERSION),
             "uid": self.uid,
-            "spec": sealed({"family": self.spec.family, **self.spec.parameters()}),
+            "spec": written_spec(self.spec),
             "revision": str(self.revision),
             "commit": self.commit,
             "pattern_count": str(self.pattern_count),
             "created": str(self.created),
             "updated": str(self.updated),
+            "outcome": json.dumps(asdict(self.outcome)) if self.outcome else "",
         }
 
     @classmethod
@@ -211,7 +214,7 @@ class Head:
             if int(fields[b"format"]) != FORMAT_VERSION:
                 raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
             spec = read_spec(fields[b"spec"])
-            snapshot = fields.get(b"snapshot")
+            snapshot, outcome = fields.get(b"snapshot"), fields.get(b"outcome")
             return cls(
                 name=name,
                 uid=fields[b"uid"].decode(),
@@ -221,6 +224,7 @@ class Head:
                 pattern_count=int(fields[b"pattern_count"]),
                 created=int(fields[b"created"]),
                 updated=int(fields[b"updated"]),
+                outcome=LearningOutcome(**json.loads(outcome)) if outcome else None,
                 snapshot=Manifest.from_json(snapshot) if snapshot else None,
             )
         except (ValueError, TypeError, KeyError) as error:
@@ -245,8 +249,13 @@ def unsealed(text: bytes) -> Any:
     return json.loads(payload)
 
 
+def written_spec(spec: Spec) -> str:
+    """A spec as it stands in a head, an operation or a snapshot."""
+    return sealed({"family": spec.family, **spec.parameters()})
+
+
 def read_spec(text: bytes) -> Spec:
-    """The spec as it stands in a head.
+    """Reads what `written_spec` wrote.
 
     Raises:
         Corrupt: it is not one.
@@ -280,6 +289,8 @@ def operation_payload(operation: Operation, manifest: Manifest | None) -> bytes:
             if manifest is None:
                 raise TypeError("an import is written with the manifest of its arrays")
             return json.dumps({"kind": _IMPORT}).encode() + b"\n" + manifest.to_json().encode()
+        case Configure(spec):
+            return json.dumps({"kind": _CONFIGURE}).encode() + b"\n" + written_spec(spec).encode()
 
 
 def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Operation | Manifest:
@@ -295,6 +306,8 @@ def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Oper
         header = json.loads(line)
         if header["kind"] == _IMPORT:
             return Manifest.from_json(rest)
+        if header["kind"] == _CONFIGURE:
+            return Configure(read_spec(rest))
         labels = tuple(header["labels"])
         if header["kind"] == _FORGET:
             return Forget(labels)
@@ -305,18 +318,20 @@ def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Oper
 
 
 def snapshot_arrays(network: Network) -> dict[str, StateArray]:
-    """All arrays of a snapshot: those of the network's family, and the stored patterns."""
+    """All arrays of a snapshot: those of the network's family, the stored patterns, and the spec, which may change after it."""
     stored = network.stored
     labels = np.frombuffer(json.dumps(stored.labels).encode(), np.uint8)
+    spec = np.frombuffer(written_spec(network.spec).encode(), np.uint8)
     return {
         **network.arrays(),
         _BITS: StateArray(stored.bits),
         _NUMBERS: StateArray(stored.numbers),
         _LABELS: StateArray(labels),
+        _SPEC: StateArray(spec),
     }
 
 
-def restored_network(spec: Spec, manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> Network:
+def restored_network(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> Network:
     """The network that `snapshot_arrays` came from.
 
     Raises:
@@ -325,7 +340,7 @@ def restored_network(spec: Spec, manifest: Manifest, arrays: dict[str, NDArray[A
     try:
         labels = tuple(json.loads(arrays.pop(_LABELS).tobytes()))
         stored = StoredPatterns(arrays.pop(_BITS), labels, arrays.pop(_NUMBERS), manifest.next_number)
-        return spec.restored(stored, arrays)
+        return read_spec(arrays.pop(_SPEC).tobytes()).restored(stored, arrays)
     except (ValueError, TypeError, KeyError) as error:
         raise Corrupt("a snapshot does not parse") from error
 

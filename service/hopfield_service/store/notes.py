@@ -33,9 +33,10 @@ class Note:
     labels: tuple[str, ...]
 
 
-def written_note(request: Request, head: Head | None, labels: Sequence[str] = ()) -> str:
-    """A note as it stands in Redis: without the spec, which may be large, and is where the memory is, or was."""
-    fields = None if head is None else {key: value for key, value in head.fields().items() if key != "spec"}
+def written_note(request: Request, head: Head | None, labels: Sequence[str] = (), *, with_spec: bool = False) -> str:
+    """A note as it stands in Redis: the spec, which may be large, only of a request that changed it."""
+    left_out = set() if with_spec else {"spec"}
+    fields = None if head is None else {key: value for key, value in head.fields().items() if key not in left_out}
     return sealed({"digest": request.digest, "head": fields, "labels": labels})
 
 
@@ -43,7 +44,7 @@ def read_note(written: bytes, request: Request) -> tuple[dict[str, str] | None, 
     """Reads what `written_note` wrote.
 
     Returns:
-        The fields of the head but for its spec, or None, and the labels.
+        The fields of the head, perhaps without its spec, or None, and the labels.
 
     Raises:
         RequestIdReused: the note is of a request with another content.

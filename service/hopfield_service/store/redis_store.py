@@ -20,7 +20,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 
 from hopfield_service.core.learning import StateArray
-from hopfield_service.core.network import Import, Network, Operation, Spec
+from hopfield_service.core.network import Configure, Import, Network, Operation, Spec
 from hopfield_service.errors import CorruptMemory
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
@@ -187,7 +187,9 @@ class RedisStore:
             return Note(None if fields is None else await self._noted_head(name, fields), labels)
 
     async def _noted_head(self, name: str, fields: dict[str, str]) -> Head:
-        """A head as noted, with the spec, which is not noted since it may be large, from where the memory is, or was."""
+        """A head as noted, with the spec, where it is not noted since it may be large, from where the memory is, or was."""
+        if "spec" in fields:
+            return Head.from_fields(name, {key.encode(): value.encode() for key, value in fields.items()})
         for key in (self._keys.head(name), self._keys.remains(name, fields["uid"])):
             uid, spec = cast("list[bytes | None]", await self._redis.hmget(key, ["uid", "spec"]))
             if uid == fields["uid"].encode() and spec is not None:
@@ -257,7 +259,7 @@ class RedisStore:
         self,
         head: Head,
         operation: Operation,
-        pattern_count: int,
+        network: Network,
         request: Request,
         labels: Sequence[str] = (),
     ) -> tuple[Outcome, Head]:
@@ -266,7 +268,7 @@ class RedisStore:
         Args:
             head: where the memory was found.
             operation: what to append.
-            pattern_count: P after it.
+            network: after it.
             request: to recognise a repeat.
             labels: that the request does not name itself, to be noted.
 
@@ -277,15 +279,18 @@ class RedisStore:
             head,
             revision=head.revision + 1,
             commit=secrets.token_hex(16),
-            pattern_count=pattern_count,
+            spec=network.spec,
+            pattern_count=len(network.stored),
+            outcome=network.outcome,
             updated=max(_now(), head.updated),
         )
-        where: list[str | int] = [head.uid, head.revision, head.commit, after.commit, after.updated, pattern_count]
+        note = written_note(request, after, labels, with_spec=isinstance(operation, Configure))
+        before = head.fields()
+        changed = [part for item in after.fields().items() if item not in before.items() for part in item]
         entry = _entry_parts(operation, None, previous=head.commit, head=after)
+        where: list[str | int] = [head.uid, head.revision, head.commit, len(changed)]
         with errors_of(head.name):
-            reply = await self._commit(
-                self._names(head, request), [written_note(request, after, labels), _REQUEST_TTL, *where, *entry]
-            )
+            reply = await self._commit(self._names(head, request), [note, _REQUEST_TTL, *where, *changed, *entry])
         return _outcome(reply), after
 
     async def delete(self, head: Head, request: Request) -> Outcome:
@@ -380,7 +385,7 @@ class RedisStore:
             return None
         try:
             arrays = await self._read(head, head.snapshot)
-            return await asyncio.to_thread(layout.restored_network, head.spec, head.snapshot, arrays)
+            return await asyncio.to_thread(layout.restored_network, head.snapshot, arrays)
         except Corrupt as error:
             _log.warning("snapshot of memory %r at revision %d: %s", head.name, head.snapshot.revision, error)
             return None

@@ -21,14 +21,15 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 return {'done'}
 """
 
-# KEYS: ..., log. ARGV: ..., uid, revision, commit, new commit, time, pattern count, the parts of the entry.
+# KEYS: ..., log. ARGV: ..., uid, revision, commit, number of parts of the head, the parts of the head that change, the parts of
+# the entry.
 COMMIT = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeated'} end
 local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit')
 if head[1] ~= ARGV[3] or head[2] ~= ARGV[4] or head[3] ~= ARGV[5] then return {'moved'} end
-local revision = string.format('%d', ARGV[4] + 1)
-redis.call('XADD', KEYS[3], revision .. '-0', unpack(ARGV, 9))
-redis.call('HSET', KEYS[1], 'revision', revision, 'commit', ARGV[6], 'updated', ARGV[7], 'pattern_count', ARGV[8])
+local parts = 6 + tonumber(ARGV[6])
+redis.call('XADD', KEYS[3], string.format('%d-0', ARGV[4] + 1), unpack(ARGV, parts + 1))
+redis.call('HSET', KEYS[1], unpack(ARGV, 7, parts))
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 return {'done'}
 """

@@ -1,0 +1,24 @@
+"""How kernels are compiled, and the arrays they take."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+Signs = NDArray[np.int8]
+Floats = NDArray[np.float64]
+Indices = NDArray[np.int64]
+Word = NDArray[np.uint64]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """Compiles a kernel: without the GIL, kept on disk where some place is writable, in memory otherwise."""
+    try:
+        return cast("Function", numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
+        return cast("Function", numba.njit(nogil=True)(function))

@@ -1,0 +1,53 @@
+"""What the weights say of a state: local fields and energy."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.kernels.compilation import Floats, Signs, compiled
+
+# Codes shared with patterns.py.
+BIPOLAR, BINARY = 0, 1
+
+
+@compiled
+def add_row(weights: NDArray[Any], row: int, factor: int, sums: NDArray[Any]) -> None:
+    """`sums += factor * weights[row]`: what one neuron's change does to everyone's sum, the weights being symmetric."""
+    for j in range(sums.shape[0]):
+        sums[j] += factor * weights[row, j]
+
+
+@compiled
+def weighted_sums(weights: NDArray[Any], state: Signs, sums: NDArray[Any]) -> None:
+    """`sums = weights @ state`, each sum in the order of the neurons. Row by row, so that memory is read in order."""
+    sums[:] = 0
+    for i in range(state.shape[0]):
+        if state[i] != 0:
+            add_row(weights, i, state[i], sums)
+
+
+@compiled
+def largest_row_sum(weights: NDArray[Any]) -> float:
+    """`max_i sum_j |weights_ij|` of a symmetric matrix: no sum over a state is larger."""
+    totals = np.zeros(weights.shape[0], np.float64)
+    for i in range(weights.shape[0]):
+        for j in range(weights.shape[0]):
+            totals[j] += abs(weights[i, j])
+    return float(totals.max())
+
+
+@compiled
+def energy(sums: NDArray[Any], scale: float, thresholds: Floats, state: Signs, coding: int) -> float:
+    """`E = -1/2 s'Js + U's`, or `-1/2 V'TV + U'V` with `V = (1 + s) / 2`, where `sums / scale` is `Js`, or `TV`.
+
+    Integer sums stay integers up to the one division: their total is at most 4 N^2 P <= 2^36 * 2^24, which fits an int64.
+    """
+    coupling = 0 * sums[0]
+    external = 0.0
+    for i in range(state.shape[0]):
+        value = state[i] + coding
+        coupling += sums[i] * value
+        external += thresholds[i] * value
+    values = 1 + coding
+    return float(-0.5 * (coupling / (scale * values)) + external / values)

@@ -1,0 +1,229 @@
+"""The update rules: how a state changes, one iteration after the other.
+
+`sums[i] / scale - thresholds[i]` is the local field of neuron i (see LocalField); a flip changes the sums by a row of the weights.
+"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, Word, compiled
+from hopfield_service.core.kernels.fields import add_row
+from hopfield_service.core.kernels.generator import next_below, next_sign, next_uniform, shuffle
+
+# Codes shared with dynamics.py: kernels take and return integers.
+TIE_KEEP, TIE_PLUS, TIE_MINUS = 0, 1, 2
+RUNNING, CONVERGED, CYCLE = 0, 1, 2
+
+# Where the counters of a trajectory stand in the `counters` array that a kernel resumes from and updates.
+ITERATIONS, FLIPS = 0, 1
+
+_LOG2_E = 1.4426950408889634
+# ln 2 in two parts, the first of which has so few bits that its product with any exponent is exact (Cody and Waite 1980).
+_LN2_HIGH = 0.693147180369123816490
+_LN2_LOW = 1.90821492927058770002e-10
+_DEGREE = 13
+
+
+@compiled
+def decide(field: float, tolerance: float, present: int, tie: int, generator: Word) -> int:
+    """The state a neuron takes in a local field: its sign, or what the tie rule says where the field counts as zero.
+
+    An unknown neuron has no state to keep: there TIE_KEEP draws one.
+    """
+    if field > tolerance:
+        return 1
+    if field < -tolerance:
+        return -1
+    if tie == TIE_PLUS:
+        return 1
+    if tie == TIE_MINUS:
+        return -1
+    if present == 0:
+        return next_sign(generator)
+    return present
+
+
+@compiled
+def asynchronous(
+    weights: NDArray[Any],
+    scale: float,
+    thresholds: Floats,
+    tolerance: float,
+    tie: int,
+    random_order: bool,
+    held: NDArray[np.bool_],
+    state: Signs,
+    sums: NDArray[Any],
+    order: Indices,
+    generator: Word,
+    counters: Indices,
+    sweeps: int,
+) -> int:
+    """Runs at most `sweeps` sweeps of one-neuron-at-a-time updates from where the arrays say, and leaves them there.
+
+    `state`, `sums` (which must be those of the state, see LocalField), `order`, `generator` and `counters` are all there is to a
+    trajectory, so that calls of any lengths continue one another with identical results. `held` neurons are passed over.
+    Returns RUNNING or CONVERGED.
+    """
+    for _ in range(sweeps):
+        if random_order:
+            shuffle(generator, order)
+        counters[ITERATIONS] += 1
+        quiet = True
+        for position in range(order.shape[0]):
+            i = order[position]
+            if held[i]:
+                continue
+            present = state[i]
+            decided = decide(sums[i] / scale - thresholds[i], tolerance, present, tie, generator)
+            if decided != present:
+                quiet = False
+                if present != 0:
+                    counters[FLIPS] += 1
+                state[i] = decided
+                add_row(weights, i, decided - present, sums)
+        if quiet:
+            return CONVERGED
+    return RUNNING
+
+
+@compiled
+def synchronous(
+    weights: NDArray[Any],
+    scale: float,
+    thresholds: Floats,
+    tolerance: float,
+    tie: int,
+    held: NDArray[np.bool_],
+    state: Signs,
+    before: Signs,
+    sums: NDArray[Any],
+    generator: Word,
+    counters: Indices,
+    sweeps: int,
+) -> int:
+    """Runs at most `sweeps` updates of all neurons at once; resumes as `asynchronous` does.
+
+    `before` is the state one iteration earlier (all 0 at the start, which no computed state equals).
+    Returns RUNNING, CONVERGED, or CYCLE where the new state is that of two iterations ago.
+    """
+    n = state.shape[0]
+    decided = np.empty(n, np.int8)
+    for _ in range(sweeps):
+        counters[ITERATIONS] += 1
+        for i in range(n):
+            decided[i] = state[i]
+            if not held[i]:
+                decided[i] = decide(sums[i] / scale - thresholds[i], tolerance, state[i], tie, generator)
+        quiet = True
+        cycle = True
+        for i in range(n):
+            if decided[i] != before[i]:
+                cycle = False
+            if decided[i] != state[i]:
+                quiet = False
+                if state[i] != 0:
+                    counters[FLIPS] += 1
+                add_row(weights, i, decided[i] - state[i], sums)
+            before[i] = state[i]
+            state[i] = decided[i]
+        if quiet:
+            return CONVERGED
+        if cycle:
+            return CYCLE
+    return RUNNING
+
+
+@compiled
+def exponential(x: float) -> float:
+    """`exp(x)` of x <= 0 to 1e-15 of its size, by plain arithmetic alone; 0 where it is below 2^-53, which no draw can tell from 0.
+
+    The C library's differs from one machine to the next in the last bit, and with it would the answers of a seed.
+    """
+    if x < -36.75:
+        return 0.0
+    power = np.floor(x * _LOG2_E + 0.5)
+    rest = (x - power * _LN2_HIGH) - power * _LN2_LOW
+    total = 1.0
+    for k in range(_DEGREE, 0, -1):
+        total = 1.0 + total * rest / k
+    return total / float(1 << int(-power))
+
+
+@compiled
+def logistic(x: float) -> float:
+    """`1 / (1 + exp(-x))`."""
+    if x >= 0:
+        return 1.0 / (1.0 + exponential(-x))
+    odds = exponential(x)
+    return odds / (1.0 + odds)
+
+
+@compiled
+def glauber(
+    weights: NDArray[Any],
+    scale: float,
+    thresholds: Floats,
+    gains: Floats,
+    held: NDArray[np.bool_],
+    state: Signs,
+    sums: NDArray[Any],
+    generator: Word,
+    counters: Indices,
+    sweeps: int,
+) -> None:
+    """Runs `sweeps` sweeps of N draws of one random neuron each, with replacement (Glauber 1963); resumes as `asynchronous` does.
+
+    A neuron drawn becomes +1 with probability `logistic(gain * field)`. Iteration k has the gain `gains[k]`, or the last one
+    where there are fewer. A draw that hits a `held` neuron does nothing.
+    """
+    n = state.shape[0]
+    for _ in range(sweeps):
+        gain = gains[min(counters[ITERATIONS], gains.shape[0] - 1)]
+        counters[ITERATIONS] += 1
+        for _draw in range(n):
+            i = next_below(generator, n)
+            if not held[i]:
+                heat(weights, scale, thresholds, gain, i, state, sums, generator, counters)
+
+
+@compiled
+def heat_unknown(
+    weights: NDArray[Any],
+    scale: float,
+    thresholds: Floats,
+    gain: float,
+    state: Signs,
+    sums: NDArray[Any],
+    generator: Word,
+    counters: Indices,
+) -> None:
+    """Gives every neuron that no draw has hit its first state, in the order of the neurons."""
+    for i in range(state.shape[0]):
+        if state[i] == 0:
+            heat(weights, scale, thresholds, gain, i, state, sums, generator, counters)
+
+
+@compiled
+def heat(
+    weights: NDArray[Any],
+    scale: float,
+    thresholds: Floats,
+    gain: float,
+    i: int,
+    state: Signs,
+    sums: NDArray[Any],
+    generator: Word,
+    counters: Indices,
+) -> None:
+    """Lets neuron i take a state at random, by its field."""
+    present = state[i]
+    field = sums[i] / scale - thresholds[i]
+    decided = 1 if next_uniform(generator) < logistic(gain * field) else -1
+    if decided != present:
+        if present != 0:
+            counters[FLIPS] += 1
+        state[i] = decided
+        add_row(weights, i, decided - present, sums)

@@ -1,0 +1,84 @@
+"""A memory has one of two codings, and speaks it: patterns, weights, thresholds and energies."""
+
+import grpc
+import numpy as np
+import pytest
+from tests.wire import Wire, made, pairwise, refusal, signs
+
+from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
+
+BINARY = patterns_pb2.CODING_BINARY
+HALVES = np.array([[1, 1, 0, 0], [1, 0, 1, 0]])
+T = (2 * HALVES - 1).T @ (2 * HALVES - 1) / 4 * (1 - np.eye(4))
+# Half of what a neuron can receive: its field is zero where half of its input is there.
+U = T.sum(axis=1) / 2
+
+
+def recall(wire: Wire, name: str, query: patterns_pb2.Patterns) -> recall_service_pb2.RecallResponse:
+    return wire.recall.Recall(recall_service_pb2.RecallRequest(name=name, query=query))
+
+
+def values(patterns: patterns_pb2.Patterns) -> list[int]:
+    return [int(value) for value in np.frombuffer(patterns.signs, np.int8)]
+
+
+def test_a_binary_memory_takes_and_gives_zeros_and_ones(wire: Wire, name: str) -> None:
+    memory = made(wire, name, pairwise(4, coding=BINARY, thresholds=U), signs(*HALVES.tolist()))
+    assert memory.spec.pairwise.coding == BINARY
+    answer = recall(wire, name, signs(HALVES[0].tolist()))
+    V = HALVES[0]
+    assert (values(answer.pattern), answer.pattern.coding) == (V.tolist(), BINARY)
+    assert answer.energy == -0.5 * V @ T @ V + U @ V
+    assert (answer.label, answer.overlap, answer.match) == ("0", 1.0, recall_service_pb2.MATCH_PATTERN)
+
+
+def test_weights_of_a_binary_memory_are_those_between_zeros_and_ones(wire: Wire, name: str) -> None:
+    made(wire, name, pairwise(4, coding=BINARY, thresholds=U), signs(*HALVES.tolist()))
+    header, *parts = wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name=name))
+    assert header.header.coding == BINARY
+    assert header.header.thresholds == list(U)
+    np.testing.assert_array_equal(np.frombuffer(b"".join(part.rows for part in parts)).reshape(4, 4), T)
+
+
+def test_the_same_bits_are_stored_under_either_coding(wire: Wire, name: str) -> None:
+    made(wire, name, pairwise(4, coding=BINARY), signs(*HALVES.tolist()))
+    made(wire, f"{name}-bipolar", pairwise(4), signs(*(2 * HALVES - 1).tolist()))
+    one, other = (
+        wire.memory.ListPatterns(memory_service_pb2.ListPatternsRequest(name=memory)).patterns
+        for memory in (name, f"{name}-bipolar")
+    )
+    assert one.bits == other.bits
+    assert (one.coding, other.coding) == (BINARY, patterns_pb2.CODING_BIPOLAR)
+
+
+def test_an_all_zero_query_of_a_binary_memory_without_thresholds_has_fields_of_zero(wire: Wire, name: str) -> None:
+    made(wire, name, pairwise(4, coding=BINARY), signs([0, 0, 0, 1]))
+    answer = recall(wire, name, signs([0, 0, 0, 0]))
+    assert (values(answer.pattern), answer.energy, answer.iterations) == ([0, 0, 0, 0], 0, 1)
+
+
+def test_unknown_neurons_of_a_binary_memory_are_those_the_mask_leaves_out(wire: Wire, name: str) -> None:
+    made(wire, name, pairwise(4, coding=BINARY, thresholds=U), signs([1, 1, 0, 0]))
+    query = patterns_pb2.Patterns(count=1, neurons=4, bits=b"\x03", known=b"\x0b", coding=BINARY)
+    answer = recall(wire, name, query)
+    assert (answer.pattern.bits, answer.flips) == (b"\x03", 0)
+
+
+def test_imported_weights_have_a_coding_too(wire: Wire, name: str) -> None:
+    header = memory_service_pb2.ImportWeightsHeader(name=name, neurons=2, thresholds=[0.5, 0.5], coding=BINARY)
+    rows = np.array([[0, 1.0], [1.0, 0]]).astype("<f8").tobytes()
+    parts = [memory_service_pb2.ImportWeightsRequest(header=header), memory_service_pb2.ImportWeightsRequest(rows=rows)]
+    memory = wire.memory.ImportWeights(iter(parts)).memory
+    assert (memory.spec.pairwise.coding, memory.spec.pairwise.rule) == (BINARY, memory_pb2.LEARNING_RULE_IMPORTED)
+    assert not memory.HasField("capacity")
+    answer = recall(wire, name, signs([1, 1]))
+    assert (values(answer.pattern), answer.energy) == ([1, 1], 0.0)
+
+
+def test_minus_one_is_no_value_of_a_binary_memory(wire: Wire, name: str) -> None:
+    made(wire, name, pairwise(2, coding=BINARY))
+    with pytest.raises(grpc.RpcError) as caught:
+        recall(wire, name, signs([1, -1]))
+    answer = refusal(caught.value)
+    assert answer.fields == ["query.signs"]
+    assert "must be 1 or 0" in answer.message
