@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVICE_PROTOS := $(wildcard protos/hopfield/v1/*_service.proto)
 
-.PHONY: help demo serve test test-deploy lint protos clean
+.PHONY: help demo serve test test-long test-deploy lint protos clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,6 +25,9 @@ serve: $(VENV)/.installed ## serve on 127.0.0.1:50051 with a private Valkey serv
 
 test: $(VENV)/.installed ## every test
 	$(BIN)/python -m pytest
+
+test-long: $(VENV)/.installed ## what takes longer than make test allows
+	$(BIN)/python -m pytest -m long --capture=no
 
 test-deploy: $(VENV)/.installed ## the container: built, started, killed, stopped (needs a Docker engine here)
 	$(BIN)/python -m pytest -m deploy tests/deploy --capture=no

@@ -11,9 +11,11 @@
 AsyncHopfieldClient has the same names; calls that reach the server are awaited.
 """
 
-from hopfield_client._async_client import AsyncHopfieldClient, AsyncMemory
-from hopfield_client._client import HopfieldClient, Memory
+from hopfield_client._async_client import AsyncHopfieldClient
+from hopfield_client._async_memory import AsyncMemory
+from hopfield_client._client import HopfieldClient
 from hopfield_client._config import RetryConfig
+from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import (
     AlreadyExists,
     Cancelled,
@@ -34,10 +36,15 @@ from hopfield_client._errors import (
     Unimplemented,
     WrongEventLoop,
 )
+from hopfield_client._memory import Memory
+from hopfield_client._trace import AsyncTrace, Trace
 from hopfield_client._types import (
+    Coding,
+    LearningOutcome,
     LearningRule,
     Match,
     MemoryInfo,
+    Normalization,
     PatternArray,
     Recall,
     RecallBatch,
@@ -46,27 +53,37 @@ from hopfield_client._types import (
     Stored,
     StoredPattern,
     TieRule,
+    TraceStep,
     UpdateRule,
 )
+from hopfield_client._warnings import CapacityWarning, ConvergenceWarning, HopfieldWarning
 
 __all__ = [
     "AlreadyExists",
     "AsyncHopfieldClient",
     "AsyncMemory",
+    "AsyncTrace",
     "Cancelled",
+    "CapacityWarning",
     "ClientClosed",
+    "Coding",
     "Conflict",
+    "ConvergenceWarning",
     "DataLoss",
     "DeadlineExceeded",
+    "Diagnosis",
     "FailedPrecondition",
     "HopfieldClient",
     "HopfieldError",
+    "HopfieldWarning",
     "InternalError",
     "InvalidArgument",
+    "LearningOutcome",
     "LearningRule",
     "Match",
     "Memory",
     "MemoryInfo",
+    "Normalization",
     "NotFound",
     "Overloaded",
     "PatternArray",
@@ -80,9 +97,12 @@ __all__ = [
     "Stored",
     "StoredPattern",
     "TieRule",
+    "Trace",
+    "TraceStep",
     "Unauthenticated",
     "Unavailable",
     "Unimplemented",
     "UpdateRule",
+    "WeightStatistics",
     "WrongEventLoop",
 ]

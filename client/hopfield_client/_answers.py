@@ -5,10 +5,29 @@ from typing import Any, cast
 
 import numpy as np
 
-from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
-from hopfield_client._arguments import MATCHES, RULES, STOP_REASONS, UPDATES, word, words_array
+from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
+from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._patterns import Packed, unpack
-from hopfield_client._types import Match, MemoryInfo, Recall, RecallBatch, ServerInfo, StopReason, Stored
+from hopfield_client._types import (
+    LearningOutcome,
+    Match,
+    MemoryInfo,
+    Recall,
+    RecallBatch,
+    ServerInfo,
+    StopReason,
+    Stored,
+)
+from hopfield_client._words import (
+    CODINGS,
+    MATCHES,
+    NORMALIZATIONS,
+    RULES,
+    STOP_REASONS,
+    UPDATES,
+    word,
+    words_array,
+)
 
 
 def memory_info(memory: memory_pb2.Memory) -> MemoryInfo:
@@ -21,18 +40,58 @@ def stored(response: memory_service_pb2.StorePatternsResponse) -> Stored:
 
 def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
     pairwise = memory.spec.pairwise
+    hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
     return {
         "name": memory.name,
         "uid": memory.uid,
         "neurons": memory.neurons,
         "rule": word(RULES, pairwise.rule),
+        "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,
+        "self_coupling": pairwise.self_coupling,
+        "coding": word(CODINGS, pairwise.coding),
+        "kappa": pairwise.kappa if pairwise.HasField("kappa") else None,
+        "max_sweeps": pairwise.max_sweeps if pairwise.HasField("max_sweeps") else None,
+        "learning": _learning(memory),
         "pattern_count": memory.pattern_count,
         "load": memory.load,
+        "capacity": memory.capacity if memory.HasField("capacity") else None,
         "revision": memory.revision,
         "created": memory.create_time.ToDatetime(UTC),
         "updated": memory.update_time.ToDatetime(UTC),
         "thresholds": np.array(pairwise.thresholds) if pairwise.thresholds else None,
     }
+
+
+def _learning(message: memory_pb2.Memory | diagnosis_pb2.Diagnosis) -> LearningOutcome | None:
+    if not message.HasField("learning"):
+        return None
+    return LearningOutcome(converged=message.learning.converged, sweeps=message.learning.sweeps)
+
+
+def diagnosis(response: memory_service_pb2.DiagnoseMemoryResponse) -> Diagnosis:
+    found, weights = response.diagnosis, response.diagnosis.weights
+    return Diagnosis(
+        pattern_count=found.pattern_count,
+        load=found.load,
+        capacity=found.capacity if found.HasField("capacity") else None,
+        stable_count=found.stable_count,
+        smallest_margin=found.smallest_margin if found.HasField("smallest_margin") else None,
+        mean_margin=found.mean_margin if found.HasField("mean_margin") else None,
+        crosstalk=found.crosstalk if found.HasField("crosstalk") else None,
+        mean_overlap=found.mean_overlap if found.HasField("mean_overlap") else None,
+        weights=WeightStatistics(
+            min=weights.min,
+            max=weights.max,
+            mean=weights.mean,
+            standard_deviation=weights.standard_deviation,
+            mean_diagonal=weights.mean_diagonal,
+            asymmetry=weights.asymmetry,
+        ),
+        learning=_learning(found),
+        verdict=found.verdict,
+        revision=response.revision,
+        uid=response.uid,
+    )
 
 
 def server_info(response: server_service_pb2.GetServerInfoResponse) -> ServerInfo:

@@ -1,95 +1,16 @@
 """The client whose calls block."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Self
 
-import grpc
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server_service_pb2_grpc
-from hopfield_client._arguments import recall_options
-from hopfield_client._calls import Call, ClientCalls, MemoryCalls, Method, PageCall, StreamCall
-from hopfield_client._config import DEFAULT_RETRY, RetryConfig, channel_options
-from hopfield_client._errors import ClientClosed
-from hopfield_client._types import (
-    LearningRule,
-    MemoryInfo,
-    Recall,
-    RecallBatch,
-    ServerInfo,
-    Stored,
-    StoredPattern,
-    TieRule,
-    UpdateRule,
-)
-
-RequestT = TypeVar("RequestT")
-ResponseT = TypeVar("ResponseT")
-AnswerT = TypeVar("AnswerT")
-ItemT = TypeVar("ItemT")
-
-
-class _Connection:
-    """A channel, and how calls go over it; what a client and its memories share."""
-
-    def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
-        self._channel = grpc.insecure_channel(calls.address, options=channel_options(retry))
-        self._calls = calls
-        self._closed = False
-        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
-        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
-        self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
-
-    def run(
-        self,
-        method: Method[RequestT, ResponseT],
-        call: Call[RequestT, ResponseT, AnswerT],
-        timeout: float | None = None,
-    ) -> AnswerT:
-        seconds = self._calls.timeout(timeout)
-        with self._errors(seconds, call.if_made):
-            response = method(call.request, timeout=seconds)
-        return call.read(response)
-
-    def run_pages(
-        self, method: Method[RequestT, ResponseT], call: PageCall[RequestT, ResponseT, ItemT] | None
-    ) -> Iterator[ItemT]:
-        while call is not None:
-            page = self.run(method, call)
-            yield from page.items
-            call = page.following
-
-    def run_stream(
-        self,
-        method: Method[RequestT, Iterable[ResponseT]],
-        call: StreamCall[RequestT, ResponseT, AnswerT],
-        timeout: float | None = None,
-    ) -> AnswerT:
-        seconds = self._calls.timeout(timeout)
-        with self._errors(seconds):
-            for part in method(call.request, timeout=seconds):
-                call.take(part)
-        return call.finish()
-
-    def close(self) -> None:
-        self._closed = True
-        self._channel.close()
-
-    @contextmanager
-    def _errors(self, timeout: float, if_made: str = "") -> Iterator[None]:
-        try:
-            yield
-        except grpc.RpcError as error:
-            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
-            raise self._calls.error(error, timeout, if_made) from None
-        except ValueError:
-            # What gRPC raises of a closed channel.
-            if self._closed:
-                raise ClientClosed("the client is closed") from None
-            raise
+from hopfield_client._client_calls import ClientCalls
+from hopfield_client._config import DEFAULT_RETRY, RetryConfig
+from hopfield_client._connection import Connection
+from hopfield_client._memory import Memory
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
 
 
 class HopfieldClient:
@@ -109,7 +30,7 @@ class HopfieldClient:
 
     def __init__(self, address: str, *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY) -> None:
         self._calls = ClientCalls(address, timeout)
-        self._connection = _Connection(self._calls, retry)
+        self._connection = Connection(self._calls, retry)
 
     def create_memory(
         self,
@@ -117,40 +38,71 @@ class HopfieldClient:
         neurons: int,
         *,
         rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
         shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
-    ) -> "Memory":
+    ) -> Memory:
         """Makes an empty memory.
 
         Args:
             name: lowercase letters, digits, ".", "_" and "-", at most 128, the first a letter or a digit.
             neurons: number of neurons N of each pattern.
-            rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them) or
-                "pseudo_inverse" (holds correlated ones, such as images).
-            thresholds: threshold of each neuron, N numbers in the unit of the local field; None: all zero.
+            rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them), "storkey"
+                or "storkey_second_order" (more of them, and somewhat correlated ones; their order matters), "pseudo_inverse"
+                (holds correlated ones, such as images) or "perceptron" (sweeps over the patterns until each is stable with a
+                margin; holds correlated ones).
+            normalization: what Hebb's sums of outer products are divided by: "neurons" (N), "patterns" (P; energies, and what
+                thresholds and temperatures mean, then change with P) or "none"; other than "neurons" with "hebbian" only.
+            thresholds: threshold of each neuron, N numbers in the unit of the local field, or one for them all; None: all zero.
+            self_coupling: keep the diagonal that the rule gives, instead of zero. Few memories are better for it.
+            coding: the two values a neuron has: "bipolar" (-1 and 1) or "binary" (0 and 1). Energies, thresholds and weights are in
+                this coding too. Cannot be changed.
+            kappa: margin of the perceptron rule, in the unit of the local field: at least 0; other than 1 with "perceptron" only.
+            max_sweeps: sweeps over all patterns after which the perceptron rule gives up, 1 to 1,000,000; other than 1000 with
+                "perceptron" only.
             shape: shape of one pattern, with N elements, such as (8, 8) for images, in which this handle gives stored patterns
                 back; None: (N,). The handle knows it, the server does not.
-            exist_ok: take the memory that is there, if it has the same neurons, rule and thresholds.
+            exist_ok: take the memory that is there, if all of this but the shape is the same.
 
         Raises:
             AlreadyExists: the name is taken; with `exist_ok`, by a memory that differs.
-            InvalidArgument: an unknown rule, a shape or thresholds that do not fit, a name or a number that is not allowed.
+            InvalidArgument: an unknown word, a shape or thresholds that do not fit, a name or a number that is not allowed, a
+                parameter that the rule does not have.
         """
         call = self._calls.create_memory(
-            name, neurons, rule=rule, thresholds=thresholds, shape=shape, exist_ok=exist_ok
+            name,
+            neurons,
+            rule=rule,
+            normalization=normalization,
+            thresholds=thresholds,
+            self_coupling=self_coupling,
+            coding=coding,
+            kappa=kappa,
+            max_sweeps=max_sweeps,
+            shape=shape,
+            exist_ok=exist_ok,
         )
         return Memory(self._connection, self._connection.run(self._connection.memories.CreateMemory, call))
 
-    def memory(self, name: str, *, shape: int | Sequence[int] | None = None) -> "Memory":
+    def memory(self, name: str, *, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> Memory:
         """A handle of a memory. Asks nobody: whether the memory exists shows at its first call.
 
         Args:
             name: its name.
             shape: shape of one pattern, with N elements, as in `create_memory`. None: the handle does not know N; it gives stored
                 patterns back as (N,), and takes an array of several axes for several patterns.
+            coding: its coding, as in `create_memory`. None: the handle does not know it; numbers are taken for -1 and 1 if -1 is
+                among them, for 0 and 1 if 0 is and -1 is not, and refused by the server where they do not fit.
+
+        Raises:
+            InvalidArgument: no such coding; a shape that is none.
         """
-        return Memory(self._connection, self._calls.memory(name, shape))
+        return Memory(self._connection, self._calls.memory(name, shape, coding))
 
     def list_memories(self, prefix: str = "") -> Iterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""
@@ -171,22 +123,24 @@ class HopfieldClient:
         name: str,
         weights: ArrayLike,
         thresholds: ArrayLike | None = None,
+        coding: Coding = "bipolar",
         *,
         timeout: float | None = None,
-    ) -> "Memory":
+    ) -> Memory:
         """Makes a memory from weights given from outside. It recalls, but patterns cannot be stored in it.
 
         Args:
             name: as in `create_memory`.
             weights: (N, N) real numbers, finite and symmetric; the diagonal is kept as given.
-            thresholds: threshold of each neuron, N numbers in the unit of the local field; None: all zero.
+            thresholds: threshold of each neuron, N numbers in the unit of the local field, or one for them all; None: all zero.
+            coding: the coding that weights and thresholds are for, as in `create_memory`.
             timeout: seconds this call may take; None: the client's.
 
         Raises:
             AlreadyExists: the name is taken.
             InvalidArgument: the matrix is not square, symmetric or finite; the thresholds do not fit.
         """
-        call = self._calls.import_weights(name, weights, thresholds)
+        call = self._calls.import_weights(name, weights, thresholds, coding)
         return Memory(self._connection, self._connection.run(self._connection.memories.ImportWeights, call, timeout))
 
     def server_info(self) -> ServerInfo:
@@ -207,172 +161,3 @@ class HopfieldClient:
 
     def __repr__(self) -> str:
         return f"HopfieldClient({self._calls.address!r})"
-
-
-class Memory:
-    """A handle of one memory, made by a client's `create_memory`, `import_weights` or `memory`.
-
-    Patterns are arrays of booleans (True is +1) or of -1 and 1, of integer or float type. One pattern may have any shape with N
-    elements: an image stays an image. Every call raises NotFound when there is no memory of that name.
-    """
-
-    def __init__(self, connection: _Connection, calls: MemoryCalls) -> None:
-        self._connection = connection
-        self._calls = calls
-
-    @property
-    def name(self) -> str:
-        """Name of the memory."""
-        return self._calls.name
-
-    @property
-    def shape(self) -> tuple[int, ...] | None:
-        """Shape of one pattern, in which stored ones are given back; None where `client.memory` was told none: (N,)."""
-        return self._calls.shape
-
-    def info(self) -> MemoryInfo:
-        """Describes the memory as it is now."""
-        return self._connection.run(self._connection.memories.GetMemory, self._calls.info())
-
-    def store(
-        self,
-        patterns: ArrayLike,
-        labels: str | Iterable[str] | None = None,
-        *,
-        replace: bool = False,
-        expected_revision: int | None = None,
-        timeout: float | None = None,
-    ) -> Stored:
-        """Learns patterns: all of them in one commit, or none.
-
-        Args:
-            patterns: (count, ...) array, the first axis counting patterns of N neurons, every value known. It is one pattern if
-                `labels` is a single string, if it has one axis, or if it has N elements in all and the handle knows N (it does
-                unless it comes from `client.memory` without a shape).
-            labels: one label a pattern, or a string for one pattern; None: the server numbers them "0", "1", ...
-            replace: a label that is stored already takes the new pattern.
-            expected_revision: store only if the memory is at this revision.
-            timeout: seconds this call may take; None: the client's.
-
-        Returns:
-            The memory right after this commit, and the labels of the patterns.
-
-        Raises:
-            AlreadyExists: a label is taken, and not `replace`.
-            Conflict: the memory is at another revision than the one expected.
-            FailedPrecondition: the weights were imported.
-            InvalidArgument: values, sizes or labels that do not fit.
-            ResourceExhausted: more patterns than the server holds, or takes in one call.
-        """
-        call = self._calls.store(patterns, labels, replace=replace, expected_revision=expected_revision)
-        return self._connection.run(self._connection.memories.StorePatterns, call, timeout)
-
-    def forget(self, labels: str | Iterable[str], *, timeout: float | None = None) -> MemoryInfo:
-        """Unlearns the patterns of these labels, all in one commit, or none, as if they had never been stored.
-
-        Args:
-            labels: of the patterns to forget; a string is one label.
-            timeout: seconds this call may take; None: the client's.
-
-        Returns:
-            The memory right after this commit.
-
-        Raises:
-            NotFound: a label is not stored.
-            InvalidArgument: no label, or one twice.
-        """
-        call = self._calls.forget(labels)
-        return self._connection.run(self._connection.memories.ForgetPatterns, call, timeout)
-
-    def patterns(self) -> Iterator[StoredPattern]:
-        """The stored patterns, oldest first, each int8 of -1 and 1 in the handle's shape, fetched as they are consumed."""
-        call = self._calls.patterns()
-        yield from self._connection.run_pages(self._connection.memories.ListPatterns, call)
-
-    def pattern(self, label: str) -> NDArray[np.int8]:
-        """One stored pattern, int8 of -1 and 1 in the handle's shape.
-
-        Raises:
-            NotFound: the label is not stored.
-        """
-        return self._connection.run(self._connection.memories.ListPatterns, self._calls.pattern(label))
-
-    def recall(
-        self,
-        query: ArrayLike,
-        *,
-        update: UpdateRule = "asynchronous",
-        order: Literal["random", "sequential"] | Sequence[int] = "random",
-        seed: int | None = None,
-        max_iterations: int = 100,
-        tie: TieRule = "keep",
-        clamp: bool = False,
-        timeout: float | None = None,
-    ) -> Recall:
-        """Runs the dynamics from a query until they settle. Not settling is an answer too: see `Recall.stop_reason`.
-
-        Args:
-            query: what is known of the pattern looked for: any shape with N elements, booleans, or -1 and 1. A neuron nothing is
-                known of is 0 among -1 and 1, or masked in a numpy masked array of any of these. Numbers that are only 0s and 1s
-                may be meant either way and are refused: pass booleans, or `np.ma.masked_equal(query, 0)` where 0 is unknown.
-            update: "asynchronous" (one neuron after the other; always ends) or "synchronous" (all at once; may end in a cycle).
-            order: in which the neurons are updated one after the other: "random" (a fresh permutation each iteration),
-                "sequential", or every neuron index once.
-            seed: of all that is random, 0 to 2**64 - 1; None: the server draws one and says which.
-            max_iterations: at most so many sweeps over all neurons.
-            tie: what a neuron does at a local field of zero: "keep" its state, "plus" (+1) or "minus" (-1).
-            clamp: hold the known neurons of the query fixed.
-            timeout: seconds this call may take; None: the client's.
-
-        Raises:
-            InvalidArgument: a query of another size or of other values; an unknown word; a number out of range; an order with
-                synchronous updating.
-            FailedPrecondition: the server's storage has lost commits that this client has seen. Raised once.
-        """
-        options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
-        )
-        call = self._calls.recall(query, options)
-        return self._connection.run(self._connection.recalls.Recall, call, timeout)
-
-    def recall_batch(
-        self,
-        queries: ArrayLike,
-        *,
-        update: UpdateRule = "asynchronous",
-        order: Literal["random", "sequential"] | Sequence[int] = "random",
-        seed: int | None = None,
-        max_iterations: int = 100,
-        tie: TieRule = "keep",
-        clamp: bool = False,
-        timeout: float | None = None,
-    ) -> RecallBatch:
-        """Runs the dynamics from each of many queries, in one call.
-
-        Args:
-            queries: (count, ...) array, the first axis counting queries, each as in `recall`.
-            update: as in `recall`.
-            order: as in `recall`.
-            seed: as in `recall`; query k uses seed + k (modulo 2**64), and its answer is that of `recall` with that seed.
-            max_iterations: as in `recall`.
-            tie: as in `recall`.
-            clamp: as in `recall`.
-            timeout: as in `recall`.
-
-        Raises:
-            InvalidArgument: as in `recall`.
-            FailedPrecondition: as in `recall`.
-            ResourceExhausted: more queries than the server takes in one call.
-        """
-        options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp
-        )
-        call = self._calls.recall_batch(queries, options)
-        return self._connection.run(self._connection.recalls.BatchRecall, call, timeout)
-
-    def weights(self, *, timeout: float | None = None) -> NDArray[np.float64]:
-        """The weights J that recall uses, (N, N), symmetric. They may take `timeout` seconds; None: the client's timeout."""
-        return self._connection.run_stream(self._connection.memories.GetWeights, self._calls.weights(), timeout)
-
-    def __repr__(self) -> str:
-        return f"Memory({self.name!r})"

@@ -9,21 +9,37 @@ from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import patterns_pb2
 from hopfield_client._errors import DataLoss, InvalidArgument
-from hopfield_client._types import PatternArray
+from hopfield_client._types import Coding, PatternArray
+from hopfield_client._words import CODINGS, number
+
+_VALUES = {
+    None: "booleans, -1 and 1, or 0 and 1",
+    "bipolar": "booleans, or -1 and 1",
+    "binary": "booleans, or 0 and 1",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """Patterns as they travel, and what the caller's array looked like, so that answers can look like it."""
+    """Patterns as they travel, and what the caller's array looked like, so that answers can look like it.
+
+    `if_other_coding` says what is wrong should the memory have another coding than the values, and what to pass instead.
+    """
 
     message: patterns_pb2.Patterns
     shape: tuple[int, ...]
     boolean: bool
+    if_other_coding: str
 
 
 def pack_stored(
-    values: ArrayLike, *, argument: str, single: bool = False, neurons: int | None = None
-) -> patterns_pb2.Patterns:
+    values: ArrayLike,
+    *,
+    argument: str,
+    single: bool = False,
+    neurons: int | None = None,
+    coding: Coding | None = None,
+) -> Packed:
     """Patterns to be stored: every neuron known.
 
     Args:
@@ -32,99 +48,137 @@ def pack_stored(
         single: they are one pattern, since a single string labels them. If not, they are one when the array is one-dimensional
             or has just `neurons` elements.
         neurons: N of the memory, where it is known.
+        coding: coding of the memory, where it is known.
 
     Raises:
-        InvalidArgument: values other than booleans, -1 and 1; an array without patterns; patterns of another size.
+        InvalidArgument: values other than booleans and those of the coding; an array without patterns; patterns of another size.
     """
-    array, mask = _checked(values, argument)
-    if mask is not None and mask.any():
-        where = _element(argument, np.argmax(mask), array.shape)
+    array, known = _checked(values, argument, coding)
+    if known is not None and not known.all():
+        where = _element(argument, np.argmin(known), array.shape)
         raise InvalidArgument(f"{where} is masked: a stored pattern is known in every neuron", field=argument)
-    unknown = array == 0
-    if array.dtype != np.bool_ and unknown.any():
-        where = _element(argument, np.argmax(unknown), array.shape)
-        hint = "" if (array < 0).any() else "; for 0/1 data pass booleans (array.astype(bool))"
-        raise InvalidArgument(f"{where} is 0: a stored pattern is -1 or 1 in every neuron{hint}", field=argument)
+    read_as = _coding_of(array, None, coding)
+    if_other_coding = _refusal(read_as, argument, argument)
+    if coding is not None and read_as not in {None, coding}:
+        raise InvalidArgument(if_other_coding, field=argument)
+    if read_as == "bipolar" and not array.all():
+        where = _element(argument, np.argmin(array != 0), array.shape)
+        raise InvalidArgument(f"{where} is 0: a stored pattern is -1 or 1 in every neuron", field=argument)
     if single and neurons is not None and array.size > neurons and array.size % neurons == 0:
         raise InvalidArgument(
             f"a single string labels a single pattern, and {argument} holds {array.size // neurons}: pass a list of labels",
             field="labels",
         )
     single = single or array.ndim <= 1 or array.size == neurons
-    return _packed(array, argument, count=1 if single else len(array), neurons=neurons)
+    message = _message(array, None, read_as, argument, count=1 if single else len(array), neurons=neurons)
+    return Packed(message, array.shape, array.dtype == np.bool_, if_other_coding)
 
 
-def pack_query(values: ArrayLike, *, argument: str, neurons: int | None = None) -> Packed:
-    """One query of any shape; what is 0 or masked is unknown. Arguments and errors: as `pack_stored`."""
-    array, mask = _checked(values, argument)
-    if mask is None and _only_zeros_and_ones(array.reshape(1, -1)).any():
-        raise _refusal_of_zeros_and_ones(argument, argument)
-    message = _packed(_with_unknowns(array, mask), argument, count=1, neurons=neurons)
-    return Packed(message, array.shape, array.dtype == np.bool_)
+def pack_query(values: ArrayLike, *, argument: str, neurons: int | None = None, coding: Coding | None = None) -> Packed:
+    """One query of any shape; what is masked, or 0 among -1 and 1, is unknown. Arguments and errors: as `pack_stored`."""
+    array, known = _checked(values, argument, coding)
+    return _packed_queries(array, known, argument, count=1, neurons=neurons, coding=coding)
 
 
-def pack_queries(values: ArrayLike, *, argument: str, neurons: int | None = None) -> Packed:
-    """Queries along the first axis, each as in `pack_query`. Arguments and errors: as `pack_stored`."""
-    array, mask = _checked(values, argument)
+def pack_queries(
+    values: ArrayLike, *, argument: str, neurons: int | None = None, coding: Coding | None = None
+) -> Packed:
+    """Queries along the first axis, each as in `pack_query`. Arguments and errors: as `pack_stored`.
+
+    Where the coding of the memory is not known, one query that holds -1 tells what 0 means in all of them.
+    """
+    array, known = _checked(values, argument, coding)
     if array.ndim < 2:
         raise InvalidArgument(
             f"{argument} has the shape {array.shape}: its first axis must count the queries; for one query use recall",
             field=argument,
         )
-    count = len(array)
-    if mask is None and (refused := _only_zeros_and_ones(array.reshape(count, -1))).any():
-        raise _refusal_of_zeros_and_ones(f"{argument}[{np.argmax(refused)}]", argument)
-    message = _packed(_with_unknowns(array, mask), argument, count=count, neurons=neurons)
-    return Packed(message, array.shape, array.dtype == np.bool_)
+    if coding == "bipolar" and known is None and array.dtype != np.bool_:
+        # A query of 0s and 1s alone is nearly always 0/1 data, whose zeros are not unknown, whatever the others are.
+        lowest = array.reshape(len(array), -1).min(axis=1)
+        if not lowest.all():
+            where = f"{argument}[{np.argmin(lowest != 0)}]"
+            raise InvalidArgument(_refusal("binary", where, argument, query=True), field=argument)
+    return _packed_queries(array, known, argument, count=len(array), neurons=neurons, coding=coding)
 
 
 def unpack(message: patterns_pb2.Patterns, shape: tuple[int, ...], *, boolean: bool = False) -> PatternArray:
-    """The patterns of an answer as an array of their own, int8 of -1 and 1 or bool.
+    """The patterns of an answer as an array of their own: bool, or int8 of the coding that the answer names.
 
     Raises:
         DataLoss: the answer does not hold the patterns it speaks of, or they do not fit `shape`.
     """
+    bits = _unpacked(message.bits, message, shape)
+    if boolean:
+        return bits.view(np.bool_)
+    if message.coding == patterns_pb2.CODING_BINARY:
+        return bits.view(np.int8)
+    return bits.view(np.int8) * np.int8(2) - np.int8(1)
+
+
+def unpack_states(
+    message: patterns_pb2.Patterns, shape: tuple[int, ...], *, boolean: bool = False
+) -> list[PatternArray]:
+    """The states of a part of a trace, each of `shape` and as `unpack` gives it.
+
+    Those that hold unknown neurons have 0 there among -1 and 1; where they are bool, or of 0 and 1, they are masked arrays.
+
+    Raises:
+        DataLoss: as `unpack`.
+    """
+    shape = (message.count, *shape)
+    states = unpack(message, shape, boolean=boolean)
+    if not message.known:
+        return list(states)
+    known = _unpacked(message.known, message, shape).view(np.bool_)
+    zero_is_free = not boolean and message.coding != patterns_pb2.CODING_BINARY
+
+    def with_unknowns(state: PatternArray, known: NDArray[np.bool_]) -> PatternArray:
+        if known.all():
+            return state
+        return state * known if zero_is_free else np.ma.masked_array(state, ~known)
+
+    return [with_unknowns(*pair) for pair in zip(states, known, strict=True)]
+
+
+def _unpacked(data: bytes, message: patterns_pb2.Patterns, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """One byte a neuron, 0 or 1, for one bit a neuron."""
     count, neurons = message.count, message.neurons
-    in_bits = message.WhichOneof("encoding") == "bits"
-    row_bytes = (neurons + 7) // 8 if in_bits else neurons
-    data = message.bits if in_bits else message.signs
+    row_bytes = (neurons + 7) // 8
     if len(data) != count * row_bytes or count * neurons != math.prod(shape):
         raise DataLoss(
             f"the answer does not hold what it says: {count} patterns of {neurons} neurons for shape {shape}"
         )
-    if not in_bits:
-        signs = np.frombuffer(data, np.int8).reshape(shape)
-        return signs > 0 if boolean else signs.copy()
     rows = np.frombuffer(data, np.uint8).reshape(count, row_bytes)
-    bits = np.unpackbits(rows, axis=1, count=neurons, bitorder="little").reshape(shape)
-    return bits.view(np.bool_) if boolean else bits.view(np.int8) * np.int8(2) - np.int8(1)
+    return np.unpackbits(rows, axis=1, count=neurons, bitorder="little").reshape(shape)
 
 
-def _checked(values: ArrayLike, argument: str) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """The values as an array of booleans, or of numbers that are all -1, 0 or 1 where they are not masked; and their mask.
+def _checked(values: ArrayLike, argument: str, coding: Coding | None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The values as an array of booleans, or of numbers that are all -1, 0 or 1; and which of them are known.
 
-    The mask is None where the values are no masked array, nor a sequence of some.
+    The latter is None where the values are no masked array, nor a sequence of some. What is not known is 0 or False.
     """
     try:
         array = np.ma.asarray(values) if _is_masked_array(values) else np.asarray(values)
     except ValueError:
         raise InvalidArgument(f"{argument} is no array: its rows differ in length", field=argument) from None
-    mask = np.ma.getmaskarray(array) if isinstance(array, np.ma.MaskedArray) else None
-    array = np.asarray(array)
     if array.size == 0:
         raise InvalidArgument(f"{argument} is empty (shape {array.shape})", field=argument)
     if array.dtype.kind not in "biuf":
         raise InvalidArgument(
-            f"{argument} holds values of type {array.dtype}: a pattern is booleans, or -1 and 1", field=argument
+            f"{argument} holds values of type {array.dtype}: a pattern is {_VALUES[coding]}", field=argument
         )
+    known = None
+    if isinstance(array, np.ma.MaskedArray):
+        known = ~np.ma.getmaskarray(array)
+        array = np.where(known, array.data, array.dtype.type(0))
     if array.dtype != np.bool_:
-        known = True if mask is None else ~mask
-        wrong = (array != 0) & (array != 1) & (array != -1) & known
+        wrong = (array != 0) & (array != 1) & (array != -1)
         if wrong.any():
             first = np.argmax(wrong)
             where = _element(argument, first, array.shape)
-            raise InvalidArgument(f"{where} is {array.flat[first]}: a pattern is booleans, or -1 and 1", field=argument)
-    return array, mask
+            raise InvalidArgument(f"{where} is {array.flat[first]}: a pattern is {_VALUES[coding]}", field=argument)
+    return array, known
 
 
 def _is_masked_array(values: ArrayLike) -> bool:
@@ -133,40 +187,83 @@ def _is_masked_array(values: ArrayLike) -> bool:
     return any(isinstance(row, np.ma.MaskedArray) for row in rows)
 
 
-def _with_unknowns(array: NDArray[Any], mask: NDArray[np.bool_] | None) -> NDArray[Any]:
-    """The values with 0 where they are masked; booleans become -1 and 1 where some are."""
-    if mask is None or not mask.any():
-        return array
-    signs = np.where(array, 1, -1) if array.dtype == np.bool_ else array
-    return np.where(mask, 0, signs)
+def _coding_of(array: NDArray[Any], known: NDArray[np.bool_] | None, coding: Coding | None) -> Coding | None:
+    """The coding that the values are to be read in; None where they mean the same in either: booleans, or only ones.
+
+    `coding` is that of the memory, where it is known. A mask leaves 0 without a meaning but that of the memory's coding.
+    """
+    if array.dtype == np.bool_:
+        return None
+    if (array == -1).any():
+        return "bipolar"
+    zeros = array == 0 if known is None else (array == 0) & known
+    if not zeros.any():
+        return None
+    return "bipolar" if coding == "bipolar" and known is not None else "binary"
 
 
-def _only_zeros_and_ones(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which rows hold numbers, 0 among them and no -1: nearly always 0/1 data, whose zeros are not unknown."""
-    return np.zeros(len(rows), np.bool_) if rows.dtype == np.bool_ else np.equal(rows.min(axis=1), 0)
-
-
-def _refusal_of_zeros_and_ones(where: str, argument: str) -> InvalidArgument:
-    return InvalidArgument(
-        f"{where} holds only 0s and 1s: for 0/1 data pass booleans (array.astype(bool)); where 0 means unknown, a masked "
-        f"array (np.ma.masked_equal({argument}, 0))",
-        field=argument,
+def _refusal(read_as: Coding | None, where: str, argument: str, *, query: bool = False) -> str:
+    """What to say of values that are read in the coding that the memory does not have; "" where they fit either."""
+    if read_as is None:
+        return ""
+    if read_as == "binary":
+        hint = f"; where 0 means unknown, a masked array (np.ma.masked_equal({argument}, 0))" if query else ""
+        return (
+            f"{where} holds only 0s and 1s, and the memory is of bipolar coding (-1 and 1): for 0/1 data pass booleans "
+            f"(array.astype(bool)){hint}"
+        )
+    hint = f"; where 0 means unknown, a masked array (np.ma.masked_array({argument} > 0, {argument} == 0))"
+    return (
+        f"{where} is in -1 and 1, and the memory is of binary coding (0 and 1): pass booleans (array > 0)"
+        f"{hint if query else ''}"
     )
 
 
-def _packed(array: NDArray[Any], argument: str, *, count: int, neurons: int | None) -> patterns_pb2.Patterns:
+def _packed_queries(
+    array: NDArray[Any],
+    known: NDArray[np.bool_] | None,
+    argument: str,
+    *,
+    count: int,
+    neurons: int | None,
+    coding: Coding | None,
+) -> Packed:
+    read_as = _coding_of(array, known, coding)
+    if_other_coding = _refusal(read_as, argument, argument, query=True)
+    if coding is not None and read_as not in {None, coding}:
+        raise InvalidArgument(if_other_coding, field=argument)
+    if read_as == "bipolar":
+        known = array != 0
+    message = _message(array, known, read_as, argument, count=count, neurons=neurons)
+    return Packed(message, array.shape, array.dtype == np.bool_, if_other_coding)
+
+
+def _message(
+    array: NDArray[Any],
+    known: NDArray[np.bool_] | None,
+    read_as: Coding | None,
+    argument: str,
+    *,
+    count: int,
+    neurons: int | None,
+) -> patterns_pb2.Patterns:
     size = array.size // count
     if neurons is not None and size != neurons:
         raise InvalidArgument(
             f"{argument} has the shape {array.shape}, which makes {size} neurons a pattern; the memory has {neurons}",
             field=argument,
         )
-    rows = array.reshape(count, size)
-    if rows.all() or rows.dtype == np.bool_:
-        return patterns_pb2.Patterns(
-            count=count, neurons=size, bits=np.packbits(rows > 0, axis=1, bitorder="little").tobytes()
-        )
-    return patterns_pb2.Patterns(count=count, neurons=size, signs=rows.astype(np.int8).tobytes())
+    return patterns_pb2.Patterns(
+        count=count,
+        neurons=size,
+        bits=_bits(array > 0, count),
+        known=b"" if known is None or known.all() else _bits(known, count),
+        coding=None if read_as is None else number(CODINGS, read_as, "coding"),
+    )
+
+
+def _bits(values: NDArray[np.bool_], count: int) -> bytes:
+    return np.packbits(values.reshape(count, -1), axis=1, bitorder="little").tobytes()
 
 
 def _element(argument: str, position: np.intp, shape: tuple[int, ...]) -> str:

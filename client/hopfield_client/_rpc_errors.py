@@ -54,12 +54,16 @@ _GROUPS = ("spec.pairwise.", "header.", "options.")
 _ARGUMENTS = {
     "allow_existing": "exist_ok",
     "allow_missing": "missing_ok",
+    "annealing": "beta",
     "explicit_order": "order",
     "rows": "weights",
+    "temperature": "beta",
 }
 
 
-def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float, if_made: str = "") -> HopfieldError:
+def from_rpc_error(
+    error: grpc.RpcError, *, address: str, timeout: float, if_made: str = "", if_other_coding: str = ""
+) -> HopfieldError:
     """The error of this package that says what gRPC's error says, whichever kind of stub raised it.
 
     Args:
@@ -67,6 +71,7 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float, if_mad
         address: where the client is connected to.
         timeout: deadline of the call, in seconds.
         if_made: of a call that changes something, what repeating it does if the change was made; "" for other calls.
+        if_other_coding: of a call with patterns, what is wrong if the memory has another coding than they; "" for other calls.
     """
     # What stubs raise is a call as well, though the type does not say so.
     call = cast("grpc.Call", error)
@@ -91,8 +96,11 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float, if_mad
     if request.field_violations:
         path = request.field_violations[0].field
         field, part = _argument(path)
-        if text.startswith(f"{path}: "):
-            text = f"{field}: {part}{text.removeprefix(f'{path}: ')}"
+        if part == "coding" and if_other_coding:
+            text = if_other_coding
+        elif text.startswith(f"{path}: "):
+            rule = text.removeprefix(f"{path}: ")
+            text = f"{field}: {part} {rule}" if part else f"{field}: {rule}"
 
     if not info.reason:  # the service said nothing: the text is gRPC's own, so say what it means here
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
@@ -115,12 +123,12 @@ def from_rpc_error(error: grpc.RpcError, *, address: str, timeout: float, if_mad
 
 
 def _argument(path: str) -> tuple[str, str]:
-    """The argument that a field of a request came from; and what to say before the rule if it is a part of an array's."""
+    """The argument that a field of a request came from; and what of it the rule is about, if it is of an array's."""
     for group in _GROUPS:
         path = path.removeprefix(group)
     name, _, part = path.partition(".")
-    # How patterns are encoded is the client's business, how many and how large they are the caller's.
-    return _ARGUMENTS.get(name, name), f"{part} " if part in {"count", "neurons"} else ""
+    # How patterns are encoded is the client's business; how many, how large and in which values they are the caller's.
+    return _ARGUMENTS.get(name, name), part if part in {"coding", "count", "neurons"} else ""
 
 
 def _status(call: grpc.Call) -> status_pb2.Status:

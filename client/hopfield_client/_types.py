@@ -10,10 +10,16 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-LearningRule: TypeAlias = Literal["hebbian", "pseudo_inverse"]
+LearningRule: TypeAlias = Literal["hebbian", "storkey", "storkey_second_order", "pseudo_inverse", "perceptron"]
 """How stored patterns become weights."""
 
-UpdateRule: TypeAlias = Literal["asynchronous", "synchronous"]
+Normalization: TypeAlias = Literal["neurons", "patterns", "none"]
+"""What Hebb's sums of outer products are divided by: N, P, or nothing."""
+
+Coding: TypeAlias = Literal["bipolar", "binary"]
+"""The two values a neuron has: -1 and 1, or 0 and 1."""
+
+UpdateRule: TypeAlias = Literal["asynchronous", "synchronous", "glauber"]
 """Which neurons are updated when."""
 
 TieRule: TypeAlias = Literal["keep", "plus", "minus"]
@@ -28,7 +34,20 @@ settled or not, be it wrong in one neuron or in many); "none" where nothing is s
 client knows."""
 
 PatternArray: TypeAlias = NDArray[np.int8 | np.bool_]
-"""Patterns: int8 of -1 and 1, or bool where True is +1."""
+"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class LearningOutcome:
+    """How learning ended, for a rule that sweeps over the patterns until its goal is met.
+
+    Attributes:
+        converged: whether the goal was met: under the perceptron rule, whether every neuron of every pattern exceeds the margin.
+        sweeps: sweeps over all patterns that were run, the quiet last one included.
+    """
+
+    converged: bool
+    sweeps: int
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -39,22 +58,36 @@ class MemoryInfo:
         name: the name its maker chose.
         uid: made by the server: a memory deleted and made anew under the same name has another one.
         neurons: number of neurons N.
-        rule: its learning rule: "hebbian", "pseudo_inverse", or "imported" where the weights came from outside; "unknown" for
-            one that only a later client knows.
+        rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. "unknown", here and in the
+            words below, is one that only a later client knows.
+        normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
+        self_coupling: whether the rule's diagonal is kept.
+        coding: the two values a neuron has, a Coding.
+        kappa: margin of the perceptron rule, in the unit of the local field; None under other rules.
+        max_sweeps: sweeps after which the perceptron rule gives up; None under other rules.
+        learning: how learning ended; None for rules that do not iterate.
         pattern_count: number of stored patterns P.
-        load: P / N. Hebb's rule holds random patterns up to about 0.14.
-        revision: how many commits (stores, forgets, imports) it has seen.
+        load: P / N.
+        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported.
+        revision: how many commits (stores, forgets, updates, imports) it has seen.
         created: when it was made, by the server's clock, in UTC.
         updated: when the last commit was made, by the server's clock, in UTC.
-        thresholds: threshold of each neuron, (N,), in the unit of the local field; None when none were given: all are zero.
+        thresholds: threshold of each neuron, (N,), in the unit of the local field; None when all are zero.
     """
 
     name: str
     uid: str
     neurons: int
     rule: str
+    normalization: str | None
+    self_coupling: bool
+    coding: str
+    kappa: float | None
+    max_sweeps: int | None
+    learning: LearningOutcome | None
     pattern_count: int
     load: float
+    capacity: float | None
     revision: int
     created: datetime
     updated: datetime
@@ -77,7 +110,7 @@ class StoredPattern(NamedTuple):
 
     Attributes:
         label: the label it was stored under.
-        pattern: the pattern, -1 and 1, in the shape of the handle.
+        pattern: the pattern in the shape of the handle: -1 and 1, or 0 and 1 in a memory of binary coding.
     """
 
     label: str
@@ -92,11 +125,12 @@ class Recall:
     """Where the dynamics ended that began at a query.
 
     Attributes:
-        pattern: the state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1.
-        energy: energy of that state, E = -1/2 s'Js + U's.
-        initial_energy: energy of the query; an unknown neuron counts as 0.
+        pattern: the state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1, or
+            of 0 and 1 in a memory of binary coding.
+        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding.
+        initial_energy: energy of the query; an unknown neuron counts as 0, in a memory of binary coding as 1/2.
         iterations: sweeps over all neurons, the quiet one that proves convergence included.
-        flips: how often a neuron changed between -1 and 1.
+        flips: how often a neuron changed between its two values.
         stop_reason: why it ended: "converged", "cycle" or "iteration_limit".
         label: label of the stored pattern with the largest |overlap|; None when nothing is stored.
         overlap: overlap with that pattern, -1 to 1; None when nothing is stored.
@@ -143,7 +177,7 @@ class RecallBatch:
     `batch.patterns[batch.matches == "pattern"]`.
 
     Attributes:
-        patterns: the states, in the shape of the queries: bool when the queries were bool, else int8 of -1 and 1.
+        patterns: the states, in the shape of the queries: bool when the queries were bool, else int8, as `Recall.pattern`.
         energies: energy of each.
         initial_energies: energy of each query.
         iterations: iterations of each.
@@ -205,6 +239,29 @@ class RecallBatch:
         return (
             f"RecallBatch({len(self)} answers: {matches}; {np.count_nonzero(self.converged)} converged, "
             f"patterns={_outline(self.patterns)})"
+        )
+
+
+class TraceStep(NamedTuple):
+    """One iteration of a recall.
+
+    Attributes:
+        iteration: iterations run so far; 0 for the query.
+        pattern: the state they led to, in the shape and type of `Recall.pattern`. Only while neurons are unknown and not visited
+            yet it differs: they are 0 among -1 and 1; where the pattern is bool, or of 0 and 1, it is a numpy masked array.
+        energy: energy of that state; an unknown neuron counts as in `Recall.initial_energy`.
+        flips: how often a neuron changed between its two values in this iteration; 0 for the query.
+    """
+
+    iteration: int
+    pattern: PatternArray
+    energy: float
+    flips: int
+
+    def __repr__(self) -> str:
+        return (
+            f"TraceStep(iteration={self.iteration}, energy={self.energy:.6g}, flips={self.flips}, "
+            f"pattern={_outline(self.pattern)})"
         )
 
 

@@ -5,13 +5,15 @@ import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import pytest
 from tests.client.letters import LABELS, PATTERNS, N
 from tests.processes import ServiceProcess
 
-from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient, Memory
+from hopfield_client import AsyncHopfieldClient, AsyncMemory, AsyncTrace, HopfieldClient, Memory, Recall, TraceStep
+from hopfield_client._client_calls import ClientCalls
+from hopfield_client._memory_calls import MemoryCalls
 
 Connect = Callable[..., HopfieldClient]
 
@@ -34,6 +36,8 @@ class Driven:
                 return self._iterate(answer)
             if inspect.isawaitable(answer):
                 answer = self._runner.run(_awaited(answer))
+            if isinstance(answer, AsyncTrace):
+                return DrivenTrace(self._runner, answer)
             return Driven(self._runner, answer) if isinstance(answer, AsyncMemory) else answer
 
         return call
@@ -42,6 +46,30 @@ class Driven:
         end = object()
         while (item := self._runner.run(_awaited(anext(items, end)))) is not end:
             yield item
+
+
+class DrivenTrace:
+    """An AsyncTrace with the surface of its blocking twin."""
+
+    def __init__(self, runner: asyncio.Runner, driven: AsyncTrace) -> None:
+        self._runner = runner
+        self._driven = driven
+
+    @property
+    def recall(self) -> Recall | None:
+        return self._driven.recall
+
+    def close(self) -> None:
+        self._runner.run(self._driven.aclose())
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> TraceStep:
+        try:
+            return self._runner.run(self._driven.__anext__())
+        except StopAsyncIteration:
+            raise StopIteration from None
 
 
 async def _awaited(answer: Awaitable[Any]) -> Any:
@@ -86,3 +114,15 @@ def letters(client: HopfieldClient, name: str) -> Memory:
     memory = client.create_memory(name, N, rule="pseudo_inverse")
     memory.store(PATTERNS, LABELS)
     return memory
+
+
+@pytest.fixture
+def calls() -> ClientCalls:
+    """The calls of a client of which nothing is sent."""
+    return ClientCalls("memories:50051", 10.0)
+
+
+@pytest.fixture
+def memory(calls: ClientCalls) -> MemoryCalls:
+    """The calls of a handle that knows the shape of a pattern, and not the coding."""
+    return calls.memory("digits", (2, 2))

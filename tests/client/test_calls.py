@@ -4,46 +4,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.client.asking import creation, options, store
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
 from hopfield_client import Conflict, InvalidArgument, NotFound
-from hopfield_client._arguments import recall_options
-from hopfield_client._calls import ClientCalls, MemoryCalls
+from hopfield_client._client_calls import ClientCalls
 from hopfield_client._freshness import Freshness
-
-
-@pytest.fixture
-def calls() -> ClientCalls:
-    return ClientCalls("memories:50051", 10.0)
-
-
-@pytest.fixture
-def memory(calls: ClientCalls) -> MemoryCalls:
-    return calls.memory("digits", (2, 2))
-
-
-def options(**chosen: Any) -> recall_service_pb2.RecallOptions:
-    defaults = {
-        "update": "asynchronous",
-        "order": "random",
-        "seed": None,
-        "max_iterations": 100,
-        "tie": "keep",
-        "clamp": False,
-    }
-    return recall_options(**{**defaults, **chosen})
-
-
-def creation(calls: ClientCalls, neurons: Any = 4, **chosen: Any) -> Any:
-    defaults = {"rule": "hebbian", "thresholds": None, "shape": None, "exist_ok": False}
-    return calls.create_memory("digits", neurons, **{**defaults, **chosen})
-
-
-def store(
-    memory: MemoryCalls, patterns: Any, labels: Any = None, **chosen: Any
-) -> memory_service_pb2.StorePatternsRequest:
-    return memory.store(patterns, labels, **{"replace": False, "expected_revision": None, **chosen}).request
-
+from hopfield_client._memory_calls import MemoryCalls
 
 # Words and numbers
 
@@ -82,7 +49,7 @@ def test_the_order_is_left_to_the_server_unless_chosen() -> None:
 @pytest.mark.parametrize(
     ("chosen", "message"),
     [
-        ({"update": "glauber"}, "update is 'glauber'; it must be one of 'asynchronous', 'synchronous'"),
+        ({"update": "parallel"}, "update is 'parallel'; it must be one of 'asynchronous', 'synchronous', 'glauber'"),
         ({"order": "explicit"}, "order is 'explicit'; it must be one of 'random', 'sequential'"),
         ({"order": [0, -1]}, "order holds -1, which is no neuron index"),
         (
@@ -110,49 +77,60 @@ def test_options_that_mean_nothing_are_refused_by_name(chosen: dict[str, Any], m
     assert [refused.value.field] == list(chosen)
 
 
-def test_a_new_memory_has_its_spec() -> None:
-    call = creation(
-        ClientCalls("memories:50051", 10.0), rule="pseudo_inverse", thresholds=np.arange(4).reshape(2, 2), exist_ok=True
-    )
-    assert call.request.spec.pairwise == memory_pb2.PairwiseSpec(
-        neurons=4, rule=memory_pb2.LEARNING_RULE_PSEUDO_INVERSE, thresholds=[0, 1, 2, 3]
-    )
-    assert call.request.allow_existing
+def test_an_order_is_refused_where_all_neurons_are_updated_at_once() -> None:
+    for update, why, order in (
+        ("synchronous", "all neurons are updated at once", "sequential"),
+        ("synchronous", "all neurons are updated at once", [0, 1]),
+        ("glauber", "neurons are drawn at random", "sequential"),
+    ):
+        with pytest.raises(
+            InvalidArgument, match=f"^order is for update='asynchronous'; with update='{update}' {why}$"
+        ) as refused:
+            options(update=update, order=order, beta=1 if update == "glauber" else None)
+        assert refused.value.field == "order"
+
+
+@pytest.mark.parametrize("beta", [0, 2, 0.5, np.float32(0.5), np.int64(2), np.array(0.5)])
+def test_a_single_inverse_temperature_stays(beta: Any) -> None:
+    sent = options(update="glauber", beta=beta)
+    assert (sent.WhichOneof("temperature"), sent.beta) == ("beta", float(beta))
+
+
+@pytest.mark.parametrize("beta", [[0.5, 2], (0.5, 2.0), np.array([0.5, 2.0]), np.array([0.5, 2], np.float32)])
+def test_inverse_temperatures_in_a_row_are_annealing(beta: Any) -> None:
+    sent = options(update="glauber", beta=beta)
+    assert (sent.WhichOneof("temperature"), list(sent.annealing.beta)) == ("annealing", [0.5, 2.0])
 
 
 @pytest.mark.parametrize(
-    ("chosen", "message"),
+    ("beta", "field", "message"),
     [
-        ({"rule": "storkey"}, "rule is 'storkey'; it must be one of 'hebbian', 'pseudo_inverse'"),
-        ({"rule": "imported"}, "rule is 'imported'"),
-        ({"neurons": 0}, "neurons is 0; it must be at least 1$"),
-        ({"neurons": True}, "neurons is True; it must be an integer"),
-        ({"neurons": 4.0}, r"neurons is 4\.0; it must be an integer"),
-        ({"shape": (3, 2)}, r"shape \(3, 2\) has 6 elements; the memory has 4 neurons"),
-        ({"shape": (-2, -2)}, r"shape is \(-2, -2\); it must be a length, or a sequence of them"),
-        ({"shape": 3}, r"shape \(3,\) has 3 elements"),
-        ({"shape": 4.0}, r"shape is 4\.0; it must be a length"),
-        ({"shape": "4"}, "shape is '4'; it must be a length"),
-        ({"shape": True}, "shape is True; it must be a length"),
-        ({"exist_ok": "no"}, "exist_ok is 'no'; it must be True or False"),
-        ({"thresholds": np.ma.masked_equal([0.0, 1, 2, 3], 0)}, "thresholds holds masked values"),
-        ({"thresholds": [1.0]}, "1 thresholds for 4 neurons"),
-        ({"thresholds": "none"}, "thresholds holds values of type"),
+        (None, "beta", "update='glauber' needs beta, the inverse temperature: a number, or for annealing a rising seq"),
+        (-0.5, "beta", "beta is -0.5; it must be finite and at least 0"),
+        (np.inf, "beta", "beta is inf; it must be"),
+        (np.nan, "beta", "beta is nan; it must be"),
+        ("hot", "beta", "beta holds values of type <U3; it must hold real numbers"),
+        (True, "beta", "beta holds values of type bool"),
+        ([], "beta", "beta has the shape (0,); it must be a number, or for annealing numbers in a row, at least one"),
+        ([[1.0]], "beta", "beta has the shape (1, 1); it must be"),
+        ([1.0, -1.0], "beta[1]", "beta[1] is -1.0; it must be finite and at least 0"),
+        ([1.0, np.nan], "beta[1]", "beta[1] is nan"),
     ],
 )
-def test_a_spec_that_means_nothing_is_refused_by_name(calls: ClientCalls, chosen: dict[str, Any], message: str) -> None:
-    with pytest.raises(InvalidArgument, match=message) as refused:
-        creation(calls, **chosen)
-    assert [refused.value.field] == list(chosen)
+def test_a_temperature_that_is_none_is_refused(beta: Any, field: str, message: str) -> None:
+    with pytest.raises(InvalidArgument) as refused:
+        options(update="glauber", beta=beta)
+    assert str(refused.value).startswith(message)
+    assert refused.value.field == field
 
 
-def test_an_order_is_refused_where_all_neurons_are_updated_at_once() -> None:
-    for order in ("sequential", [0, 1]):
-        with pytest.raises(
-            InvalidArgument, match=r"^order is for update='asynchronous'; with .*'synchronous'"
-        ) as refused:
-            options(update="synchronous", order=order)
-        assert refused.value.field == "order"
+@pytest.mark.parametrize("update", ["asynchronous", "synchronous"])
+def test_without_glauber_there_is_no_temperature(update: str) -> None:
+    with pytest.raises(
+        InvalidArgument, match=f"^beta is for update='glauber'; update='{update}' has no temp"
+    ) as refused:
+        options(update=update, beta=[])
+    assert refused.value.field == "beta"
 
 
 @pytest.mark.parametrize("name", [None, 3, b"digits", "\ud800"])
@@ -160,8 +138,8 @@ def test_a_name_is_a_string(calls: ClientCalls, name: Any) -> None:
     for refused_call in (
         lambda: calls.memory(name),
         lambda: calls.delete_memory(name, missing_ok=False),
-        lambda: calls.import_weights(name, [[0.0]], None),
-        lambda: calls.create_memory(name, 4, rule="hebbian", thresholds=None, shape=None, exist_ok=False),
+        lambda: calls.import_weights(name, [[0.0]], None, "bipolar"),
+        lambda: creation(calls, name=name),
     ):
         with pytest.raises(InvalidArgument, match=r"^name is ") as refused:
             refused_call()
@@ -310,7 +288,7 @@ def test_every_change_carries_an_id_of_its_own(calls: ClientCalls, memory: Memor
         store(memory, [1, 1, 1, 1]).request_id,
         memory.forget("A").request.request_id,
         calls.delete_memory("digits", missing_ok=False).request.request_id,
-        next(calls.import_weights("w", [[0.0]], None).request).header.request_id,
+        next(calls.import_weights("w", [[0.0]], None, "bipolar").request).header.request_id,
     }
     assert len(ids) == 7
     assert all(len(request_id) == 32 for request_id in ids)

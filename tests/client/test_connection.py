@@ -152,6 +152,8 @@ def test_every_call_has_a_deadline(connect: Connect, server: Misbehaving) -> Non
         ),
         (lambda client: client.memory("digits").store([1, -1], expected_revision=3), "raises Conflict"),
         (lambda client: client.memory("digits").forget("A"), "raises NotFound"),
+        (lambda client: client.memory("digits").update(rule="storkey"), "changes nothing"),
+        (lambda client: client.memory("digits").update(rule="storkey", expected_revision=3), "raises Conflict"),
     ],
 )
 def test_a_change_without_an_answer_says_what_a_repeat_does(
@@ -173,6 +175,9 @@ def test_a_change_without_an_answer_says_what_a_repeat_does(
         lambda client, timeout: client.memory("digits").recall([1, -1], timeout=timeout),
         lambda client, timeout: client.memory("digits").recall_batch([[1, -1]], timeout=timeout),
         lambda client, timeout: client.memory("digits").weights(timeout=timeout),
+        lambda client, timeout: client.memory("digits").update(thresholds=0, timeout=timeout),
+        lambda client, timeout: client.memory("digits").diagnose(timeout=timeout),
+        lambda client, timeout: list(client.memory("digits").trace([1, -1], timeout=timeout)),
     ],
 )
 def test_a_timeout_of_a_call_stands_in_for_the_clients(

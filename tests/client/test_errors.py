@@ -30,7 +30,7 @@ CLASSES = [value for value in vars(_errors).values() if inspect.isclass(value) a
 
 
 def received(
-    code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), *, raw: bytes = b"", if_made: str = ""
+    code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), *, raw: bytes = b"", **said: str
 ) -> HopfieldError:
     """What becomes of an error as gRPC raises it."""
     status = status_pb2.Status(code=code.value[0], message=text)
@@ -38,7 +38,7 @@ def received(
         status.details.add().Pack(detail)
     trailing = Metadata(("grpc-status-details-bin", raw or status.SerializeToString()))
     error = AioRpcError(code, Metadata(), trailing, text, "")
-    return _rpc_errors.from_rpc_error(error, address="memories:50051", timeout=10.0, if_made=if_made)
+    return _rpc_errors.from_rpc_error(error, address="memories:50051", timeout=10.0, **said)
 
 
 def test_the_tree_at_the_top_of_the_module_is_the_tree() -> None:
@@ -96,11 +96,19 @@ def test_reason_and_metadata_come_from_the_service() -> None:
         ("spec.pairwise.thresholds", "thresholds", "thresholds"),
         ("header.thresholds", "thresholds", "thresholds"),
         ("header.neurons", "neurons", "neurons"),
+        ("spec.pairwise.kappa", "kappa", "kappa"),
+        ("spec.pairwise.coding", "coding", "coding"),
+        ("header.coding", "coding", "coding"),
+        ("options.beta", "beta", "beta"),
+        ("options.annealing.beta[3]", "beta", "beta"),
+        ("options.temperature", "beta", "beta"),
         ("patterns.signs", "patterns", "patterns"),
         ("patterns", "patterns", "patterns"),
         ("query.neurons", "query", "query: neurons"),
         ("queries.count", "queries", "queries: count"),
         ("queries.bits", "queries", "queries"),
+        ("query.known", "query", "query"),
+        ("query.coding", "query", "query: coding"),
         ("rows", "weights", "weights"),
         ("weights", "weights", "weights"),
         ("allow_existing", "exist_ok", "exist_ok"),
@@ -117,6 +125,19 @@ def test_a_field_that_breaks_a_rule_is_named_as_the_argument_it_came_from(path: 
     assert error.field == argument
     assert str(error) == (f"{named}: must be 1 to 9, is 10" if ": " not in named else f"{named} must be 1 to 9, is 10")
     assert str(received(grpc.StatusCode.INVALID_ARGUMENT, "too many", details)) == "too many"
+
+
+@pytest.mark.parametrize("path", ["query.coding", "queries.coding", "patterns.coding"])
+def test_values_of_the_other_coding_are_told_what_to_pass_instead(path: str) -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(field=path)
+    details = [
+        error_details_pb2.ErrorInfo(reason="INVALID_FIELD"),
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    ]
+    error = received(
+        grpc.StatusCode.INVALID_ARGUMENT, f"{path}: must be ...", details, if_other_coding="pass booleans instead"
+    )
+    assert (str(error), error.field, error.reason) == ("pass booleans instead", path.partition(".")[0], "INVALID_FIELD")
 
 
 def test_a_limit_with_a_time_to_try_again_is_overload_and_without_it_is_not() -> None:

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 from numpy.typing import NDArray
 
-from hopfield.v1.patterns_pb2 import Patterns
+from hopfield.v1.patterns_pb2 import CODING_BINARY, CODING_BIPOLAR, Patterns
 from hopfield_client import DataLoss, InvalidArgument
-from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack
+from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack, unpack_states
 
 shapes = npst.array_shapes(min_dims=2, max_dims=4, max_side=9)
 flags = npst.arrays(np.bool_, shapes)
@@ -28,7 +28,7 @@ def as_signs(array: NDArray[np.bool_]) -> NDArray[np.int8]:
 @settings(deadline=None)
 @given(flags)
 def test_bits_are_laid_out_as_the_protocol_says(patterns: NDArray[np.bool_]) -> None:
-    message = pack_stored(patterns, argument="patterns")
+    message = pack_stored(patterns, argument="patterns").message
     rows = patterns.reshape(len(patterns), -1)
     count, neurons = rows.shape
     row_bytes = -(-neurons // 8)
@@ -53,16 +53,19 @@ def test_booleans_come_back_as_booleans_in_their_shape(queries: NDArray[np.bool_
 def test_numbers_come_back_as_int8_in_their_shape(queries: NDArray[np.bool_], dtype: type[Any]) -> None:
     signs = as_signs(queries)
     packed = pack_queries(signs.astype(dtype), argument="queries")
-    assert packed.message.WhichOneof("encoding") == "bits"
+    assert packed.message.known == b""
     np.testing.assert_array_equal(unpack(packed.message, packed.shape), signs, strict=True)
 
 
 @settings(deadline=None)
 @given(partly_known)
-def test_unknown_neurons_travel_as_signs(queries: NDArray[np.int8]) -> None:
+def test_unknown_neurons_are_clear_and_not_among_the_known(queries: NDArray[np.int8]) -> None:
     packed = pack_queries(queries, argument="queries")
-    assert packed.message.WhichOneof("encoding") == ("bits" if queries.all() else "signs")
-    np.testing.assert_array_equal(unpack(packed.message, packed.shape), queries, strict=True)
+    assert (packed.message.known == b"") == bool(queries.all())
+    for state, query in zip(unpack_states(packed.message, packed.shape[1:]), queries, strict=True):
+        np.testing.assert_array_equal(state, query, strict=True)
+    unknown_as_minus_one = np.where(queries == 0, np.int8(-1), queries)
+    np.testing.assert_array_equal(unpack(packed.message, packed.shape), unknown_as_minus_one, strict=True)
 
 
 @settings(deadline=None)
@@ -87,15 +90,6 @@ def test_a_query_of_ones_alone_is_a_pattern() -> None:
     assert pack_query([1, 1, 1], argument="query").message.bits == b"\x07"
 
 
-@pytest.mark.parametrize("values", [[0, 1, 1], [0, 0, 0], [0.0, 1.0], np.array([0, 1], np.uint8)])
-def test_zeros_and_ones_are_refused_with_a_hint_to_pass_booleans(values: Any) -> None:
-    with pytest.raises(
-        InvalidArgument, match=r"^query holds only 0s and 1s: for 0/1 data pass booleans .* masked array"
-    ) as refused:
-        pack_query(values, argument="query")
-    assert refused.value.field == "query"
-
-
 def accepted(pack: Callable[[], object]) -> bool:
     try:
         pack()
@@ -107,47 +101,51 @@ def accepted(pack: Callable[[], object]) -> bool:
 @settings(deadline=None)
 @given(trits)
 def test_a_batch_accepts_exactly_what_its_queries_are_accepted_as(queries: NDArray[np.int8]) -> None:
-    one_by_one = [accepted(lambda query=query: pack_query(query, argument="query")) for query in queries]  # type: ignore[misc]
-    assert accepted(lambda: pack_queries(queries, argument="queries")) == all(one_by_one)
+    for coding in ("bipolar", "binary"):
+        one_by_one = [
+            accepted(lambda query=query, coding=coding: pack_query(query, argument="query", coding=coding))  # type: ignore[misc]
+            for query in queries
+        ]
+        together = accepted(lambda coding=coding: pack_queries(queries, argument="queries", coding=coding))  # type: ignore[misc]
+        assert together == all(one_by_one)
 
 
-def test_the_query_of_a_batch_that_is_refused_is_named() -> None:
-    with pytest.raises(
-        InvalidArgument, match=r"^queries\[1\] holds only 0s and 1s: .*masked_equal\(queries, 0\)"
-    ) as refused:
-        pack_queries([[1, 0, -1], [1, 0, 1]], argument="queries")
-    assert refused.value.field == "queries"
+def sent(query: Any, **known: Any) -> tuple[list[int], list[int] | None]:
+    """The bits that are sent, and which of them are said to be known; None where all are."""
+    message = pack_query(query, argument="query", **known).message
+
+    def bits(data: bytes) -> list[int]:
+        return np.unpackbits(np.frombuffer(data, np.uint8), count=message.neurons, bitorder="little").tolist()
+
+    return bits(message.bits), bits(message.known) if message.known else None
 
 
 def test_what_is_masked_in_a_query_is_unknown_whatever_is_known() -> None:
-    def sent(query: Any) -> Any:
-        return np.frombuffer(pack_query(query, argument="query").message.signs, np.int8).tolist()
-
-    assert sent(np.ma.masked_equal([0, 1, 1, 0], 0)) == [0, 1, 1, 0]
-    assert sent(np.ma.masked_array([True, False, True], [True, False, False])) == [0, -1, 1]
-    assert sent(np.ma.masked_array([-1, 1, 1], [True, False, False])) == [0, 1, 1]
-    assert sent(np.ma.masked_invalid([np.nan, 1.0, -1.0])) == [0, 1, -1]
-    assert sent(np.ma.masked_array([1, 0, 0])) == [1, 0, 0]
-    assert sent(np.ma.masked_array([True, True], [True, True])) == [0, 0]
-    known = pack_query(np.ma.masked_array([True, False]), argument="query")
-    assert (known.boolean, known.message.bits) == (True, b"\x01")
+    assert sent(np.ma.masked_equal([0, 1, 1, 0], 0)) == ([0, 1, 1, 0], [0, 1, 1, 0])
+    assert sent(np.ma.masked_array([True, False, True], [True, False, False])) == ([0, 0, 1], [0, 1, 1])
+    assert sent(np.ma.masked_array([-1, 1, 1], [True, False, False])) == ([0, 1, 1], [0, 1, 1])
+    assert sent(np.ma.masked_invalid([np.nan, 1.0, -1.0])) == ([0, 1, 0], [0, 1, 1])
+    assert sent(np.ma.masked_array([1, -1, 0])) == ([1, 0, 0], [1, 1, 0])
+    assert sent(np.ma.masked_array([True, True], [True, True])) == ([0, 0], [0, 0])
+    assert sent(np.ma.masked_array([True, False])) == ([1, 0], None)
+    assert sent(np.ma.masked_array([0, 1, 1], [False, True, False])) == ([0, 0, 1], [1, 0, 1])
 
 
 def test_masks_count_in_batches_and_in_lists_of_queries_too() -> None:
     rows = np.ma.masked_equal([[0, 1], [1, 1]], 0)
     for queries in (rows, [rows[0], rows[1]]):
-        signs = pack_queries(queries, argument="queries").message.signs
-        assert np.frombuffer(signs, np.int8).tolist() == [0, 1, 1, 1]
+        message = pack_queries(queries, argument="queries").message
+        assert (message.bits, message.known) == (b"\x02\x03", b"\x02\x03")
 
 
 def test_the_answer_to_masked_booleans_is_boolean() -> None:
     packed = pack_query(np.ma.masked_array([[True, False]], [[True, False]]), argument="query")
-    answer = unpack(Patterns(count=1, neurons=2, signs=b"\x01\xff"), packed.shape, boolean=packed.boolean)
+    answer = unpack(Patterns(count=1, neurons=2, bits=b"\x01"), packed.shape, boolean=packed.boolean)
     np.testing.assert_array_equal(answer, [[True, False]], strict=True)
 
 
 def test_what_is_not_masked_is_checked() -> None:
-    with pytest.raises(InvalidArgument, match=r"query\[1\] is 2: a pattern is booleans, or -1 and 1"):
+    with pytest.raises(InvalidArgument, match=r"query\[1\] is 2: a pattern is booleans, -1 and 1, or 0 and 1$"):
         pack_query(np.ma.masked_array([2, 2], [True, False]), argument="query")
 
 
@@ -156,7 +154,25 @@ def test_a_stored_pattern_has_nothing_masked() -> None:
         InvalidArgument, match=r"^patterns\[1, 0\] is masked: a stored pattern is known in every neuron$"
     ):
         pack_stored(np.ma.masked_equal([[1, 1], [-1, 1]], -1), argument="patterns")
-    assert pack_stored(np.ma.masked_array([[1, 1], [-1, 1]]), argument="patterns").bits == b"\x03\x02"
+    assert pack_stored(np.ma.masked_array([[1, 1], [-1, 1]]), argument="patterns").message.bits == b"\x03\x02"
+
+
+def test_states_that_hold_unknown_neurons_show_them() -> None:
+    def states(coding: Any, **kind: Any) -> list[Any]:
+        message = Patterns(count=2, neurons=3, bits=b"\x04\x05", known=b"\x06\x07", coding=coding)
+        return unpack_states(message, (3,), **kind)
+
+    zero, none = states(CODING_BIPOLAR)
+    np.testing.assert_array_equal(zero, np.array([0, -1, 1], np.int8), strict=True)
+    np.testing.assert_array_equal(none, np.array([1, -1, 1], np.int8), strict=True)
+    for (masked, whole), dtype in (
+        (states(CODING_BINARY), np.int8),
+        (states(CODING_BINARY, boolean=True), np.bool_),
+        (states(CODING_BIPOLAR, boolean=True), np.bool_),
+    ):
+        assert (masked.mask.tolist(), masked.tolist(), masked.dtype) == ([True, False, False], [None, 0, 1], dtype)
+        np.testing.assert_array_equal(whole, np.array([1, 0, 1], dtype), strict=True)
+        assert type(whole) is np.ndarray
 
 
 @pytest.mark.parametrize(
@@ -182,10 +198,8 @@ def test_a_refusal_names_what_is_wrong(values: Any, named: str) -> None:
 
 
 def test_a_stored_pattern_knows_every_neuron() -> None:
-    with pytest.raises(InvalidArgument, match=r"patterns\[1, 0\] is 0: a stored pattern is -1 or 1 in every neuron$"):
+    with pytest.raises(InvalidArgument, match=r"^patterns\[1, 0\] is 0: a stored pattern is -1 or 1 in every neuron$"):
         pack_stored([[1, -1], [0, -1]], argument="patterns")
-    with pytest.raises(InvalidArgument, match=r"patterns\[0\] is 0: .* pass booleans"):
-        pack_stored([0, 1, 1], argument="patterns")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +217,7 @@ def test_a_stored_pattern_knows_every_neuron() -> None:
     ],
 )
 def test_how_many_patterns_an_array_is(shape: tuple[int, ...], single: bool, neurons: int | None, count: int) -> None:
-    assert pack_stored(np.ones(shape), argument="patterns", single=single, neurons=neurons).count == count
+    assert pack_stored(np.ones(shape), argument="patterns", single=single, neurons=neurons).message.count == count
 
 
 def test_patterns_of_another_size_than_the_memory_are_refused() -> None:
@@ -222,7 +236,7 @@ def test_a_batch_has_an_axis_that_counts() -> None:
     "answer",
     [
         Patterns(count=1, neurons=9, bits=b"\x00"),
-        Patterns(count=1, neurons=9, signs=bytes(8)),
+        Patterns(count=1, neurons=9, signs=bytes(9)),
         Patterns(count=2, neurons=9, bits=bytes(4)),
         Patterns(count=1, neurons=9),
         Patterns(),
@@ -231,3 +245,10 @@ def test_a_batch_has_an_axis_that_counts() -> None:
 def test_an_answer_that_is_not_what_it_says_is_data_loss(answer: Patterns) -> None:
     with pytest.raises(DataLoss):
         unpack(answer, (9,))
+
+
+def test_a_part_of_a_trace_that_is_not_what_it_says_is_data_loss() -> None:
+    for known in (b"\x01", bytes(3)):
+        with pytest.raises(DataLoss):
+            unpack_states(Patterns(count=1, neurons=9, bits=bytes(2), known=known), (9,))
+    assert unpack_states(Patterns(), (9,)) == []

@@ -9,6 +9,7 @@ from tests.client.letters import LABELS, PATTERNS, N, corrupted, random_patterns
 
 from hopfield_client import (
     AlreadyExists,
+    CapacityWarning,
     FailedPrecondition,
     HopfieldClient,
     InvalidArgument,
@@ -96,7 +97,8 @@ def test_a_recall_that_does_not_settle_is_an_answer(client: HopfieldClient, name
 
 def test_a_seed_makes_a_recall_repeatable(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, N)
-    memory.store(random_patterns(20))
+    with pytest.warns(CapacityWarning):
+        memory.store(random_patterns(20))
     query = random_patterns(1, seed=9)[0]
     first = memory.recall(query)
     again = memory.recall(query, seed=first.seed)
@@ -126,6 +128,89 @@ def test_thresholds_decide(client: HopfieldClient, name: str) -> None:
     answer = memory.recall([-1, 1])
     assert answer.pattern.tolist() == [1, -1]
     assert (answer.initial_energy, answer.energy) == (1.0, -1.0)
+
+
+# At a temperature
+
+
+def test_at_a_fixed_temperature_states_are_drawn_from_boltzmanns_law(client: HopfieldClient, name: str) -> None:
+    """One neuron with a threshold: it is 1 with the probability 1 / (1 + exp(2 beta U))."""
+    memory = client.create_memory(name, 1, thresholds=0.5)
+    answers = memory.recall_batch(np.ones((4000, 1)), update="glauber", beta=1.5, max_iterations=5, seed=3)
+    assert answers.iterations.tolist() == [5] * 4000
+    assert set(answers.stop_reasons) == {"iteration_limit"}
+    expected = 1 / (1 + np.exp(1.5))
+    deviation = np.sqrt(expected * (1 - expected) / 4000)
+    # A draw may miss the neuron in no iteration: N draws of one neuron are one update each.
+    assert (answers.patterns == 1).mean() == pytest.approx(expected, abs=4 * deviation)
+
+
+def test_annealing_ends_in_a_fixed_point(letters: Memory) -> None:
+    answer = letters.recall(corrupted(PATTERNS[1], 6), update="glauber", beta=np.geomspace(1, 20, 30), seed=1)
+    assert answer.converged
+    assert answer.iterations > 30
+    again = letters.recall(corrupted(PATTERNS[1], 6), update="glauber", beta=list(np.geomspace(1, 20, 30)), seed=1)
+    np.testing.assert_array_equal(answer.pattern, again.pattern)
+
+
+# Step by step
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        {},
+        {"update": "synchronous"},
+        {"order": "sequential", "tie": "plus"},
+        {"update": "glauber", "beta": 0.5, "max_iterations": 10},
+        {"update": "glauber", "beta": [0.5, 2.0, 8.0]},
+    ],
+)
+def test_a_trace_shows_the_recall_that_the_same_seed_gives(letters: Memory, how: dict[str, Any]) -> None:
+    query = corrupted(PATTERNS[1], 12).reshape(8, 8)
+    trace = letters.trace(query, seed=5, **how)
+    steps = list(trace)
+    answer = letters.recall(query, seed=5, **how)
+    assert trace.recall is not None
+    assert repr(trace.recall) == repr(answer)
+    assert [step.iteration for step in steps] == list(range(answer.iterations + 1))
+    np.testing.assert_array_equal(steps[0].pattern, query, strict=True)
+    np.testing.assert_array_equal(steps[-1].pattern, answer.pattern, strict=True)
+    assert (steps[0].energy, steps[-1].energy) == (answer.initial_energy, answer.energy)
+    assert (steps[0].flips, sum(step.flips for step in steps)) == (0, answer.flips)
+    weights = letters.weights()
+    for step in steps:
+        assert step.energy == pytest.approx(energy(weights, step.pattern.ravel().astype(np.int8)))
+
+
+def test_a_trace_begins_with_what_is_unknown(letters: Memory) -> None:
+    query = PATTERNS[3].copy()
+    query[:20] = 0
+    first, *_, last = letters.trace(query)
+    np.testing.assert_array_equal(first.pattern, query, strict=True)
+    np.testing.assert_array_equal(last.pattern, PATTERNS[3], strict=True)
+    first, *_, last = letters.trace(np.ma.masked_array(PATTERNS[3] > 0, query == 0))
+    np.testing.assert_array_equal(np.ma.getmaskarray(first.pattern), query == 0)
+    np.testing.assert_array_equal(last.pattern, PATTERNS[3] > 0, strict=True)
+
+
+def test_a_trace_of_what_is_not_there_raises_at_its_first_step(client: HopfieldClient, name: str) -> None:
+    trace = client.memory(name).trace(PATTERNS[0])
+    with pytest.raises(NotFound):
+        next(trace)
+
+
+def test_a_long_trace_may_be_left_at_any_step(client: HopfieldClient, name: str) -> None:
+    memory = client.create_memory(name, N)
+    memory.store(PATTERNS)
+    trace = memory.trace(PATTERNS[0], update="glauber", beta=0.1, max_iterations=1_000_000)
+    assert [next(trace).iteration for _ in range(3)] == [0, 1, 2]
+    trace.close()
+    assert list(trace) == []
+    assert memory.recall(PATTERNS[0]).label == "0"
+
+
+# Many
 
 
 @pytest.mark.parametrize("update", ["asynchronous", "synchronous"])

@@ -10,12 +10,34 @@ from collections.abc import Callable
 import pytest
 
 import hopfield_client
-from hopfield_client import AsyncHopfieldClient, AsyncMemory, HopfieldClient, Memory
+from hopfield_client import AsyncHopfieldClient, AsyncMemory, AsyncTrace, HopfieldClient, Memory, Trace
 
 DOCUMENTED = {
     "clients": {"HopfieldClient", "Memory", "AsyncHopfieldClient", "AsyncMemory", "RetryConfig"},
-    "answers": {"MemoryInfo", "Recall", "RecallBatch", "ServerInfo", "Stored", "StoredPattern"},
-    "words": {"LearningRule", "Match", "PatternArray", "StopReason", "TieRule", "UpdateRule"},
+    "iterators": {"Trace", "AsyncTrace"},
+    "answers": {
+        "Diagnosis",
+        "LearningOutcome",
+        "MemoryInfo",
+        "Recall",
+        "RecallBatch",
+        "ServerInfo",
+        "Stored",
+        "StoredPattern",
+        "TraceStep",
+        "WeightStatistics",
+    },
+    "words": {
+        "Coding",
+        "LearningRule",
+        "Match",
+        "Normalization",
+        "PatternArray",
+        "StopReason",
+        "TieRule",
+        "UpdateRule",
+    },
+    "warnings": {"HopfieldWarning", "CapacityWarning", "ConvergenceWarning"},
     "errors": {
         "HopfieldError",
         "InvalidArgument",
@@ -39,8 +61,9 @@ DOCUMENTED = {
 }
 
 PAIRS = [(HopfieldClient, AsyncHopfieldClient), (Memory, AsyncMemory)]
-# Calls that ask no server, and properties.
-NOT_AWAITED = {"memory", "name", "shape"}
+TWINS = {**dict(PAIRS), Trace: AsyncTrace}
+# Calls that ask no server yet, and properties.
+NOT_AWAITED = {"memory", "name", "shape", "coding", "trace"}
 LISTS = {"list_memories", "patterns"}
 
 
@@ -55,10 +78,10 @@ def test_the_exported_names_are_those_documented() -> None:
         if not name.startswith("_") and not isinstance(value, types.ModuleType)
     }
     assert set(hopfield_client.__all__) == present == set().union(*DOCUMENTED.values())
-    assert len(set(hopfield_client.__all__)) == len(hopfield_client.__all__)
+    assert hopfield_client.__all__ == sorted(set(hopfield_client.__all__))
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENTED["clients"] | DOCUMENTED["answers"] | DOCUMENTED["errors"]))
+@pytest.mark.parametrize("name", sorted(set().union(*DOCUMENTED.values()) - DOCUMENTED["words"]))
 def test_everything_exported_is_documented(name: str) -> None:
     exported = getattr(hopfield_client, name)
     for documented in (exported, *public(exported).values()):
@@ -81,7 +104,17 @@ def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
         for name, call in public(cls).items()
         if not isinstance(call, property) and "timeout" in inspect.signature(call).parameters
     }
-    assert patient == {"store", "forget", "recall", "recall_batch", "weights", "import_weights"}
+    assert patient == {
+        "store",
+        "forget",
+        "recall",
+        "recall_batch",
+        "weights",
+        "import_weights",
+        "update",
+        "trace",
+        "diagnose",
+    }
 
 
 @pytest.mark.parametrize(("blocking", "awaited"), PAIRS)
@@ -102,9 +135,8 @@ def test_both_clients_have_the_same_signatures(blocking: type, awaited: type, na
     one = inspect.signature(getattr(blocking, name))
     other = inspect.signature(getattr(awaited, name))
     assert one.parameters == other.parameters
-    renamed = re.sub(r"\bMemory\b", "AsyncMemory", str(one.return_annotation)).replace(
-        "collections.abc.Iterator", "collections.abc.AsyncIterator"
-    )
+    expected = TWINS.get(one.return_annotation, one.return_annotation)
+    renamed = str(expected).replace("collections.abc.Iterator", "collections.abc.AsyncIterator")
     assert renamed == str(other.return_annotation)
 
 
@@ -119,10 +151,16 @@ def test_both_clients_are_made_alike() -> None:
     assert inspect.signature(HopfieldClient) == inspect.signature(AsyncHopfieldClient)
 
 
-def test_recall_and_recall_batch_take_the_same_arguments() -> None:
+def test_every_recall_takes_the_same_arguments() -> None:
     one = inspect.signature(Memory.recall).parameters
-    many = inspect.signature(Memory.recall_batch).parameters
-    assert [*one.values()][2:] == [*many.values()][2:]
+    for other in (Memory.recall_batch, Memory.trace):
+        assert [*one.values()][2:] == [*inspect.signature(other).parameters.values()][2:]
+
+
+def test_a_memory_is_changed_by_the_arguments_it_is_made_with() -> None:
+    made = inspect.signature(HopfieldClient.create_memory).parameters
+    changed = inspect.signature(Memory.update).parameters
+    assert list(changed)[1:-2] == [name for name in made if name in changed and name != "self"]
 
 
 def test_importing_the_client_imports_nothing_of_the_server() -> None:

@@ -9,19 +9,14 @@ from hypothesis import strategies as st
 
 from hopfield.v1 import memory_service_pb2
 from hopfield_client import DataLoss, InvalidArgument
-from hopfield_client._calls import ClientCalls
-
-
-@pytest.fixture
-def calls() -> ClientCalls:
-    return ClientCalls("memories:50051", 10.0)
+from hopfield_client._client_calls import ClientCalls
 
 
 @settings(deadline=None)
 @given(st.integers(1, 40), st.booleans())
 def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: bool) -> None:
     matrix = np.random.default_rng(neurons).standard_normal((neurons, neurons))
-    sent = ClientCalls("memories:50051", 10.0).import_weights("w", matrix.T if transposed else matrix, None)
+    sent = ClientCalls("memories:50051", 10.0).import_weights("w", matrix.T if transposed else matrix, None, "bipolar")
     header, *parts = list(sent.request)
     assert (header.header.name, header.header.neurons) == ("w", neurons)
     call = ClientCalls("memories:50051", 10.0).memory("w").weights()
@@ -34,7 +29,7 @@ def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: boo
 
 def test_a_large_matrix_leaves_in_parts_of_about_a_mebibyte() -> None:
     matrix = np.zeros((1000, 1000), np.int64)
-    _, *parts = ClientCalls("memories:50051", 10.0).import_weights("w", matrix, None).request
+    _, *parts = ClientCalls("memories:50051", 10.0).import_weights("w", matrix, None, "bipolar").request
     assert [len(part.rows) for part in parts] == [8000 * 131] * 7 + [8000 * 83]
 
 
@@ -73,4 +68,4 @@ def test_a_matrix_that_does_not_arrive_whole_is_data_loss(parts: list[bytes]) ->
 )
 def test_weights_that_are_no_square_of_real_numbers_are_refused(calls: ClientCalls, weights: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
-        calls.import_weights("w", weights, None)
+        calls.import_weights("w", weights, None, "bipolar")

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("the demo starts the service and needs it: pip install 'hopfield-recall[server]'")
 
-from hopfield_client import HopfieldClient, RecallBatch
+from hopfield_client import CapacityWarning, HopfieldClient, RecallBatch
 from hopfield_client.demo.digits import Images, corrupted, ten_digits
 
 SEED = 1
@@ -159,7 +160,9 @@ def main() -> None:
             console.print(f"  {share:.0%} noise: [bold]{exact(answer, images)} of 10 exact[/bold]")
 
         hebbian = client.create_memory("digits-hebbian", neurons=64, rule="hebbian", shape=(8, 8))
-        hebbian.store(images, labels=labels)
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always", CapacityWarning)
+            hebbian.store(images, labels=labels)
         forgotten = hebbian.recall_batch(images, seed=SEED)
         signs = np.where(images, 1, -1).reshape(10, -1)
         overlap = np.abs(signs @ signs.T / 64)[np.triu_indices(10, 1)].mean()
@@ -167,6 +170,8 @@ def main() -> None:
             "\n[bold]The same ten under Hebb's rule,[/bold] without any noise: "
             f"[bold]{exact(forgotten, images)} of 10 stay as they are.[/bold]"
         )
+        for warning in warned:
+            console.print(Text(f"The service has warned: {warning.message}", style="dim"))
         console.print(gallery(images, forgotten))
         console.print(
             "Why: Hebb's rule adds the patterns up, and is made for patterns that have nothing in common. The digits do: "

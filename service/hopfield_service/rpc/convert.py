@@ -365,7 +365,9 @@ def warnings_out(head: Head) -> list[memory_pb2.Warning]:
     found = []
     advice = head.spec.advice(head.pattern_count)
     if advice is not None:
-        found.append(memory_pb2.Warning(reason=memory_pb2.WARNING_REASON_CAPACITY, message=advice))
+        found.append(
+            memory_pb2.Warning(reason=memory_pb2.WARNING_REASON_CAPACITY, message=f"memory {head.name!r}: {advice}")
+        )
     if head.outcome is not None and not head.outcome.converged:
         message = (
             f"learning gave up after {head.outcome.sweeps} sweeps, its goal not met; DiagnoseMemory says what is stable"

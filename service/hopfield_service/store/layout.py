@@ -189,12 +189,13 @@ class Head:
     outcome: LearningOutcome | None = None
     snapshot: Manifest | None = None
 
-    def fields(self) -> dict[str, str]:
-        """As a hash in Redis, without the snapshot, which is set by a swap of its own."""
+    def fields(self, *, with_spec: bool = True) -> dict[str, str]:
+        """As a hash in Redis, without the snapshot, which is set by a swap of its own, and perhaps without the spec."""
+        spec = {"spec": written_spec(self.spec)} if with_spec else {}
         return {
             "format": str(FORMAT_VERSION),
             "uid": self.uid,
-            "spec": written_spec(self.spec),
+            **spec,
             "revision": str(self.revision),
             "commit": self.commit,
             "pattern_count": str(self.pattern_count),

@@ -35,8 +35,7 @@ class Note:
 
 def written_note(request: Request, head: Head | None, labels: Sequence[str] = (), *, with_spec: bool = False) -> str:
     """A note as it stands in Redis: the spec, which may be large, only of a request that changed it."""
-    left_out = set() if with_spec else {"spec"}
-    fields = None if head is None else {key: value for key, value in head.fields().items() if key not in left_out}
+    fields = None if head is None else head.fields(with_spec=with_spec)
     return sealed({"digest": request.digest, "head": fields, "labels": labels})
 
 

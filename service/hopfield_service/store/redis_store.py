@@ -284,13 +284,13 @@ class RedisStore:
             outcome=network.outcome,
             updated=max(_now(), head.updated),
         )
-        note = written_note(request, after, labels, with_spec=isinstance(operation, Configure))
-        before = head.fields()
-        changed = [part for item in after.fields().items() if item not in before.items() for part in item]
+        with_spec = isinstance(operation, Configure)
+        note = written_note(request, after, labels, with_spec=with_spec)
+        fields = [part for item in after.fields(with_spec=with_spec).items() for part in item]
         entry = _entry_parts(operation, None, previous=head.commit, head=after)
-        where: list[str | int] = [head.uid, head.revision, head.commit, len(changed)]
+        where: list[str | int] = [head.uid, head.revision, head.commit, len(fields)]
         with errors_of(head.name):
-            reply = await self._commit(self._names(head, request), [note, _REQUEST_TTL, *where, *changed, *entry])
+            reply = await self._commit(self._names(head, request), [note, _REQUEST_TTL, *where, *fields, *entry])
         return _outcome(reply), after
 
     async def delete(self, head: Head, request: Request) -> Outcome:

@@ -21,8 +21,7 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 return {'done'}
 """
 
-# KEYS: ..., log. ARGV: ..., uid, revision, commit, number of parts of the head, the parts of the head that change, the parts of
-# the entry.
+# KEYS: ..., log. ARGV: ..., uid, revision, commit, number of parts of the head, the parts of the head, the parts of the entry.
 COMMIT = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeated'} end
 local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit')

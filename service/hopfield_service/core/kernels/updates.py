@@ -176,7 +176,8 @@ def glauber(
 ) -> None:
     """Runs `sweeps` sweeps of N draws of one random neuron each, with replacement (Glauber 1963); resumes as `asynchronous` does.
 
-    A neuron drawn becomes +1 with probability `logistic(gain * field)`. Iteration k has the gain `gains[k]`, or the last one
+    A neuron drawn becomes +1 with probability `logistic(gain * field)`, the field taken without its own weight, so that the
+    stationary law is `exp(-beta E) / Z` whatever the diagonal. Iteration k has the gain `gains[k]`, or the last one
     where there are fewer. A draw that hits a `held` neuron does nothing.
     """
     n = state.shape[0]
@@ -218,9 +219,12 @@ def heat(
     generator: Word,
     counters: Indices,
 ) -> None:
-    """Lets neuron i take a state at random, by its field."""
+    """Lets neuron i take a state at random, by the energies of its two states, the others as they are.
+
+    Their difference is twice the field (in binary coding: the field) without what the neuron adds to it by its own weight.
+    """
     present = state[i]
-    field = sums[i] / scale - thresholds[i]
+    field = (sums[i] - weights[i, i] * present) / scale - thresholds[i]
     decided = 1 if next_uniform(generator) < logistic(gain * field) else -1
     if decided != present:
         if present != 0:

@@ -1,0 +1,114 @@
+"""How the calls of the client that is awaited go over gRPC."""
+
+# gRPC keeps the deadlines, on the server's side too; asyncio.timeout would do so on this side alone.
+# ruff: noqa: ASYNC109
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import grpc
+from grpc import aio
+
+from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server_service_pb2_grpc
+from hopfield_client._calls import Call, Method, PageCall, StreamCall
+from hopfield_client._client_calls import ClientCalls
+from hopfield_client._config import RetryConfig, channel_options
+from hopfield_client._errors import Cancelled, ClientClosed, WrongEventLoop
+from hopfield_client._trace import TraceCall
+from hopfield_client._types import TraceStep
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+AnswerT = TypeVar("AnswerT")
+ItemT = TypeVar("ItemT")
+
+
+class AsyncConnection:
+    """A channel, and how calls go over it; what a client and its memories share."""
+
+    def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise WrongEventLoop("no event loop runs here: make the client inside a coroutine") from None
+        self._channel = aio.insecure_channel(calls.address, options=channel_options(retry))
+        self._calls = calls
+        self._closed = False
+        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
+        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
+        self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
+
+    async def run(
+        self,
+        method: Method[RequestT, Awaitable[ResponseT]],
+        call: Call[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds, if_made=call.if_made, if_other_coding=call.if_other_coding):
+            response = await method(call.request, timeout=seconds)
+        return call.read(response)
+
+    async def run_pages(
+        self, method: Method[RequestT, Awaitable[ResponseT]], call: PageCall[RequestT, ResponseT, ItemT] | None
+    ) -> AsyncIterator[ItemT]:
+        while call is not None:
+            page = await self.run(method, call)
+            for item in page.items:
+                yield item
+            call = page.following
+
+    async def run_stream(
+        self,
+        method: Method[RequestT, AsyncIterable[ResponseT]],
+        call: StreamCall[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds):
+            async for part in method(call.request, timeout=seconds):
+                call.take(part)
+        return call.finish()
+
+    def steps(self, call: TraceCall, timeout: float | None = None) -> AsyncGenerator[TraceStep, None]:
+        # Not a generator itself, so that a wrong timeout is refused now and not with the first step.
+        return self._steps(call, self._calls.timeout(timeout))
+
+    async def _steps(self, call: TraceCall, seconds: float) -> AsyncGenerator[TraceStep, None]:
+        with self._errors(seconds, if_other_coding=call.if_other_coding):
+            parts = self.recalls.TraceRecall(call.request, timeout=seconds)
+            try:
+                async for part in parts:
+                    for step in call.take(part):
+                        yield step
+            finally:
+                # Closed or dropped before the end, the server need not go on.
+                parts.cancel()
+        call.finish()
+
+    async def close(self) -> None:
+        self._closed = True
+        await self._channel.close(None)
+
+    @contextmanager
+    def _errors(self, timeout: float, *, if_made: str = "", if_other_coding: str = "") -> Iterator[None]:
+        if asyncio.get_running_loop() is not self._loop:
+            raise WrongEventLoop("the client belongs to another event loop, the one it was made in")
+        try:
+            yield
+        except grpc.RpcError as error:
+            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
+            raise self._calls.error(error, timeout, if_made=if_made, if_other_coding=if_other_coding) from None
+        except aio.UsageError:
+            # What gRPC raises of a closed channel.
+            if self._closed:
+                raise ClientClosed("the client is closed") from None
+            raise
+        except asyncio.CancelledError:
+            # Closing a channel ends its calls as if somebody had cancelled their tasks.
+            task = asyncio.current_task()
+            if self._closed and not (task and task.cancelling()):
+                raise Cancelled("the client was closed while the call ran") from None
+            raise

@@ -1,0 +1,145 @@
+"""The calls of a client: requests built and answers read, once, for both clients; everything about a call except sending it."""
+
+from collections.abc import Iterator, Sequence
+
+import grpc
+from numpy.typing import ArrayLike
+
+from hopfield.v1 import memory_service_pb2, server_service_pb2
+from hopfield_client import _answers, _weights
+from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
+from hopfield_client._calls import Call, Page, PageCall, request_id
+from hopfield_client._config import address_of, timeout_of
+from hopfield_client._errors import HopfieldError, InvalidArgument
+from hopfield_client._freshness import Freshness
+from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._rpc_errors import from_rpc_error
+from hopfield_client._spec import coding_of, new_spec, thresholds_of
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
+
+
+class ClientCalls:
+    """The calls of a client."""
+
+    def __init__(self, address: str, timeout: float) -> None:
+        self.address = address_of(address)
+        self._timeout = timeout_of(timeout)
+        self._freshness = Freshness()
+
+    def timeout(self, of_call: float | None) -> float:
+        """The seconds a call may take: those given with it, or else the client's."""
+        return self._timeout if of_call is None else timeout_of(of_call)
+
+    def error(
+        self, error: grpc.RpcError, timeout: float, *, if_made: str = "", if_other_coding: str = ""
+    ) -> HopfieldError:
+        """The error to raise for one of gRPC's."""
+        result = from_rpc_error(
+            error, address=self.address, timeout=timeout, if_made=if_made, if_other_coding=if_other_coding
+        )
+        if result.reason == "REVISION_AHEAD":
+            # The storage has lost commits this client saw. That is said once; then go on with what there is, or no
+            # call on this memory would ever succeed again.
+            self._freshness.drop(result.metadata.get("name", ""))
+        return result
+
+    def memory(self, name: str, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> MemoryCalls:
+        """The calls of one memory."""
+        if coding is not None:
+            coding_of(coding)
+        return MemoryCalls(string(name, "name"), None if shape is None else shape_of(shape), coding, self._freshness)
+
+    def create_memory(
+        self,
+        name: str,
+        neurons: int,
+        *,
+        rule: LearningRule,
+        normalization: Normalization,
+        thresholds: ArrayLike | None,
+        self_coupling: bool,
+        coding: Coding,
+        kappa: float,
+        max_sweeps: int,
+        shape: int | Sequence[int] | None,
+        exist_ok: bool,
+    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MemoryCalls]:
+        neurons = integer(neurons, "neurons", 1, UINT32_MAX)
+        spec = new_spec(
+            neurons,
+            rule=rule,
+            normalization=normalization,
+            thresholds=thresholds,
+            self_coupling=self_coupling,
+            coding=coding,
+            kappa=kappa,
+            max_sweeps=max_sweeps,
+        )
+        memory = self.memory(name, neurons if shape is None else shape, coding)
+        if memory.neurons != neurons:
+            raise InvalidArgument(
+                f"shape {memory.shape} has {memory.neurons} elements; the memory has {neurons} neurons", field="shape"
+            )
+        request = memory_service_pb2.CreateMemoryRequest(
+            name=name,
+            spec=spec,
+            allow_existing=flag(exist_ok, "exist_ok"),
+            request_id=request_id(),
+        )
+        note = self._freshness.watch(name)
+
+        def read(response: memory_service_pb2.CreateMemoryResponse) -> MemoryCalls:
+            note(response.memory.uid, response.memory.revision)
+            return memory
+
+        return Call(request, read, "finds the memory that was made" if exist_ok else "raises AlreadyExists")
+
+    def import_weights(
+        self, name: str, weights: ArrayLike, thresholds: ArrayLike | None, coding: Coding
+    ) -> Call[Iterator[memory_service_pb2.ImportWeightsRequest], memory_service_pb2.ImportWeightsResponse, MemoryCalls]:
+        matrix = _weights.square(weights)
+        neurons = len(matrix)
+        header = memory_service_pb2.ImportWeightsHeader(
+            name=string(name, "name"),
+            neurons=neurons,
+            thresholds=[] if thresholds is None else thresholds_of(thresholds, neurons),
+            request_id=request_id(),
+            coding=coding_of(coding),
+        )
+        memory = self.memory(name, neurons, coding)
+        note = self._freshness.watch(name)
+
+        def read(response: memory_service_pb2.ImportWeightsResponse) -> MemoryCalls:
+            note(response.memory.uid, response.memory.revision)
+            return memory
+
+        return Call(_weights.import_requests(header, matrix), read, "raises AlreadyExists")
+
+    def list_memories(
+        self, prefix: str, page_token: str = ""
+    ) -> PageCall[memory_service_pb2.ListMemoriesRequest, memory_service_pb2.ListMemoriesResponse, MemoryInfo]:
+        def read(
+            response: memory_service_pb2.ListMemoriesResponse,
+        ) -> Page[memory_service_pb2.ListMemoriesRequest, memory_service_pb2.ListMemoriesResponse, MemoryInfo]:
+            token = response.next_page_token
+            return Page(
+                [_answers.memory_info(memory) for memory in response.memories],
+                self.list_memories(prefix, token) if token else None,
+            )
+
+        request = memory_service_pb2.ListMemoriesRequest(prefix=string(prefix, "prefix"), page_token=page_token)
+        return Call(request, read)
+
+    def delete_memory(
+        self, name: str, *, missing_ok: bool
+    ) -> Call[memory_service_pb2.DeleteMemoryRequest, memory_service_pb2.DeleteMemoryResponse, None]:
+        request = memory_service_pb2.DeleteMemoryRequest(
+            name=string(name, "name"), allow_missing=flag(missing_ok, "missing_ok"), request_id=request_id()
+        )
+        if_made = "changes nothing" if missing_ok else "raises NotFound"
+        return Call(request, lambda _: self._freshness.drop(name), if_made)
+
+    def server_info(
+        self,
+    ) -> Call[server_service_pb2.GetServerInfoRequest, server_service_pb2.GetServerInfoResponse, ServerInfo]:
+        return Call(server_service_pb2.GetServerInfoRequest(), _answers.server_info)

@@ -1,0 +1,95 @@
+"""How the calls of the client that blocks go over gRPC."""
+
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+import grpc
+
+from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server_service_pb2_grpc
+from hopfield_client._calls import Call, Method, PageCall, StreamCall
+from hopfield_client._client_calls import ClientCalls
+from hopfield_client._config import RetryConfig, channel_options
+from hopfield_client._errors import ClientClosed
+from hopfield_client._trace import TraceCall
+from hopfield_client._types import TraceStep
+
+RequestT = TypeVar("RequestT")
+ResponseT = TypeVar("ResponseT")
+AnswerT = TypeVar("AnswerT")
+ItemT = TypeVar("ItemT")
+
+
+class Connection:
+    """A channel, and how calls go over it; what a client and its memories share."""
+
+    def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
+        self._channel = grpc.insecure_channel(calls.address, options=channel_options(retry))
+        self._calls = calls
+        self._closed = False
+        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
+        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
+        self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
+
+    def run(
+        self,
+        method: Method[RequestT, ResponseT],
+        call: Call[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds, if_made=call.if_made, if_other_coding=call.if_other_coding):
+            response = method(call.request, timeout=seconds)
+        return call.read(response)
+
+    def run_pages(
+        self, method: Method[RequestT, ResponseT], call: PageCall[RequestT, ResponseT, ItemT] | None
+    ) -> Iterator[ItemT]:
+        while call is not None:
+            page = self.run(method, call)
+            yield from page.items
+            call = page.following
+
+    def run_stream(
+        self,
+        method: Method[RequestT, Iterable[ResponseT]],
+        call: StreamCall[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        seconds = self._calls.timeout(timeout)
+        with self._errors(seconds):
+            for part in method(call.request, timeout=seconds):
+                call.take(part)
+        return call.finish()
+
+    def steps(self, call: TraceCall, timeout: float | None = None) -> Generator[TraceStep, None, None]:
+        # Not a generator itself, so that a wrong timeout is refused now and not with the first step.
+        return self._steps(call, self._calls.timeout(timeout))
+
+    def _steps(self, call: TraceCall, seconds: float) -> Generator[TraceStep, None, None]:
+        with self._errors(seconds, if_other_coding=call.if_other_coding):
+            parts = self.recalls.TraceRecall(call.request, timeout=seconds)
+            try:
+                for part in parts:
+                    yield from call.take(part)
+            finally:
+                # Closed or dropped before the end, the server need not go on.
+                parts.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
+        call.finish()
+
+    def close(self) -> None:
+        self._closed = True
+        self._channel.close()
+
+    @contextmanager
+    def _errors(self, timeout: float, *, if_made: str = "", if_other_coding: str = "") -> Iterator[None]:
+        try:
+            yield
+        except grpc.RpcError as error:
+            # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
+            raise self._calls.error(error, timeout, if_made=if_made, if_other_coding=if_other_coding) from None
+        except ValueError:
+            # What gRPC raises of a closed channel.
+            if self._closed:
+                raise ClientClosed("the client is closed") from None
+            raise

@@ -1,0 +1,108 @@
+"""A recall shown step by step, as its iterations arrive."""
+
+from collections.abc import AsyncGenerator, Callable, Generator
+from typing import Self
+
+from hopfield.v1 import recall_service_pb2
+from hopfield_client import _answers
+from hopfield_client._errors import DataLoss
+from hopfield_client._patterns import Packed, unpack_states
+from hopfield_client._types import Recall, TraceStep
+
+
+class TraceCall:
+    """One call that is answered in parts: `take` each, then `finish`.
+
+    Attributes:
+        request: what to send.
+        if_other_coding: as `Call.if_other_coding`.
+        recall: the answer of the recall, once `finish` was called.
+    """
+
+    def __init__(
+        self, request: recall_service_pb2.TraceRecallRequest, query: Packed, note: Callable[[str, int], None]
+    ) -> None:
+        self.request = request
+        self.if_other_coding = query.if_other_coding
+        self.recall: Recall | None = None
+        self._query = query
+        self._note = note
+        self._last = recall_service_pb2.TraceRecallResponse()
+
+    def take(self, part: recall_service_pb2.TraceRecallResponse) -> list[TraceStep]:
+        """The steps in the next part.
+
+        Raises:
+            DataLoss: its columns do not fit together, or the answer came before it.
+        """
+        columns = (part.iterations, part.energies, part.flips)
+        if self._last.HasField("recall") or any(len(column) != part.patterns.count for column in columns):
+            raise DataLoss("the steps of the trace do not arrive as the server announced them")
+        self._last = part
+        states = unpack_states(part.patterns, self._query.shape, boolean=self._query.boolean)
+        return [TraceStep(*step) for step in zip(part.iterations, states, part.energies, part.flips, strict=True)]
+
+    def finish(self) -> None:
+        """To be called when no part follows.
+
+        Raises:
+            DataLoss: the answer is missing.
+        """
+        if not self._last.HasField("recall"):
+            raise DataLoss("the trace broke off before the answer")
+        answer = self._last.recall
+        self._note(answer.uid, answer.revision)
+        self.recall = _answers.recall(answer, self._query)
+
+
+class Trace:
+    """The steps of a recall, as an iterator: the query first, then one step an iteration.
+
+    The recall begins when the first step is asked for, and steps arrive while it runs. To end it before its last step, `close`
+    the trace, or drop it. Each step may raise what `Memory.recall` raises.
+    """
+
+    def __init__(self, steps: Generator[TraceStep, None, None], call: TraceCall) -> None:
+        self._steps = steps
+        self._call = call
+
+    @property
+    def recall(self) -> Recall | None:
+        """The answer, as `Memory.recall` gives it with the same seed; None until the last step was taken and the trace ended."""
+        return self._call.recall
+
+    def close(self) -> None:
+        """Ends the recall, if it still runs. No step follows."""
+        self._steps.close()
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> TraceStep:
+        return next(self._steps)
+
+
+class AsyncTrace:
+    """The steps of a recall, as an asynchronous iterator: the query first, then one step an iteration.
+
+    As Trace; `aclose` is awaited, and so is each step.
+    """
+
+    def __init__(self, steps: AsyncGenerator[TraceStep, None], call: TraceCall) -> None:
+        self._steps = steps
+        self._call = call
+
+    @property
+    def recall(self) -> Recall | None:
+        """The answer, as `AsyncMemory.recall` gives it with the same seed; None until the trace has ended."""
+        return self._call.recall
+
+    async def aclose(self) -> None:
+        """Ends the recall, if it still runs. No step follows."""
+        await self._steps.aclose()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> TraceStep:
+        return await anext(self._steps)
