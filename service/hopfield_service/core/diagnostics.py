@@ -21,16 +21,23 @@ class Stability:
     """Whether stored patterns are fixed points, and by how much.
 
     Attributes:
+        pattern_count: P.
         stable_count: patterns in which no neuron's field points against it, so that the tie rule *keep* leaves them as they are.
         marginal_count: how many of those have a neuron whose field is zero, which nothing but that tie rule holds.
         smallest_margin: smallest `xi_i h_i` of any neuron of any pattern.
         mean_margin: mean `xi_i h_i` of all of them.
     """
 
+    pattern_count: int
     stable_count: int
     marginal_count: int
     smallest_margin: float
     mean_margin: float
+
+    @property
+    def held_count(self) -> int:
+        """Patterns in which every field points to the neuron's value."""
+        return self.stable_count - self.marginal_count
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ def stability(local_field: LocalField, stored: Bits, interruption: Interruption)
         smallest = min(smallest, float(lowest.min()))
         stable_count += int(np.count_nonzero(lowest >= -local_field.tolerance))
         held_count += int(np.count_nonzero(lowest > local_field.tolerance))
-    return Stability(stable_count, stable_count - held_count, smallest, total / (len(stored) * neurons))
+    return Stability(len(stored), stable_count, stable_count - held_count, smallest, total / (len(stored) * neurons))
 
 
 def similarity(stored: Bits, neurons: int, interruption: Interruption) -> Similarity | None:

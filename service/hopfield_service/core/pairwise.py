@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core import diagnostics, learning
-from hopfield_service.core.diagnostics import Diagnosis, Similarity, Stability
+from hopfield_service.core.diagnostics import Diagnosis, Stability
 from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep, Trajectory, UpdateRule, nearest
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
@@ -29,6 +29,7 @@ from hopfield_service.core.network import (
     StoredPatterns,
 )
 from hopfield_service.core.patterns import Bits, Coding, Signs, row_bytes
+from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000
 # Sweeps that a diagnosis grants the perceptron rule to find out whether it would hold the patterns.
@@ -348,69 +349,35 @@ class PairwiseNetwork(Network):
             similarity=similarity,
             weights=diagnostics.weight_statistics(self.local_field, interruption),
             outcome=self.outcome,
-            verdict=self._verdict(stability, similarity, interruption),
+            verdict=verdict(
+                self.spec.rule.value,
+                len(self.stored) / self.spec.neurons,
+                self.spec.capacity,
+                stability,
+                None if similarity is None else diagnostics.correlated(similarity, self.spec.neurons),
+                self.outcome,
+                self._without_self_coupling(interruption),
+                self._trials(interruption),
+            ),
         )
 
-    def _verdict(self, stability: Stability | None, similarity: Similarity | None, interruption: Interruption) -> str:
-        if stability is None:
-            learns = (
-                "nothing is stored"
-                if self.learns
-                else "the weights were given from outside, with no patterns to judge them by"
-            )
-            return f"{_title(self.spec.rule)}: {learns}"
-        count = len(self.stored)
-        kind = ""
-        if similarity is not None:
-            kind = "correlated " if diagnostics.correlated(similarity, self.spec.neurons) else "uncorrelated "
-        stable = f"{stability.stable_count} of {count} {'is' if count == 1 else 'are'} stable"
-        findings = [f"{_title(self.spec.rule)} with {count} {kind}pattern{'s' * (count > 1)}: {stable}"]
-        if self.outcome is not None and not self.outcome.converged:
-            findings.append(f"learning did not converge in {self.outcome.sweeps} sweeps")
-        if self.spec.self_coupling:
-            weights = self._couplings.weights.copy()
-            np.fill_diagonal(weights, 0)
-            alone = LocalField(weights, self._couplings.divisor, self.thresholds, self.spec.coding)
-            without = diagnostics.stability(alone, self.stored.bits, interruption)
-            if without is not None:
-                findings.append(f"{without.stable_count} without self-coupling, which keeps any state where it is")
-        if stability.marginal_count:
-            findings.append(f"{stability.marginal_count} of them in a field of zero, which holds any state where it is")
-        held = stability.stable_count - stability.marginal_count
-        if held < count:
-            findings.append(self._better_rule(held, interruption))
-        elif self.spec.advice(count):
-            findings.append(
-                f"the load {count / self.spec.neurons:.3f} is beyond the rule's capacity of {self.spec.capacity:.3f}"
-            )
-        else:
-            findings.append(f"the smallest margin is {stability.smallest_margin:.3g}")
-        return "; ".join(findings)
+    def _without_self_coupling(self, interruption: Interruption) -> Stability | None:
+        """Whether the patterns would be fixed points if the neurons did not hold themselves; None where they do not."""
+        if not self.spec.self_coupling:
+            return None
+        weights = self._couplings.weights.copy()
+        np.fill_diagonal(weights, 0)
+        alone = LocalField(weights, self._couplings.divisor, self.thresholds, self.spec.coding)
+        return diagnostics.stability(alone, self.stored.bits, interruption)
 
-    def _better_rule(self, held_count: int, interruption: Interruption) -> str:
+    def _trials(self, interruption: Interruption) -> Iterator[tuple[str, Stability | None]]:
         """What other rules would make of the patterns, found by trying them."""
-        count = len(self.stored)
         trials: dict[Rule, dict[str, Any]] = {
             Rule.PSEUDO_INVERSE: {},
             Rule.PERCEPTRON: {"kappa": 0.0, "max_sweeps": _TRIAL_SWEEPS},
         }
-        held: dict[Rule, int] = {}
         for rule, parameters in trials.items():
-            if rule is self.spec.rule and not self.spec.self_coupling:
-                continue
-            spec = self.spec.changed({"rule": rule.value, "self_coupling": False, **parameters})
-            found = diagnostics.stability(
-                spec.learnt(self.stored, interruption).local_field, self.stored.bits, interruption
-            )
-            held[rule] = 0 if found is None else found.stable_count - found.marginal_count
-            if held[rule] == count:
-                return f"{rule.value} would hold all {count}"
-        best = max(held, key=lambda rule: held[rule])
-        if held[best] > held_count:
-            return f"{best.value} would hold {held[best]}"
-        return "no other rule tried holds more"
-
-
-def _title(rule: Rule) -> str:
-    """A rule as people say it."""
-    return {Rule.HEBBIAN: "Hebb", Rule.IMPORTED: "imported weights"}.get(rule, rule.value)
+            if rule is not self.spec.rule or self.spec.self_coupling:
+                spec = self.spec.changed({"rule": rule.value, "self_coupling": False, **parameters})
+                local_field = spec.learnt(self.stored, interruption).local_field
+                yield rule.value, diagnostics.stability(local_field, self.stored.bits, interruption)

@@ -1,0 +1,63 @@
+"""A diagnosis in a few words."""
+
+from collections.abc import Iterable
+
+from hopfield_service.core.diagnostics import Stability
+from hopfield_service.core.learning import LearningOutcome
+
+
+def verdict(
+    rule: str,
+    load: float,
+    capacity: float | None,
+    stability: Stability | None,
+    correlated: bool | None,
+    outcome: LearningOutcome | None,
+    without_self_coupling: Stability | None,
+    trials: Iterable[tuple[str, Stability | None]],
+) -> str:
+    """What a network makes of its patterns, and which rule would make more of them.
+
+    Args:
+        rule: its learning rule.
+        load: P / N.
+        capacity: load up to which the rule holds random patterns; None where there is no rule.
+        stability: of the patterns; None where nothing is stored.
+        correlated: whether the patterns are; None where there are less than two.
+        outcome: how learning ended, where the rule iterates.
+        without_self_coupling: their stability if the neurons did not hold themselves; None where they do not.
+        trials: other rules, and the stability of the patterns under each; tried only as far as needed.
+    """
+    name = {"hebbian": "Hebb", "imported": "imported weights"}.get(rule, rule)
+    if stability is None:
+        return f"{name}: no patterns to judge by" if capacity is None else f"{name}: nothing is stored"
+    count, stable = stability.pattern_count, stability.stable_count
+    kind = "" if correlated is None else "correlated " if correlated else "uncorrelated "
+    plural, are = ("", "is") if count == 1 else ("s", "are")
+    findings = [f"{name} with {count} {kind}pattern{plural}: {stable} of {count} {are} stable"]
+    if outcome is not None and not outcome.converged:
+        findings.append(f"learning did not converge in {outcome.sweeps} sweeps")
+    if without_self_coupling is not None:
+        findings.append(
+            f"{without_self_coupling.stable_count} without self-coupling, which keeps any state where it is"
+        )
+    if stability.marginal_count:
+        findings.append(f"{stability.marginal_count} of them in a field of zero, which holds any state where it is")
+    if stability.held_count < count:
+        findings.append(_better_rule(stability, trials))
+    elif capacity is not None and load > capacity:
+        findings.append(f"the load {load:.3f} is beyond the rule's capacity of {capacity:.3f}")
+    else:
+        findings.append(f"the smallest margin is {stability.smallest_margin:.3g}")
+    return "; ".join(findings)
+
+
+def _better_rule(present: Stability, trials: Iterable[tuple[str, Stability | None]]) -> str:
+    best, held = "", present.held_count
+    for rule, stability in trials:
+        count = 0 if stability is None else stability.held_count
+        if count == present.pattern_count:
+            return f"{rule} would hold all {count}"
+        if count > held:
+            best, held = rule, count
+    return f"{best} would hold {held}" if best else "no other rule tried holds more"
