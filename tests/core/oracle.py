@@ -1,9 +1,11 @@
-"""Recall said as plainly as Python can: one neuron at a time, every sum from scratch, no arrays, nothing of the product.
+"""Recall and learning said as plainly as Python can: one neuron at a time, every sum from scratch, nothing of the product.
 
 Python's integers are exact and its floats are IEEE 754 doubles, one operation after the other as written. Where sums are
 taken here in the order of the neurons, the product must do the same, to the last bit.
 """
 
+import math
+import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -34,6 +36,10 @@ class SplitMix64:
     def sign(self) -> int:
         return 1 if self.word() >= 1 << 63 else -1
 
+    def uniform(self) -> float:
+        """In [0, 1): the highest 53 bits, behind the point."""
+        return (self.word() >> 11) / 2**53
+
     def permutation(self, count: int) -> list[int]:
         """Fisher and Yates, from the last place to the second, on the identity."""
         order = list(range(count))
@@ -51,13 +57,36 @@ def in_order(values: Iterable[float]) -> float:
     return total
 
 
+def exponential(x: float) -> float:
+    """`exp(x)` of x <= 0: ln 2 is taken out of x as often as it fits, in two parts, and the rest goes through the series."""
+    if x < -36.75:
+        return 0.0
+    power = math.floor(x * 1.4426950408889634 + 0.5)
+    rest = (x - power * 0.693147180369123816490) - power * 1.90821492927058770002e-10
+    total = 1.0
+    for k in range(13, 0, -1):
+        total = 1.0 + total * rest / k
+    return math.ldexp(total, power)
+
+
+def logistic(x: float) -> float:
+    """`1 / (1 + exp(-x))`, in which no exponential is larger than 1."""
+    if x >= 0:
+        return 1.0 / (1.0 + exponential(-x))
+    return exponential(x) / (1.0 + exponential(x))
+
+
 @dataclass
 class Weights:
-    """A network: `matrix = divisor * J`, of Python's integers or floats, and thresholds."""
+    """A network: `matrix = divisor * J` (or T), of Python's integers or floats, thresholds, and the coding.
+
+    States are -1 and 1 in either coding, 0 for unknown. With V = (1 + s) / 2, `T V` is `(T s + T 1) / 2`.
+    """
 
     matrix: list[list[int]] | list[list[float]]
     divisor: float = 1.0
     thresholds: list[float] = field(default_factory=list)
+    binary: bool = False
 
     def __post_init__(self) -> None:
         self.thresholds = self.thresholds or [0.0] * len(self.matrix)
@@ -70,14 +99,20 @@ class Weights:
         return 1e-9 * max(1.0, *(in_order(abs(weight) for weight in row) / self.divisor for row in self.matrix))
 
     def total(self, i: int, state: Sequence[int]) -> float:
-        return in_order(weight * s for weight, s in zip(self.matrix[i], state, strict=True))
+        """`divisor * (J s)_i`, or `2 * divisor * (T V)_i`."""
+        total = in_order(weight * s for weight, s in zip(self.matrix[i], state, strict=True))
+        return total + in_order(self.matrix[i]) if self.binary else total
 
     def local_field(self, i: int, state: Sequence[int]) -> float:
-        return self.total(i, state) / self.divisor - self.thresholds[i]
+        return self.total(i, state) / (self.divisor * (2 if self.binary else 1)) - self.thresholds[i]
 
     def energy(self, state: Sequence[int]) -> float:
-        coupling = in_order(self.total(i, state) * state[i] for i in range(len(state)))
-        external = in_order(threshold * s for threshold, s in zip(self.thresholds, state, strict=True))
+        """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, here from 2 V, which is whole."""
+        values = [s + 1 for s in state] if self.binary else state
+        coupling = in_order(self.total(i, state) * values[i] for i in range(len(state)))
+        external = in_order(threshold * value for threshold, value in zip(self.thresholds, values, strict=True))
+        if self.binary:
+            return -0.5 * (coupling / (self.divisor * 4)) + external / 2
         return -0.5 * (coupling / self.divisor) + external
 
     def decided(self, i: int, state: Sequence[int], tie: str, generator: SplitMix64) -> int:
@@ -87,6 +122,18 @@ class Weights:
         if tie == "keep":
             return state[i] or generator.sign()
         return {"plus": 1, "minus": -1}[tie]
+
+    def heated(self, i: int, state: Sequence[int], beta: float, generator: SplitMix64) -> int:
+        """+1 with probability `1 / (1 + exp(-2 beta h))`, in 0/1 coding `1 / (1 + exp(-beta h))`: by the energies of its two states.
+
+        They differ by 2 h, or h, of the field without what the neuron adds by its own weight: `J_ii s_i`; in 0/1 coding
+        `T_ii (V_i - 1/2)`, since `E` has `-1/2 T_ii V_i` in it.
+        """
+        total = self.total(i, state) - self.matrix[i][i] * state[i]
+        h = total / (self.divisor * (2 if self.binary else 1)) - self.thresholds[i]
+        # Any beta is finite: a field of zero has even odds at every temperature.
+        gain = min(beta * (1 if self.binary else 2), sys.float_info.max)
+        return 1 if generator.uniform() < logistic(gain * h) else -1
 
 
 @dataclass
@@ -114,9 +161,13 @@ def asynchronous(
     tie: str = "keep",
     clamp: bool = False,
     max_iterations: int = 100,
+    schedule: Sequence[float] = (),
 ) -> History:
+    """One neuron after the other; where there is a schedule, after annealing along it, one sweep at each beta."""
     generator = SplitMix64(seed)
     history = History([list(query)])
+    for beta in schedule:
+        _glauber_sweep(weights, query, history, beta, generator, clamp=clamp)
     for _ in range(max_iterations):
         state = list(history.states[-1])
         flips = 0
@@ -136,6 +187,42 @@ def asynchronous(
             history.stop_reason = "converged"
             break
     return history
+
+
+def glauber(
+    weights: Weights,
+    query: Sequence[int],
+    *,
+    beta: float,
+    seed: int = 0,
+    clamp: bool = False,
+    max_iterations: int = 100,
+) -> History:
+    """Heated all the time; a neuron that no draw has hit takes its first state at the end."""
+    generator = SplitMix64(seed)
+    history = History([list(query)])
+    for _ in range(max_iterations):
+        _glauber_sweep(weights, query, history, beta, generator, clamp=clamp)
+    last = history.states[-1]
+    for i in range(len(query)):
+        if last[i] == 0:
+            last[i] = weights.heated(i, last, beta, generator)
+    return history
+
+
+def _glauber_sweep(
+    weights: Weights, query: Sequence[int], history: History, beta: float, generator: SplitMix64, *, clamp: bool
+) -> None:
+    """N draws of one neuron each, with replacement."""
+    state = list(history.states[-1])
+    flips = 0
+    for _ in query:
+        i = generator.below(len(query))
+        if not (clamp and query[i] != 0):
+            before = state[i]
+            state[i] = weights.heated(i, state, beta, generator)
+            flips += before == -state[i]
+    history.add(state, flips)
 
 
 def synchronous(
@@ -164,12 +251,78 @@ def synchronous(
     return history
 
 
-def hebbian_sums(patterns: Sequence[Sequence[int]], neurons: int) -> list[list[int]]:
+def hebbian_sums(patterns: Sequence[Sequence[int]], neurons: int, *, diagonal: bool = False) -> list[list[int]]:
     """`N J` of Hebb's rule."""
     return [
-        [0 if i == j else sum(int(xi[i]) * int(xi[j]) for xi in patterns) for j in range(neurons)]
+        [0 if i == j and not diagonal else sum(int(xi[i]) * int(xi[j]) for xi in patterns) for j in range(neurons)]
         for i in range(neurons)
     ]
+
+
+def storkey(patterns: Sequence[Sequence[int]], neurons: int, *, diagonal: bool = False) -> list[list[float]]:
+    """`w_ij += (1/N)(x_i x_j - x_i h_ji - h_ij x_j)`, `h_ij = sum_{k != i, j} w_ik x_k`; the fields never see the diagonal."""
+    w = [[0.0] * neurons for _ in range(neurons)]
+
+    def h(i: int, j: int, x: Sequence[int]) -> float:
+        return in_order(w[i][k] * x[k] for k in range(neurons) if k not in {i, j})
+
+    for x in patterns:
+        w = [
+            [
+                w[i][j] + (x[i] * x[j] - x[i] * h(j, i, x) - h(i, j, x) * x[j]) / neurons if i != j or diagonal else 0.0
+                for j in range(neurons)
+            ]
+            for i in range(neurons)
+        ]
+    return w
+
+
+def storkey_second_order(
+    patterns: Sequence[Sequence[int]], neurons: int, *, diagonal: bool = False
+) -> list[list[float]]:
+    """`w_ij += (1/N)(x_i - h_i)(x_j - h_j)`, `h_i = sum_{k != i} w_ik x_k`."""
+    w = [[0.0] * neurons for _ in range(neurons)]
+    for x in patterns:
+        rest = [x[i] - in_order(w[i][k] * x[k] for k in range(neurons) if k != i) for i in range(neurons)]
+        w = [
+            [w[i][j] + rest[i] * rest[j] / neurons if i != j or diagonal else 0.0 for j in range(neurons)]
+            for i in range(neurons)
+        ]
+    return w
+
+
+def perceptron(
+    patterns: Sequence[Sequence[int]],
+    neurons: int,
+    *,
+    kappa: float,
+    max_sweeps: int,
+    thresholds: Sequence[float] = (),
+    binary: bool = False,
+    diagonal: bool = False,
+) -> tuple[list[list[int]], bool, int]:
+    """`N J`, whether a sweep found no neuron within the margin, and the sweeps over all patterns that were run."""
+    sums = [[0] * neurons for _ in range(neurons)]
+    if not patterns:
+        return sums, True, 0
+    thresholds = thresholds or [0.0] * neurons
+    for sweep in range(max_sweeps):
+        quiet = True
+        for xi in patterns:
+            values = [(s + 1) // 2 for s in xi] if binary else xi
+            h = [
+                sum(sums[i][j] * values[j] for j in range(neurons) if j != i) / neurons - thresholds[i]
+                for i in range(neurons)
+            ]
+            v = [1 if xi[i] * h[i] <= kappa else 0 for i in range(neurons)]
+            quiet = quiet and not any(v)
+            for i in range(neurons):
+                for j in range(neurons):
+                    if i != j or diagonal:
+                        sums[i][j] += (v[i] + v[j]) * xi[i] * xi[j]
+        if quiet:
+            return sums, True, sweep + 1
+    return sums, False, max_sweeps
 
 
 def rises(values: Sequence[float]) -> float:

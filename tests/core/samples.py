@@ -1,25 +1,30 @@
 """Networks, patterns and queries to test with, and the means to compare them."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.core.oracle import Weights, hebbian_sums
+from tests.core import oracle
 
-from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult, TieRule, UpdateRule
-from hopfield_service.core.learning import Couplings, Hebbian, StateArray
-from hopfield_service.core.network import Import, Network, Store, StoredPatterns
+from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult, TieRule, Trajectory, UpdateRule
+from hopfield_service.core.interruption import never
+from hopfield_service.core.learning import Couplings, Hebbian, LearningParameters, Normalization, StateArray
+from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
-from hopfield_service.core.patterns import pack, row_bytes
+from hopfield_service.core.patterns import Bits, Coding, pack, row_bytes
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
 
 Signs = NDArray[np.int8]
 
+LEARNT = [rule for rule in Rule if rule is not Rule.IMPORTED]
+
 seeds = st.integers(0, 2**64 - 1)
+# Small ones most of the time, so that many can be tried.
+sizes = st.one_of(st.integers(1, 9), st.integers(1, 9), st.integers(1, 40), st.integers(1, 200))
 
 
 def signs(rows: Sequence[Any] | NDArray[Any]) -> Signs:
@@ -30,6 +35,12 @@ def random_signs(random: np.random.Generator, *shape: int) -> Signs:
     return random.choice(signs([-1, 1]), shape)
 
 
+def every_state(neurons: int) -> Signs:
+    """All of them, (2^N, N): bit i of a state's number is neuron i."""
+    numbers = np.arange(2**neurons)[:, np.newaxis]
+    return (2 * (numbers >> np.arange(neurons) & 1) - 1).astype(np.int8)
+
+
 def flipped(pattern: Signs, where: NDArray[Any]) -> Signs:
     """A copy with some neurons inverted."""
     copy = pattern.copy()
@@ -37,42 +48,80 @@ def flipped(pattern: Signs, where: NDArray[Any]) -> Signs:
     return copy
 
 
+def no_patterns(neurons: int) -> Bits:
+    return np.empty((0, row_bytes(neurons)), np.uint8)
+
+
+def interruption_after(questions: int) -> Callable[[], bool]:
+    """Says "go on" so many times, and "stop" from then on."""
+    asked = iter(range(questions))
+    return lambda: next(asked, None) is None
+
+
+# Networks
+
+
 def store(patterns: Signs, labels: Sequence[str] | None = None, *, replace: bool = False) -> Store:
     return Store(pack(patterns), tuple(labels or map(str, range(len(patterns)))), replace)
 
 
-def memory(rule: Rule, patterns: Signs, thresholds: Sequence[float] = ()) -> PairwiseNetwork:
+def after(network: PairwiseNetwork, *operations: Operation) -> PairwiseNetwork:
+    """The fold."""
+    for operation in operations:
+        network = network.apply(operation, never)
+    return network
+
+
+def memory(rule: Rule, patterns: Signs, thresholds: Sequence[float] = (), **parameters: Any) -> PairwiseNetwork:
     """A memory of these patterns, stored at once under the labels "0", "1", ..."""
-    empty = PairwiseSpec(patterns.shape[1], rule, tuple(thresholds)).empty()
-    return empty.apply(store(patterns)) if len(patterns) else empty
+    return memory_of(PairwiseSpec(patterns.shape[1], rule, tuple(thresholds), **parameters), patterns)
+
+
+def memory_of(spec: PairwiseSpec, patterns: Signs) -> PairwiseNetwork:
+    """The same with a spec."""
+    return after(spec.empty(), store(patterns)) if len(patterns) else spec.empty()
 
 
 def imported(
-    weights: Sequence[Sequence[float]] | NDArray[np.float64], thresholds: Sequence[float] = ()
+    weights: Sequence[Sequence[float]] | NDArray[np.float64],
+    thresholds: Sequence[float] = (),
+    coding: Coding = Coding.BIPOLAR,
 ) -> PairwiseNetwork:
     """A network of given weights."""
     matrix = np.array(weights, np.float64)
-    spec = PairwiseSpec(len(matrix), Rule.IMPORTED, tuple(thresholds))
-    return spec.empty().apply(Import({"weights": StateArray(matrix, symmetric=True)}))
+    spec = PairwiseSpec(len(matrix), Rule.IMPORTED, tuple(thresholds), coding=coding)
+    return after(spec.empty(), Import({"weights": StateArray(matrix, symmetric=True)}))
 
 
-def of_couplings(couplings: Couplings, thresholds: Sequence[float] = ()) -> PairwiseNetwork:
+def of_couplings(
+    couplings: Couplings, thresholds: Sequence[float] = (), coding: Coding = Coding.BIPOLAR
+) -> PairwiseNetwork:
     """A network of couplings that no store led to."""
     neurons = len(couplings.weights)
-    spec = PairwiseSpec(neurons, thresholds=tuple(thresholds))
+    spec = PairwiseSpec(neurons, thresholds=tuple(thresholds), coding=coding)
     return PairwiseNetwork(spec, StoredPatterns.none(row_bytes(neurons)), couplings)
 
 
 def of_integers(
-    sums: Sequence[Sequence[int]] | NDArray[Any], divisor: float, thresholds: Sequence[float] = ()
+    sums: Sequence[Sequence[int]] | NDArray[Any],
+    divisor: int,
+    thresholds: Sequence[float] = (),
+    coding: Coding = Coding.BIPOLAR,
 ) -> PairwiseNetwork:
-    """A network of integer weights with a scale."""
-    return of_couplings(Hebbian(np.array(sums, np.int32), divisor), thresholds)
+    """A network of integer weights with a scale: as if so many patterns had left these sums."""
+    matrix = np.array(sums, np.int32)
+    parameters = LearningParameters(len(matrix), Normalization.PATTERNS)
+    return of_couplings(Hebbian(parameters, matrix, divisor), thresholds, coding)
 
 
 def weights_of(network: Network) -> NDArray[np.float64]:
-    """J, put together from blocks of rows."""
+    """J (or T), put together from blocks of rows."""
     return np.concatenate(list(network.weight_rows(7)))
+
+
+def off_diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
+    """The same with zero diagonal."""
+    return np.where(np.eye(len(matrix), dtype=np.bool_), 0, matrix)
 
 
 def kept(network: Network) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
@@ -81,16 +130,39 @@ def kept(network: Network) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
     return {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in arrays.items()}
 
 
-def through_a_snapshot(network: Network) -> Network:
+def through_a_snapshot(network: PairwiseNetwork) -> PairwiseNetwork:
     """What another process makes of a network that this one wrote."""
     manifest, chunks = write_blob(snapshot_arrays(network), "blob", 1, "commit", network.stored.next_number)
     manifest = Manifest.from_json(manifest.to_json().encode())
-    spec = type(network.spec).from_parameters(json.loads(json.dumps(network.spec.parameters())))
-    return restored_network(spec, manifest, read_blob(manifest, chunks))
+    restored = restored_network(manifest, read_blob(manifest, chunks))
+    assert isinstance(restored, PairwiseNetwork)
+    return restored
+
+
+# Recalls
+
+
+def trajectory_of(network: PairwiseNetwork, query: Signs, options: RecallOptions) -> Trajectory:
+    return Trajectory(network.local_field, query, options)
 
 
 def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
-    return network.recall(signs(query), RecallOptions(**{"seed": 0, **options}), lambda: False)
+    return network.recall(signs(query), RecallOptions(**{"seed": 0, **options}), never)
+
+
+def energy(network: PairwiseNetwork, state: Sequence[int] | Signs) -> float:
+    return trajectory_of(network, signs(state), RecallOptions(seed=0)).energy()
+
+
+def energies(network: PairwiseNetwork, states: Signs) -> NDArray[np.float64]:
+    """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, of each of some states, by numpy."""
+    values = states.astype(np.float64)
+    if network.spec.coding is Coding.BINARY:
+        values = (1 + values) / 2
+    of_each: NDArray[np.float64] = (
+        -0.5 * np.sum(values @ weights_of(network) * values, axis=1) + values @ network.thresholds
+    )
+    return of_each
 
 
 def facts(result: RecallResult) -> tuple[Any, ...]:
@@ -108,6 +180,9 @@ def facts(result: RecallResult) -> tuple[Any, ...]:
     )
 
 
+# Strategies
+
+
 @st.composite
 def pattern_sets(draw: st.DrawFn, neurons: int | None = None, min_count: int = 0, max_count: int = 24) -> Signs:
     """Patterns of 1 to 60 neurons, some of them equal or inverse to others, at times more than there are neurons."""
@@ -122,12 +197,73 @@ def pattern_sets(draw: st.DrawFn, neurons: int | None = None, min_count: int = 0
     return patterns
 
 
+@st.composite
+def specs(
+    draw: st.DrawFn,
+    neurons: int,
+    rules: Sequence[Rule] = LEARNT,
+    codings: Sequence[Coding] = tuple(Coding),
+    max_sweeps: int = 12,
+) -> PairwiseSpec:
+    """Every combination of the parameters that a rule takes."""
+    rule = draw(st.sampled_from(rules))
+    parameters: dict[str, Any] = {"coding": draw(st.sampled_from(codings))}
+    if rule is not Rule.IMPORTED:
+        parameters["self_coupling"] = draw(st.booleans())
+    if rule is Rule.HEBBIAN:
+        parameters["normalization"] = draw(st.sampled_from(Normalization))
+    if rule is Rule.PERCEPTRON:
+        parameters["kappa"] = draw(st.sampled_from([0.0, 0.3, 1.0, 2.5]))
+        parameters["max_sweeps"] = draw(st.integers(1, max_sweeps))
+    if draw(st.booleans()):
+        random = np.random.default_rng(draw(st.integers(0, 2**32)))
+        parameters["thresholds"] = tuple((random.integers(-9, 10, neurons) / 8).tolist())
+    return PairwiseSpec(neurons, rule, **parameters)
+
+
+@st.composite
+def networks(
+    draw: st.DrawFn, diagonal: str = "any", codings: Sequence[Coding] = tuple(Coding), *, thresholds: bool = True
+) -> PairwiseNetwork:
+    """Networks of 1 to 200 neurons of every rule with all its parameters, and of weights given from outside.
+
+    Args:
+        draw: of hypothesis.
+        diagonal: of the weights: "any", or "not negative".
+        codings: to choose from.
+        thresholds: whether there may be any.
+    """
+    neurons = draw(sizes)
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    spec = draw(specs(neurons, list(Rule), codings))
+    if not thresholds:
+        spec = spec.changed({"thresholds": []})
+    if spec.rule is Rule.IMPORTED:
+        spread = random.normal(size=(neurons, neurons))
+        symmetric = np.tril(spread) + np.tril(spread, -1).T
+        if diagonal == "not negative":
+            np.fill_diagonal(symmetric, np.abs(symmetric.diagonal()))
+        return imported(symmetric, spec.thresholds, spec.coding)
+    network = memory_of(spec, random_signs(random, draw(st.integers(0, 12)), neurons))
+    # Storkey's rule can give a negative self-coupling.
+    assume(diagonal == "any" or network.local_field.weights.diagonal().min() >= 0)
+    return network
+
+
+@st.composite
+def queries(draw: st.DrawFn, neurons: int) -> Signs:
+    """Random states, often with unknown neurons."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    unknown = draw(st.sampled_from([0.0, 0.0, 0.3, 1.0]))
+    return np.where(random.random(neurons) < unknown, 0, random_signs(random, neurons)).astype(np.int8)
+
+
 @dataclass
 class Case:
     """A network, the same for the oracle, and a query."""
 
     network: PairwiseNetwork
-    weights: Weights
+    weights: oracle.Weights
     query: Signs
 
 
@@ -135,59 +271,95 @@ class Case:
 def cases(
     draw: st.DrawFn,
     *,
-    kinds: Sequence[str] = ("hebbian", "integers", "eighths", "gaussian", "projection"),
+    kinds: Sequence[str] = ("hebbian", "integers", "eighths", "gaussian", "learnt"),
     diagonal: str = "any",
+    codings: Sequence[Coding] = tuple(Coding),
+    max_neurons: int = 40,
 ) -> Case:
-    """Networks of every kind of weights, with and without thresholds, many of them full of ties.
+    """Networks of every kind of weights in either coding, with and without thresholds, many of them full of ties.
 
     Args:
         draw: of hypothesis.
         kinds: of weights: Hebb's sums; small integers; multiples of 1/8, whose sums are exact in floats; normally distributed
-            floats; projections.
-        diagonal: of weights that no rule made: "any", or "not negative".
+            floats; those of any rule, with any of its parameters.
+        diagonal: of the weights: "any", or "not negative".
+        codings: to choose from.
+        max_neurons: N.
     """
     kind = draw(st.sampled_from(kinds))
-    neurons = draw(st.integers(1, 40))
+    coding = draw(st.sampled_from(codings))
+    neurons = draw(st.integers(1, max_neurons))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     grid = neurons if kind in {"hebbian", "integers"} else 8
     thresholds = (random.integers(-9, 10, neurons) / grid).tolist() if draw(st.booleans()) else []
     patterns = random_signs(random, int(random.integers(0, 7)), neurons)
     if kind == "hebbian":
-        network = memory(Rule.HEBBIAN, patterns, thresholds)
-        weights = Weights(hebbian_sums(patterns.tolist(), neurons), neurons, thresholds)
-    elif kind == "projection":
-        network = memory(Rule.PSEUDO_INVERSE, patterns, thresholds)
-        weights = Weights(weights_of(network).tolist(), 1.0, thresholds)
+        self_coupling = draw(st.booleans())
+        network = memory(Rule.HEBBIAN, patterns, thresholds, coding=coding, self_coupling=self_coupling)
+        matrix: Any = oracle.hebbian_sums(patterns.tolist(), neurons, diagonal=self_coupling)
+        divisor = float(neurons)
+    elif kind == "learnt":
+        network = memory_of(draw(specs(neurons, codings=[coding])), patterns)
+        thresholds = network.thresholds.tolist()
+        matrix, divisor = network.local_field.weights.tolist(), network.local_field.divisor
     else:
         spread = (
             random.normal(size=(neurons, neurons)) if kind == "gaussian" else random.integers(-2, 3, (neurons, neurons))
         )
-        matrix = np.tril(spread) + np.tril(spread, -1).T
+        symmetric = np.tril(spread) + np.tril(spread, -1).T
+        if diagonal == "not negative":
+            np.fill_diagonal(symmetric, np.abs(symmetric.diagonal()))
         if kind == "integers":
-            np.fill_diagonal(matrix, 0)
-            network = of_integers(matrix, neurons, thresholds)
-            weights = Weights(matrix.tolist(), neurons, thresholds)
+            network = of_integers(symmetric, neurons, thresholds, coding)
+            matrix, divisor = symmetric.tolist(), float(neurons)
         else:
-            matrix = matrix / (8 if kind == "eighths" else 1)
-            if diagonal == "not negative":
-                np.fill_diagonal(matrix, np.abs(matrix.diagonal()))
-            network = imported(matrix, thresholds)
-            weights = Weights(matrix.tolist(), 1.0, thresholds)
-    unknown = draw(st.sampled_from([0.0, 0.0, 0.3, 1.0]))
-    query = np.where(random.random(neurons) < unknown, 0, random_signs(random, neurons)).astype(np.int8)
-    return Case(network, weights, query)
+            symmetric = symmetric / (8 if kind == "eighths" else 1)
+            network = imported(symmetric, thresholds, coding)
+            matrix, divisor = symmetric.tolist(), 1.0
+    assume(diagonal == "any" or network.local_field.weights.diagonal().min() >= 0)
+    weights = oracle.Weights(matrix, divisor, thresholds, coding is Coding.BINARY)
+    return Case(network, weights, draw(queries(neurons)))
+
+
+ANNEALING = "annealing"
+WAYS = (*(update.value for update in UpdateRule), ANNEALING)
 
 
 @st.composite
-def recall_options(draw: st.DrawFn, neurons: int, max_iterations: int = 12) -> RecallOptions:
+def recall_options(
+    draw: st.DrawFn, neurons: int, max_iterations: int = 12, ways: Sequence[str] = WAYS
+) -> RecallOptions:
     """Every way to run a recall."""
     explicit = np.array(draw(st.permutations(range(neurons))), np.int64)
     orders: list[Order | NDArray[np.int64]] = [Order.RANDOM, Order.RANDOM, Order.SEQUENTIAL, explicit]
+    way = draw(st.sampled_from(ways))
+    # Above 1e12 or so the rounding of a sum of floats would decide.
+    temperatures = st.one_of(st.floats(0, 8), st.sampled_from([0.0, 1e-3, 0.5, 1e3]))
+    beta: float | NDArray[np.float64] | None = None
+    if way == ANNEALING:
+        beta = np.array(draw(st.lists(temperatures, min_size=1, max_size=6)), np.float64)
+    elif way == UpdateRule.GLAUBER.value:
+        beta = draw(temperatures)
     return RecallOptions(
         seed=draw(seeds),
-        update=draw(st.sampled_from(UpdateRule)),
+        update=UpdateRule.GLAUBER if way == ANNEALING else UpdateRule(way),
         order=orders[draw(st.integers(0, 3))],
         max_iterations=draw(st.integers(1, max_iterations)),
         tie=draw(st.sampled_from(TieRule)),
         clamp=draw(st.booleans()),
+        beta=beta,
     )
+
+
+def history_of(case: Case, options: RecallOptions) -> oracle.History:
+    """What the oracle says of a recall."""
+    query = case.query.tolist()
+    how: dict[str, Any] = {"seed": options.seed, "clamp": options.clamp, "max_iterations": options.max_iterations}
+    if isinstance(options.beta, float):
+        return oracle.glauber(case.weights, query, beta=options.beta, **how)
+    how["tie"] = options.tie.name.lower()
+    if options.update is UpdateRule.SYNCHRONOUS:
+        return oracle.synchronous(case.weights, query, **how)
+    order = options.order.value if isinstance(options.order, Order) else options.order.tolist()
+    schedule = [] if options.beta is None else options.beta.tolist()
+    return oracle.asynchronous(case.weights, query, order=order, schedule=schedule, **how)

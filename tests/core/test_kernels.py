@@ -5,23 +5,61 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from numba.core.dispatcher import Dispatcher
+from tests.core.samples import LEARNT
 
 import hopfield_service
+from hopfield_service.core.kernels import fields, generator, learning, updates
 
 # Draws from the generator, recalls with four neurons, and says which file was run and where its compiled code is kept.
 PROGRAM = """
 import numpy as np
-from hopfield_service.core import kernels
 from hopfield_service.core.dynamics import RecallOptions
+from hopfield_service.core.interruption import never
+from hopfield_service.core.kernels import generator
 from hopfield_service.core.network import Store
 from hopfield_service.core.pairwise import PairwiseSpec
-print(int(kernels.next_word(np.array([1234567], np.uint64))))
-network = PairwiseSpec(4).empty().apply(Store(np.array([[0b1000]], np.uint8), ("a",)))
-print(network.recall(np.array([-1, -1, -1, -1], np.int8), RecallOptions(seed=0), lambda: False).state.tolist())
-print(kernels.__file__)
-print(kernels.shuffle.stats.cache_path)
+print(int(generator.next_word(np.array([1234567], np.uint64))))
+network = PairwiseSpec(4).empty().apply(Store(np.array([[0b1000]], np.uint8), ("a",)), never)
+print(network.recall(np.array([-1, -1, -1, -1], np.int8), RecallOptions(seed=0), never).state.tolist())
+print(generator.__file__)
+print(generator.shuffle.stats.cache_path)
+"""
+
+# Runs everything there is with every rule, after the warming, and says which kernels were compiled for it.
+WARMED = """
+from itertools import product
+import numpy as np
+from numba.core.dispatcher import Dispatcher
+from hopfield_service.core.dynamics import Order, RecallOptions, TieRule, UpdateRule
+from hopfield_service.core.families import warm
+from hopfield_service.core.interruption import never
+from hopfield_service.core.kernels import fields, generator, learning, updates
+from hopfield_service.core.network import Forget, Import, Store
+from hopfield_service.core.pairwise import PairwiseSpec, Rule
+from hopfield_service.core.patterns import Coding
+kernels = [kernel for module in (fields, generator, learning, updates) for kernel in vars(module).values()
+           if isinstance(kernel, Dispatcher)]
+warm()
+warmed = {kernel: len(kernel.signatures) for kernel in kernels}
+stored = Store(np.array([[0b1000], [0b0101], [0b0110]], np.uint8), ("a", "b", "c"))
+for rule, coding in product([rule for rule in Rule if rule is not Rule.IMPORTED], Coding):
+    spec = PairwiseSpec(4, rule, (0.1, 0.0, 0.0, 0.0), self_coupling=True, coding=coding)
+    network = spec.empty().apply(stored, never).apply(Forget(("b",)), never)
+    network = spec.restored(network.stored, {name: array.values for name, array in network.arrays().items()})
+    for options in (
+        RecallOptions(seed=1, order=Order.SEQUENTIAL, tie=TieRule.PLUS, clamp=True),
+        RecallOptions(seed=1, update=UpdateRule.SYNCHRONOUS),
+        RecallOptions(seed=1, update=UpdateRule.GLAUBER, beta=np.array([0.1, 0.2])),
+    ):
+        steps = list(network.trace(np.array([1, 0, -1, 1], np.int8), options, never))
+    print(network.diagnose(never).pattern_count)
+given = PairwiseSpec(4, Rule.IMPORTED).empty().apply(Import(PairwiseSpec(4, Rule.STORKEY).empty().arrays()), never)
+given.recall(np.array([1, 0, -1, 1], np.int8), RecallOptions(seed=1), never)
+print([kernel.__name__ for kernel in kernels if len(kernel.signatures) > warmed[kernel]])
 """
 
 
@@ -61,13 +99,21 @@ def test_where_no_place_is_writable_the_kernels_run_uncached(copy: Path, tmp_pat
     # A folder below a regular file can be made by nobody, not even by root.
     file = tmp_path / "file"
     file.touch()
-    (copy / "hopfield_service" / "core" / "__pycache__").touch()
+    (copy / "hopfield_service" / "core" / "kernels" / "__pycache__").touch()
     nowhere = {"NUMBA_CACHE_DIR": str(file / "numba"), "HOME": str(file), "XDG_CACHE_HOME": str(file / "cache")}
     assert cache_of(copy, **nowhere) == "None"
 
 
-def test_kernels_let_other_threads_run() -> None:
-    from hopfield_service.core import kernels
+@pytest.mark.parametrize("module", [fields, generator, learning, updates])
+def test_kernels_let_other_threads_run(module: ModuleType) -> None:
+    kernels = [value for value in vars(module).values() if isinstance(value, Dispatcher)]
+    assert kernels
+    assert all(kernel.targetoptions["nogil"] for kernel in kernels)
 
-    options = [kernels.asynchronous.targetoptions, kernels.synchronous.targetoptions]  # type: ignore[attr-defined]
-    assert [one["nogil"] for one in options] == [True, True]
+
+def test_nothing_is_compiled_any_more_after_the_warming() -> None:
+    finished = subprocess.run([sys.executable, "-c", WARMED], capture_output=True, text=True, check=False)
+    assert finished.returncode == 0, finished.stderr
+    *recalls, compiled_since = finished.stdout.splitlines()
+    assert len(recalls) == 2 * len(LEARNT)
+    assert compiled_since == "[]"

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tests.core.samples import memory, random_signs, store
+from tests.core.samples import LEARNT, after, memory, random_signs, store
 
 from hopfield_service.core.families import FAMILIES, spec_from_parameters
 from hopfield_service.core.network import Forget, StoredPatterns
@@ -12,11 +12,11 @@ from hopfield_service.core.pairwise import PairwiseSpec, Rule
 
 
 def test_patterns_keep_their_numbers_when_others_are_forgotten() -> None:
-    network = memory(Rule.HEBBIAN, random_signs(np.random.default_rng(1), 5, 9)).apply(Forget(("3", "0")))
+    network = after(memory(Rule.HEBBIAN, random_signs(np.random.default_rng(1), 5, 9)), Forget(("3", "0")))
     assert network.stored.labels == ("1", "2", "4")
     assert network.stored.numbers.tolist() == [1, 2, 4]
     assert network.stored.positions == {"1": 0, "2": 1, "4": 2}
-    later = network.apply(store(random_signs(np.random.default_rng(2), 2, 9), ["a", "b"]))
+    later = after(network, store(random_signs(np.random.default_rng(2), 2, 9), ["a", "b"]))
     assert later.stored.numbers.tolist() == [1, 2, 4, 5, 6]
     assert later.stored.next_number == 7
     assert len(later.stored) == 5
@@ -44,12 +44,49 @@ def test_a_spec_is_the_same_after_it_was_written_and_read(rule: Rule, thresholds
 def test_a_spec_that_nobody_knows_is_refused() -> None:
     with pytest.raises(KeyError):
         spec_from_parameters("quantum", {"neurons": 3})
-    with pytest.raises(KeyError):
-        spec_from_parameters("pairwise", {"neurons": 3})
+    with pytest.raises(TypeError, match="neurons"):
+        spec_from_parameters("pairwise", {"rule": "hebbian"})
     with pytest.raises(ValueError, match="guess"):
         spec_from_parameters("pairwise", {"neurons": 3, "rule": "guess", "thresholds": []})
+    with pytest.raises(TypeError):
+        spec_from_parameters("pairwise", {"neurons": 3, "rule": "hebbian", "thresholds": [], "charm": 1})
 
 
 def test_families_go_by_the_names_under_which_they_are_stored() -> None:
     assert list(FAMILIES) == ["pairwise"]
     assert FAMILIES["pairwise"] is PairwiseSpec
+
+
+@pytest.mark.parametrize(
+    ("rule", "capacity"),
+    [
+        (Rule.HEBBIAN, 0.138),
+        # 1 / sqrt(2 ln N), Storkey and Valabregue (1999).
+        (Rule.STORKEY, 0.307),
+        (Rule.STORKEY_SECOND_ORDER, 0.307),
+        (Rule.PSEUDO_INVERSE, 1.0),
+        (Rule.PERCEPTRON, 2.0),
+        (Rule.IMPORTED, None),
+    ],
+)
+def test_the_capacity_is_that_of_the_rule_and_beyond_it_there_is_advice(rule: Rule, capacity: float | None) -> None:
+    spec = PairwiseSpec(200, rule)
+    assert spec.capacity == (None if capacity is None else pytest.approx(capacity, abs=5e-4))
+    if capacity is None:
+        assert spec.advice(10**6) is None
+    else:
+        assert spec.advice(int(200 * capacity)) is None
+        advice = spec.advice(int(200 * capacity) + 1)
+        assert advice is not None
+        assert rule.value in advice
+    for neurons in (1, 2, 3):
+        assert PairwiseSpec(neurons, Rule.STORKEY).capacity == pytest.approx(
+            min(1.0, 1 / np.sqrt(2 * np.log(neurons))) if neurons > 1 else 1.0
+        )
+
+
+@pytest.mark.parametrize("rule", LEARNT)
+def test_the_bytes_of_a_network_are_at_least_those_of_its_weights_and_patterns(rule: Rule) -> None:
+    network = memory(rule, random_signs(np.random.default_rng(3), 6, 80))
+    assert network.nbytes >= network.local_field.weights.nbytes + network.stored.bits.nbytes
+    assert network.nbytes <= network.local_field.weights.nbytes + network.stored.bits.nbytes + 6 * 80 * 8 + 100

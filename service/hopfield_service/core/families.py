@@ -13,7 +13,8 @@ def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:
     """The spec of a family with these parameters.
 
     Raises:
-        KeyError: no such family, or a parameter is missing.
+        KeyError: no such family.
+        TypeError: a parameter is missing, or one that the family does not have.
         ValueError: a parameter has a value the family does not know.
     """
     return FAMILIES[family].from_parameters(parameters)

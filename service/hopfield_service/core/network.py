@@ -240,19 +240,14 @@ class Spec(ABC):
 
     Attributes:
         family: the name of the family as it is stored.
+        neurons: N.
+        coding: the two values a neuron has for the caller.
     """
 
     family: ClassVar[str]
-
-    @property
-    @abstractmethod
-    def neurons(self) -> int:
-        """N."""
-
-    @property
-    @abstractmethod
-    def coding(self) -> Coding:
-        """The two values a neuron has for the caller."""
+    # No abstract properties: a dataclass would take an inherited property for the default value.
+    neurons: int
+    coding: Coding
 
     @property
     @abstractmethod

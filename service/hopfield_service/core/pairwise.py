@@ -379,5 +379,7 @@ class PairwiseNetwork(Network):
         for rule, parameters in trials.items():
             if rule is not self.spec.rule or self.spec.self_coupling:
                 spec = self.spec.changed({"rule": rule.value, "self_coupling": False, **parameters})
-                local_field = spec.learnt(self.stored, interruption).local_field
-                yield rule.value, diagnostics.stability(local_field, self.stored.bits, interruption)
+                network = spec.learnt(self.stored, interruption)
+                unfinished = network.outcome is not None and not network.outcome.converged
+                name = f"{rule.value} in {_TRIAL_SWEEPS} sweeps" if unfinished else rule.value
+                yield name, diagnostics.stability(network.local_field, self.stored.bits, interruption)

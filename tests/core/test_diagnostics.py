@@ -1,0 +1,143 @@
+"""Diagnoses: every figure as numpy finds it from the weights and the patterns, and verdicts that are true."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from tests.core.samples import (
+    LEARNT,
+    imported,
+    interruption_after,
+    memory,
+    memory_of,
+    pattern_sets,
+    random_signs,
+    signs,
+    specs,
+    weights_of,
+)
+
+from hopfield_service.core.dynamics import RecallOptions, UpdateRule
+from hopfield_service.core.interruption import Interrupted, never
+from hopfield_service.core.pairwise import PairwiseNetwork, Rule
+from hopfield_service.core.patterns import Coding, Signs
+
+
+def margins(network: PairwiseNetwork, patterns: Signs) -> NDArray[np.float64]:
+    """`xi_i h_i` of every neuron of every pattern, (P, N)."""
+    values = patterns.astype(np.float64)
+    inputs = values if network.spec.coding is Coding.BIPOLAR else (1 + values) / 2
+    found: NDArray[np.float64] = values * (inputs @ weights_of(network).T - network.thresholds)
+    return found
+
+
+@settings(max_examples=150)
+@given(st.integers(1, 60), st.data())
+def test_the_figures_are_those_of_the_weights_and_the_patterns(neurons: int, data: st.DataObject) -> None:
+    patterns = data.draw(pattern_sets(neurons=neurons, max_count=12))
+    network = memory_of(data.draw(specs(neurons)), patterns)
+    diagnosis = network.diagnose(never)
+    count = len(patterns)
+    assert (diagnosis.pattern_count, diagnosis.load) == (count, count / neurons)
+    assert (diagnosis.capacity, diagnosis.outcome) == (network.spec.capacity, network.outcome)
+
+    if not count:
+        assert diagnosis.stability is None
+    else:
+        assert diagnosis.stability is not None
+        found, stability = margins(network, patterns), diagnosis.stability
+        # Here fields are rounded, also where they are exact there.
+        tolerance = max(network.local_field.tolerance, 1e-9)
+        stable = (found >= -tolerance).all(axis=1)
+        assert stability.stable_count == np.count_nonzero(stable)
+        assert stability.marginal_count == np.count_nonzero(stable & (found <= tolerance).any(axis=1))
+        assert stability.smallest_margin == pytest.approx(found.min(), rel=1e-9, abs=1e-9)
+        assert stability.mean_margin == pytest.approx(found.mean(), rel=1e-9, abs=1e-9)
+
+    if count < 2:
+        assert diagnosis.similarity is None
+    else:
+        assert diagnosis.similarity is not None
+        X = patterns.astype(np.float64)
+        noise = [
+            sum(X[mu, i] * (X[mu] @ X[nu] - X[mu, i] * X[nu, i]) for mu in range(count) if mu != nu) / neurons
+            for nu in range(count)
+            for i in range(neurons)
+        ]
+        assert diagnosis.similarity.crosstalk == pytest.approx(np.sqrt(np.mean(np.square(noise))), abs=1e-12)
+        m = np.abs(X @ X.T / neurons)[~np.eye(count, dtype=np.bool_)]
+        assert diagnosis.similarity.mean_overlap == pytest.approx(m.mean(), abs=1e-12)
+
+    J, weights = weights_of(network), diagnosis.weights
+    others = J[~np.eye(neurons, dtype=np.bool_)]
+    expected = (others.min(), others.max(), others.mean(), others.std()) if neurons > 1 else (0, 0, 0, 0)
+    found_here = (weights.min, weights.max, weights.mean, weights.standard_deviation)
+    assert found_here == pytest.approx(expected, rel=1e-9, abs=1e-7)
+    assert weights.mean_diagonal == pytest.approx(J.diagonal().mean(), abs=1e-12)
+    assert weights.asymmetry == np.abs(J - J.T).max() == 0
+
+
+def test_random_patterns_have_the_crosstalk_and_the_overlap_of_the_books() -> None:
+    patterns = random_signs(np.random.default_rng(11), 100, 1000)
+    similarity = memory(Rule.HEBBIAN, patterns).diagnose(never).similarity
+    assert similarity is not None
+    assert similarity.crosstalk == pytest.approx(np.sqrt(99 / 1000), rel=0.02)
+    assert similarity.mean_overlap == pytest.approx(np.sqrt(2 / (np.pi * 1000)), rel=0.03)
+
+
+@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("rule", LEARNT)
+def test_stable_patterns_are_those_that_a_recall_leaves_as_they_are(rule: Rule, coding: Coding) -> None:
+    patterns = random_signs(np.random.default_rng(12), 12, 40)
+    network = memory(rule, patterns, np.linspace(-0.5, 0.5, 40).tolist(), coding=coding)
+    stability = network.diagnose(never).stability
+    assert stability is not None
+    one_step = RecallOptions(0, update=UpdateRule.SYNCHRONOUS, max_iterations=1)
+    flips = [network.recall(xi, one_step, never).flips for xi in patterns]
+    assert stability.stable_count == flips.count(0)
+
+
+def test_a_verdict_that_recommends_a_rule_is_true_of_that_rule() -> None:
+    # Each pattern is the first one with a tenth of its neurons inverted.
+    random = np.random.default_rng(13)
+    patterns = random_signs(random, 64) * random.choice(signs([1, -1]), (10, 64), p=[0.9, 0.1])
+    network = memory(Rule.HEBBIAN, patterns)
+    verdict = network.diagnose(never).verdict
+    stability = network.diagnose(never).stability
+    assert stability is not None
+    stable = f"{stability.stable_count} of 10 are stable"
+    assert verdict == f"Hebb with 10 correlated patterns: {stable}; pseudo_inverse would hold all 10"
+    assert margins(memory(Rule.PSEUDO_INVERSE, patterns), patterns).min() > 0
+
+
+def test_where_the_projection_fails_the_perceptron_is_tried() -> None:
+    # More patterns than neurons: the projection is the identity, whose diagonal is taken out.
+    patterns = random_signs(np.random.default_rng(14), 60, 50)
+    verdict = memory(Rule.HEBBIAN, patterns).diagnose(never).verdict
+    learnt = memory(Rule.PERCEPTRON, patterns, kappa=0.0, max_sweeps=100)
+    held = np.count_nonzero((margins(learnt, patterns) > 1e-9).all(axis=1))
+    assert 30 < held < 60
+    assert (
+        verdict == f"Hebb with 60 uncorrelated patterns: 0 of 60 are stable; perceptron in 100 sweeps would hold {held}"
+    )
+
+
+def test_where_no_rule_holds_more_the_verdict_says_so() -> None:
+    contradictory = signs([[1, 1], [1, -1]])
+    verdict = memory(Rule.HEBBIAN, contradictory).diagnose(never).verdict
+    assert verdict.endswith("no other rule tried holds more")
+
+
+def test_imported_weights_have_no_patterns_to_judge_by() -> None:
+    diagnosis = imported([[0, -1], [-1, 0]]).diagnose(never)
+    assert (diagnosis.stability, diagnosis.similarity, diagnosis.capacity) == (None, None, None)
+    assert diagnosis.verdict == "imported weights: no patterns to judge by"
+    assert (diagnosis.weights.min, diagnosis.weights.max, diagnosis.weights.mean) == (-1, -1, -1)
+
+
+def test_a_diagnosis_nobody_waits_for_any_longer_is_found_hereup() -> None:
+    network = memory(Rule.HEBBIAN, random_signs(np.random.default_rng(15), 5, 30))
+    for questions in range(3):
+        with pytest.raises(Interrupted):
+            network.diagnose(interruption_after(questions))
