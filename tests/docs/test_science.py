@@ -1,0 +1,100 @@
+"""The science page: its Python runs against a real service, and prints what the page says it prints."""
+
+import io
+import re
+from collections.abc import Iterator
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from docs.figures.__main__ import FIGURES, with_table
+from tests.processes import ServiceProcess
+
+from hopfield_client import HopfieldClient
+
+PAGE = Path(__file__).parents[2] / "docs" / "science.md"
+FIGURE_FILES = PAGE.parent / "figures"
+BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A piece of Python, padded so that its lines are numbered as in the page, and what it prints."""
+
+    code: str
+    output: str
+
+
+def blocks() -> list[Block]:
+    text = PAGE.read_text("utf-8")
+    return [
+        Block("\n" * text[: match.start("code")].count("\n") + match["code"], match["output"] or "")
+        for match in BLOCK.finditer(text)
+    ]
+
+
+@pytest.fixture
+def address(server: ServiceProcess) -> Iterator[str]:
+    """Where the page finds a service; what it makes there is deleted."""
+    with HopfieldClient(server.address, timeout=60.0) as client:
+        before = {memory.name for memory in client.list_memories()}
+        yield server.address
+        for memory in list(client.list_memories()):
+            if memory.name not in before:
+                client.delete_memory(memory.name)
+
+
+def test_runs_as_it_stands(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    session: dict[str, Any] = {}
+    try:
+        for block in blocks():
+            printed = io.StringIO()
+            with redirect_stdout(printed):
+                exec(compile(block.code.replace("localhost:50051", address), PAGE, "exec"), session)
+            assert printed.getvalue() == block.output, f"after line {block.code.count(chr(10))} of the page"
+    finally:
+        if "client" in session:
+            session["client"].close()
+
+
+def test_has_python_and_output_in_pairs() -> None:
+    text = PAGE.read_text("utf-8")
+    assert len(blocks()) == text.count("```python")
+    assert sum(bool(block.output) for block in blocks()) == text.count("```text")
+
+
+def test_shows_every_figure_and_no_other() -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(figures/(\w+)\.png\)", PAGE.read_text("utf-8"))
+    assert sorted(shown) == sorted(FIGURES)
+    assert sorted(shown) == sorted(path.stem for path in FIGURE_FILES.glob("*.png"))
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_figures_are_light_and_have_their_source(name: str) -> None:
+    assert (FIGURE_FILES / f"{name}.png").stat().st_size < 150_000
+    assert (FIGURE_FILES / f"{name}.py").is_file()
+
+
+def test_its_links_lead_somewhere() -> None:
+    text = PAGE.read_text("utf-8")
+    headings = {
+        re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
+        for line in re.findall(r"^#+ .*", text, re.MULTILINE)
+    }
+    for target in re.findall(r"(?<!!)\[[^\]]+\]\(([^)]+)\)", text):
+        if target.startswith("#"):
+            assert target[1:] in headings
+        elif not target.startswith("https://"):
+            assert (PAGE.parent / target).exists(), target
+
+
+def test_its_tables_are_those_of_the_last_figures() -> None:
+    text = PAGE.read_text("utf-8")
+    shown = re.findall(r"^<!-- measured: (\w+) -->\n((?:\|.*\n)+)<!-- end -->$", text, re.MULTILINE)
+    assert {name for name, _ in shown} <= set(FIGURES)
+    assert text.count("<!-- ") == 2 * len(shown)
+    for name, table in shown:
+        # What `make figures` would write where it measures the same.
+        assert with_table(text, name, table.rstrip()) == text
+        assert with_table(text, name, "| another |") != text
