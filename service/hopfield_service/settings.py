@@ -57,7 +57,7 @@ class Settings(BaseSettings):
     )
     redis_prefix: str = Field("hopfield", description="What every key in Redis begins with.")
     redis_timeout: float = Field(
-        0.8,
+        0.7,
         gt=0,
         allow_inf_nan=False,
         description="Seconds in which Redis must answer, sending the command again included; then it counts as away.",

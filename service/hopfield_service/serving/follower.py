@@ -4,7 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from hopfield_service.errors import ServiceError, StorageUnavailable
+from hopfield_service.errors import StorageUnavailable
 from hopfield_service.serving.loader import NetworkLoader
 from hopfield_service.store.redis_store import RedisStore
 
@@ -72,10 +72,11 @@ class Follower:
                         _log.info("commits of other replicas are heard of again")
                         heard = True
                     self._loader.changed(name)
-            except ServiceError as error:
-                if heard:
+            except StorageUnavailable as error:
+                if heard and not self._store.away:
                     _log.warning(
-                        "commits are not heard of (%s): they are asked for every %g s all the same", error, _PERIOD
+                        "commits are not heard of (%s): they are asked for every %g s all the same",
+                        *(error.__cause__, _PERIOD),
                     )
                     heard = False
             except Exception:  # noqa: BLE001 - the outermost edge of a task of its own

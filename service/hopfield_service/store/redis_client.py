@@ -18,6 +18,10 @@ _CONNECTIONS = 64
 _BYTES_PER_SECOND = 50e6
 
 
+class RedisAway(RedisConnectionError):
+    """Redis is known to be away, and was not asked."""
+
+
 class BoundedRedis(redis.Redis):
     """A client that gives up what is not answered in time, and asks nothing of a Redis that is known to be away.
 
@@ -66,7 +70,7 @@ class BoundedRedis(redis.Redis):
         """See redis.Redis.
 
         Raises:
-            redis.exceptions.ConnectionError: Redis is away.
+            RedisAway: it is known to be.
             redis.exceptions.TimeoutError: there was no answer in time.
         """
         seconds = self._seconds + sum(len(arg) for arg in args if isinstance(arg, bytes)) / _BYTES_PER_SECOND
@@ -87,11 +91,11 @@ class BoundedRedis(redis.Redis):
             though_away: whether to try all the same where it is known to be away already.
 
         Raises:
-            redis.exceptions.ConnectionError: Redis is away.
+            RedisAway: it is known to be, and is not tried.
             redis.exceptions.TimeoutError: it was given up.
         """
         if self._away and not though_away:
-            raise RedisConnectionError("Redis is away")
+            raise RedisAway
         try:
             async with asyncio.timeout(self._seconds if seconds is None else seconds) as bound:
                 self._under_way.add(bound)

@@ -15,10 +15,11 @@ from enum import Enum
 from typing import Any, cast
 
 from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Configure, Import, Network, Operation, Spec
-from hopfield_service.errors import CorruptMemory, NotReplicated
+from hopfield_service.errors import CorruptMemory, NotReplicated, StorageUnavailable
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.announcements import announced_names
 from hopfield_service.store.blobs import Blobs
@@ -149,9 +150,12 @@ class RedisStore:
 
     async def announcements(self) -> AsyncIterator[str]:
         """Names of memories as others change them; some may be missed."""
-        with errors_translated():
+        try:
             async for name in announced_names(self._redis, self._keys, but_of=self._id):
                 yield name
+        except RedisError as error:
+            # Not logged here: whoever listens tries again and again, and does without meanwhile.
+            raise StorageUnavailable from error
 
     # Heads
 
