@@ -217,7 +217,7 @@ class StorageUnavailable(ServiceError):
 
 
 class NotReplicated(ServiceError):
-    """A change was made, and too few replicas of the storage have it yet."""
+    """A change was made, and too few replicas of the storage are known to have it."""
 
     code = "UNAVAILABLE"
     reason = "NOT_REPLICATED"
@@ -225,8 +225,8 @@ class NotReplicated(ServiceError):
 
     def __init__(self, name: str, acknowledged: int, wanted: int) -> None:
         super().__init__(
-            f"the change of memory {name!r} was made, and {acknowledged} of {wanted} replicas of the storage have it; repeat it "
-            "with the same request_id to wait for them",
+            f"{acknowledged} of {wanted} replicas of the storage are known to have the change of memory {name!r}; repeat it with the "
+            "same request_id to wait for them",
             name=name,
         )
 

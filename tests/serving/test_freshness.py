@@ -1,5 +1,7 @@
 """What one replica stores, the others recall: at once where the caller says what it has seen, and soon where it does not."""
 
+import os
+import signal
 from collections.abc import Iterator
 
 import grpc
@@ -105,6 +107,40 @@ def test_a_memory_made_anew_is_never_taken_for_its_predecessor(wires: tuple[Wire
         before = seen
         maker.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="m"))
         assert refused(recall, maker, "m", pattern).reason == "MEMORY_NOT_FOUND"
+
+
+def test_the_replica_that_makes_a_memory_anew_does_not_recall_its_predecessor(
+    wires: tuple[Wire, Wire], valkey: ValkeyProcess
+) -> None:
+    one, other = wires
+    cut_announcements(valkey)
+    for _ in range(5):
+        made(one, "m", pairwise(N))
+        recall(one, "m", PATTERNS[0])
+        other.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="m"))
+        anew = made(one, "m", pairwise(N))
+        assert recall(one, "m", PATTERNS[0]).uid == anew.uid
+        one.memory.DeleteMemory(memory_service_pb2.DeleteMemoryRequest(name="m"))
+
+
+def test_a_replica_that_is_behind_in_many_memories_catches_up_with_all(
+    valkey: ValkeyProcess, start_service: StartService
+) -> None:
+    behind = start_service(redis_url=valkey.url)
+    names = [f"m{k}" for k in range(400)]
+    with connected(start_service(redis_url=valkey.url).address) as one, connected(behind.address) as other:
+        for name in names:
+            made(one, name, pairwise(4))
+            recall(other, name, [1, 1, -1, 1])
+        os.kill(behind.process.pid, signal.SIGSTOP)
+        try:
+            for name in names:
+                store(one, name, [1, -1, 1, 1])
+        finally:
+            os.kill(behind.process.pid, signal.SIGCONT)
+        until(lambda: all(recall(other, name, [1, 1, -1, 1]).revision == 1 for name in names))
+    assert "away" not in behind.log()
+    assert "was not loaded" not in behind.log()
 
 
 def test_a_memory_that_was_deleted_elsewhere_is_gone_soon(wires: tuple[Wire, Wire]) -> None:

@@ -20,14 +20,17 @@ class ReplyLosingProxy:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
         self.lost = 0
-        self._to_lose = 0
+        self._to_lose, self._to = 0, b""
         self._then_close = False
         self._sockets: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
-    def lose_replies(self, count: int, *, then_close: bool) -> None:
-        """Loses the replies to the next `count` scripts, and closes the connection or leaves it open and silent."""
-        self._to_lose, self._then_close = count, then_close
+    def lose_replies(self, count: int, *, then_close: bool, to: str = "EVALSHA") -> None:
+        """Loses the replies to the next `count` scripts, and closes the connection or leaves it open and silent.
+
+        With the digest of a script in `to`, those to that script alone.
+        """
+        self._to_lose, self._then_close, self._to = count, then_close, to.encode()
 
     def _accept(self) -> None:
         with suppress(OSError):
@@ -43,7 +46,7 @@ class ReplyLosingProxy:
     def _there(self, near: socket.socket, far: socket.socket, losing: threading.Event) -> None:
         with suppress(OSError):
             while data := near.recv(1 << 16):
-                if b"EVALSHA" in data and self._to_lose:
+                if self._to in data and self._to_lose:
                     self._to_lose -= 1
                     losing.set()
                 far.sendall(data)

@@ -1,14 +1,20 @@
 """A change whose reply was lost on the way from Redis is made once, and answered as if nothing had happened."""
 
+import json
 from collections.abc import Iterator
+from typing import Any
 
 import grpc
+import numpy as np
 import pytest
 from tests.processes import StartService, ValkeyProcess
+from tests.replicas import random_patterns, recall, weights
 from tests.store.proxy import ReplyLosingProxy
+from tests.waiting import until
 from tests.wire import Wire, connected, made, pairwise, refusal, signs
 
 from hopfield.v1 import memory_service_pb2
+from hopfield_service.store import scripts
 
 
 @pytest.fixture
@@ -60,6 +66,57 @@ def test_a_store_that_is_answered_by_silence_alone_is_unavailable_and_its_repeat
     assert refused.retry_seconds is not None
     answer = wire.memory.StorePatterns(request)
     assert (answer.memory.pattern_count, answer.memory.revision, list(answer.labels)) == (1, 1, ["0"])
+
+
+@pytest.mark.parametrize("then_close", [False, True], ids=["silence", "connection closed"])
+def test_weights_whose_import_is_not_acknowledged_are_there(
+    wire: Wire, proxy: ReplyLosingProxy, then_close: bool
+) -> None:
+    given = np.array([[0, 1.5], [1.5, 0]])
+    header = memory_service_pb2.ImportWeightsHeader(name="m", neurons=2)
+    parts = [
+        memory_service_pb2.ImportWeightsRequest(header=header),
+        memory_service_pb2.ImportWeightsRequest(rows=given.tobytes()),
+    ]
+    proxy.lose_replies(1, then_close=then_close)
+    assert wire.memory.ImportWeights(iter(parts)).memory.revision == 1
+    assert proxy.lost == 1
+    np.testing.assert_array_equal(weights(wire, "m"), given)
+
+
+@pytest.mark.parametrize("script", ["SWAP", "COMPACT"])
+@pytest.mark.parametrize("then_close", [False, True], ids=["silence", "connection closed"])
+def test_what_a_memory_came_to_refer_to_is_there_though_nobody_was_told(
+    wire: Wire,
+    proxy: ReplyLosingProxy,
+    valkey: ValkeyProcess,
+    start_service: StartService,
+    script: str,
+    then_close: bool,
+) -> None:
+    pattern = random_patterns(1, 1000)[0]
+    with valkey.client() as redis:
+        proxy.lose_replies(1, then_close=then_close, to=str(redis.script_load(getattr(scripts, script))))
+    made(wire, "m", pairwise(1000), signs(pattern))
+    thresholds = np.random.default_rng(1).normal(0, 1e-3, 1000)
+    for k in range(200):
+        # Some 20 kB of log a change.
+        spec = pairwise(0, thresholds=thresholds * k)
+        memory = wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name="m", spec=spec)).memory
+        if proxy.lost and k > 80:
+            break
+    assert proxy.lost == 1
+    with valkey.client() as redis:
+        until(lambda: not redis.keys("*:writer"))
+        head: Any = redis.hgetall("hopfield:{m}:head")
+        assert head[b"generation"] == b"1"
+        for field in (b"base", b"snapshot"):
+            manifest = json.loads(head[field].partition(b" ")[2])
+            keys: Any = redis.keys(f"hopfield:{{m}}:*:chunk:{manifest['blob']}:*")
+            assert [redis.ttl(key) for key in keys] == [-1] * manifest["chunks"]
+    with connected(start_service(redis_url=valkey.url).address) as other:
+        answer = recall(other, "m", pattern)
+        assert (answer.revision, answer.overlap) == (memory.revision, 1.0)
 
 
 def test_a_memory_whose_making_is_not_acknowledged_is_made_once(wire: Wire, proxy: ReplyLosingProxy) -> None:

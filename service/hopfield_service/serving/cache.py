@@ -59,10 +59,10 @@ class NetworkCache:
         kept = self._loaded.get(name)
         if kept is not None and kept.head.uid == loaded.head.uid and kept.head.revision > loaded.head.revision:
             return
-        self.drop(name)
+        # In its place in the order: to be kept up to date is not to be used.
         self._loaded[name] = loaded
         size = _bytes_of(loaded)
-        self._total += size
+        self._total += size - (0 if kept is None else _bytes_of(kept))
         if size > self._limit and (kept is None or _bytes_of(kept) <= self._limit):
             _log.warning(
                 "memory %r takes %d bytes, more than the %d of the cache (HOPFIELD_CACHE_BYTES): it is kept alone, until another is used",

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from hopfield_service.errors import StorageUnavailable
 from hopfield_service.serving.loader import NetworkLoader
@@ -12,6 +13,8 @@ _log = logging.getLogger(__name__)
 
 # Seconds between two questions. What nobody was told of is noticed after so long, and so is that Redis is away, or back.
 _PERIOD = 0.5
+# Memories asked about at once: more would keep the event loop for milliseconds.
+_PAGE = 500
 
 
 class Follower:
@@ -30,6 +33,7 @@ class Follower:
         self._store = store
         self._loader = loader
         self._availability_changed = availability_changed
+        self._available = True
 
     async def follow(self) -> None:
         """Listens and asks, until it is cancelled."""
@@ -46,22 +50,25 @@ class Follower:
             await asyncio.sleep(_PERIOD)
 
     async def ask(self) -> None:
-        """Asks once where every loaded memory stands, and thereby whether Redis answers."""
-        names = self._loader.cached_names()
-        try:
-            positions = await self._store.positions(names)
-        except StorageUnavailable:
-            if not self._store.away:
-                self._store.away = True
+        """Asks once whether Redis answers, and where every loaded memory stands."""
+        answers = await self._store.answers()
+        self._store.away = not answers
+        if answers is not self._available:
+            self._available = answers
+            if answers:
+                _log.warning("Redis is back")
+            else:
                 _log.error("Redis is away: what is loaded is served on, everything else is refused until it is back")
-                await self._availability_changed(False)
+            await self._availability_changed(answers)
+        if not answers:
             return
-        if self._store.away:
-            self._store.away = False
-            _log.warning("Redis is back")
-            await self._availability_changed(True)
-        for name, position in zip(names, positions, strict=True):
-            self._loader.found_at(name, position)
+        names = self._loader.cached_names()
+        # A page that fails says nothing of Redis: the next question does.
+        with suppress(StorageUnavailable):
+            for start in range(0, len(names), _PAGE):
+                page = names[start : start + _PAGE]
+                for name, position in zip(page, await self._store.positions(page), strict=True):
+                    self._loader.found_at(name, position)
 
     async def _listen(self) -> None:
         heard = True

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from hopfield_service.core.network import Network, Operation
-from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead
+from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead, StorageUnavailable
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.snapshot_writer import SnapshotWriter
@@ -16,6 +16,9 @@ from hopfield_service.store.redis_errors import errors_of
 from hopfield_service.store.redis_store import Position, RedisStore
 
 _log = logging.getLogger(__name__)
+
+# Memories that are caught up with in the background at once: those that somebody waits for must not queue behind all the others.
+_CATCHING_UP = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +43,13 @@ class NetworkLoader:
         self._loads: dict[str, asyncio.Task[Loaded]] = {}
         # Those, and others whose memory was deleted since they began.
         self._running: set[asyncio.Task[Loaded]] = set()
+        # Memories to be caught up with, in order, and how many of them are being.
+        self._behind: dict[str, None] = {}
+        self._catching_up = 0
 
     async def close(self) -> None:
         """Finishes the snapshots that are being written, and gives up the loads."""
+        self._behind.clear()
         for load in self._running:
             load.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
@@ -94,12 +101,12 @@ class NetworkLoader:
         if position is None:
             self.forget(name)
         elif not _is_at(cached, position):
-            self._load_of(name)
+            self._catch_up(name)
 
     def changed(self, name: str) -> None:
         """Catches up in the background with a memory that was changed, if its network is loaded."""
         if self._cache.peek(name) is not None:
-            self._load_of(name)
+            self._catch_up(name)
 
     async def committed(self, before: Loaded, operation: Operation, head: Head, network: Network) -> None:
         """Takes note of a commit made here: keeps the network, and has a snapshot written when one is due.
@@ -108,9 +115,7 @@ class NetworkLoader:
         """
         after = Loaded(head, network, before.tail + network.cost(operation))
         self._cache.put(after)
-        writing = self._writer.begin_when_due(after)
-        if writing is not None and after.head.snapshot is None:
-            await asyncio.shield(writing)
+        await self._writer.write_when_due(after)
 
     async def catch_up_with(self, head: Head) -> None:
         """Sees to it that the network is not older than a commit made here that at first was not known to be made."""
@@ -120,6 +125,21 @@ class NetworkLoader:
                 await self.present(head.name)
 
     # Loading
+
+    def _catch_up(self, name: str) -> None:
+        self._behind[name] = None
+        self._catch_up_with_more()
+
+    def _catch_up_with_more(self) -> None:
+        while self._behind and self._catching_up < _CATCHING_UP:
+            name = next(iter(self._behind))
+            del self._behind[name]
+            self._catching_up += 1
+            self._load_of(name).add_done_callback(self._caught_up)
+
+    def _caught_up(self, _: asyncio.Task[Loaded]) -> None:
+        self._catching_up -= 1
+        self._catch_up_with_more()
 
     def _load_of(self, name: str) -> asyncio.Task[Loaded]:
         load = self._loads.get(name)
@@ -138,8 +158,8 @@ class NetworkLoader:
         error = load.exception()
         if isinstance(error, MemoryNotFound | CorruptMemory):
             self._cache.drop(name)
-        if error is not None:
-            # Those who wait for it are told; where nobody does any more, it is said here.
+        # Those who wait for it are told; where nobody does any more, it is said here. That Redis is away is said elsewhere.
+        if error is not None and not isinstance(error, MemoryNotFound | StorageUnavailable):
             _log.warning("memory %r was not loaded: %s", name, error)
 
     async def _load(self, name: str) -> Loaded:
@@ -225,7 +245,7 @@ class NetworkLoader:
 
 def _has_seen(head: Head, token: Token) -> bool:
     """Whether a network at this head is not older than what a caller has seen."""
-    return (head.uid, True) == (token.uid, head.revision >= token.revision)
+    return head.uid == token.uid and head.revision >= token.revision
 
 
 def _is_at(loaded: Loaded, position: Position) -> bool:

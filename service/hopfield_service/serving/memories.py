@@ -190,12 +190,16 @@ class Memories:
         while True:
             noted = await self._store.noted(name, request)
             if noted is not None and noted.head is not None:
+                # The first may have been cut off after it was made.
+                await self._store.index(name)
                 return noted.head
             existing = await self._store.head(name)
             if existing is None:
                 # It may take a matrix on its way, which is why the name was looked for before.
                 outcome, head = await self._store.create(name, spec, first, request)
                 if outcome is Outcome.DONE:
+                    # Its predecessor may still be loaded.
+                    self._loader.forget(name)
                     _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
                     return head
             elif not allow_existing or existing.spec != spec:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from dataclasses import replace
 
+from hopfield_service.errors import ServiceError
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.store.layout import base_arrays, blob_nbytes, snapshot_arrays
@@ -35,26 +36,32 @@ class SnapshotWriter:
         """Finishes what is being written."""
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
-    def begin_when_due(self, loaded: Loaded) -> asyncio.Task[None] | None:
-        """Has a snapshot written where replaying the log would cost more than loading one, and the log compacted where it is long."""
-        first = loaded.head.snapshot is None
-        if not (first or loaded.tail >= _SNAPSHOT_AFTER or _is_long(loaded)):
-            return None
-        # Nobody is to wait for the first one in vain because somebody else, who may have ended, was writing it.
-        return self._begin(loaded, regardless=first)
+    async def write_when_due(self, loaded: Loaded) -> None:
+        """Has a snapshot written where replaying the log would cost more than loading one, and the log compacted where it is long.
+
+        The first snapshot is waited for, whoever is writing it; later ones are written behind.
+        """
+        if _lacks_snapshot(loaded):
+            running = self._tasks.get((loaded.head.name, loaded.head.uid))
+            if running is not None:
+                # It may leave the work to somebody else, who may have ended.
+                await asyncio.shield(running)
+            present = self._cached(loaded) or loaded
+            if _lacks_snapshot(present):
+                await asyncio.shield(self._begin(present, regardless=True))
+        elif _is_due(loaded) or _is_long(loaded):
+            self._begin(loaded)
 
     def begin_where_missing(self, loaded: Loaded) -> None:
         """Has the first snapshot written, which whoever stored first did not come to write."""
-        if loaded.head.snapshot is None and loaded.head.revision:
+        if _lacks_snapshot(loaded) and loaded.head.revision:
             self._begin(loaded)
 
     def replace_unreadable(self, loaded: Loaded) -> None:
         """Has a snapshot written in place of the one that the head knows, which cannot be read."""
         self._begin(loaded, unreadable=True)
 
-    def _begin(
-        self, loaded: Loaded, *, regardless: bool = False, unreadable: bool = False
-    ) -> asyncio.Task[None] | None:
+    def _begin(self, loaded: Loaded, *, regardless: bool = False, unreadable: bool = False) -> asyncio.Task[None]:
         key = (loaded.head.name, loaded.head.uid)
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._write(loaded, regardless, unreadable))
@@ -68,10 +75,12 @@ class SnapshotWriter:
                 if not (alone or regardless):
                     return
                 compacted = _is_long(loaded) and await self._compacted(loaded)
-                if head.snapshot is None or unreadable or compacted or loaded.tail >= _SNAPSHOT_AFTER:
+                if _is_due(loaded) or unreadable or (compacted and loaded.network.learns):
                     await self._snapshot(loaded, unreadable, head.generation + compacted)
+        except ServiceError as error:
+            # Nothing is lost: the log says all, and a later store tries again.
+            _log.warning("no snapshot of memory %r at revision %d: %s", head.name, head.revision, error)
         except Exception:  # noqa: BLE001 - the outermost edge of a task of its own
-            # Nothing is lost: the log says all, and the next store tries again.
             _log.exception("no snapshot of memory %r at revision %d", head.name, head.revision)
 
     async def _compacted(self, loaded: Loaded) -> bool:
@@ -83,7 +92,7 @@ class SnapshotWriter:
             return False
         _log.info("memory %r: a log of %d bytes compacted at revision %d", head.name, head.log_bytes, head.revision)
         cached = self._cached(loaded)
-        if cached is not None:
+        if cached is not None and cached.head.generation == head.generation:
             log_bytes = cached.head.log_bytes - head.log_bytes
             known = replace(cached.head, generation=head.generation + 1, base=base, log_bytes=log_bytes)
             self._cache.put(replace(cached, head=known))
@@ -95,7 +104,7 @@ class SnapshotWriter:
             return
         manifest = await self._store.snapshots.write_snapshot(head, network, unreadable=unreadable)
         cached = self._cached(loaded)
-        if manifest is not None and cached is not None:
+        if manifest is not None and cached is not None and cached.head.snapshot == head.snapshot:
             known = replace(cached.head, snapshot=manifest)
             self._cache.put(replace(cached, head=known, tail=cached.tail - loaded.tail))
 
@@ -105,6 +114,16 @@ class SnapshotWriter:
         if cached is None or cached.head.uid != loaded.head.uid or cached.head.revision < loaded.head.revision:
             return None
         return cached
+
+
+def _lacks_snapshot(loaded: Loaded) -> bool:
+    """Whether there is none, and weights to write: those given from outside stand where they were put."""
+    return loaded.head.snapshot is None and loaded.network.learns
+
+
+def _is_due(loaded: Loaded) -> bool:
+    """Whether loading a snapshot would cost less than replaying the log."""
+    return _lacks_snapshot(loaded) or (loaded.network.learns and loaded.tail >= _SNAPSHOT_AFTER)
 
 
 def _is_long(loaded: Loaded) -> bool:

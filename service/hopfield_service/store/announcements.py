@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncIterator
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+
 from hopfield_service.store import layout
 from hopfield_service.store.layout import Keys
 from hopfield_service.store.redis_client import BoundedRedis
 
-# Seconds after which a silent connection is asked whether it still is one.
+# Seconds after which a silent connection is asked whether it still is one, and after which it is not where nothing came then.
 _SILENCE = 5.0
 
 
@@ -17,12 +19,16 @@ async def announced_names(client: BoundedRedis, keys: Keys, but_of: str) -> Asyn
         redis.exceptions.RedisError: Redis is away, or lets us not listen.
     """
     async with client.pubsub() as subscription:
-        async with client.bounded():
+        async with client.bounded(reserved=True):
             await subscription.subscribe(keys.commits)
+        asked = False
         while True:
             message = await subscription.get_message(ignore_subscribe_messages=True, timeout=_SILENCE)
+            if message is None and asked:
+                raise RedisConnectionError("a subscription is silent, even when asked")
+            asked = message is None
             if message is None:
-                async with client.bounded():
+                async with client.bounded(reserved=True):
                     await subscription.ping()
             elif message["type"] == "message":
                 name, by = layout.read_announcement(message["data"])

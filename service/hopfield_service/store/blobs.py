@@ -3,15 +3,15 @@
 import asyncio
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from typing import Any, cast
 
 from numpy.typing import NDArray
 
 from hopfield_service.core.learning import StateArray
-from hopfield_service.store import layout
+from hopfield_service.errors import StorageFull
+from hopfield_service.store import layout, scripts
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
-from hopfield_service.store.redis_client import BoundedRedis
+from hopfield_service.store.redis_client import BoundedRedis, expecting
 from hopfield_service.store.redis_errors import errors_of, errors_translated
 
 # Staged chunks that nothing came to refer to live so long.
@@ -24,6 +24,7 @@ class Blobs:
     def __init__(self, client: BoundedRedis, keys: Keys) -> None:
         self._redis = client
         self._keys = keys
+        self._unstage = client.register_script(scripts.UNSTAGE)
 
     async def stage(self, head: Head, arrays: Mapping[str, StateArray], next_number: int) -> Manifest:
         """Writes the chunks of a blob, the state of a memory at the revision of `head`."""
@@ -31,9 +32,14 @@ class Blobs:
         manifest, chunks = await asyncio.to_thread(
             layout.write_blob, arrays, blob, head.revision, head.commit, next_number
         )
-        with errors_of(head.name):
-            for key, chunk in zip(self.keys(head, manifest), chunks, strict=True):
-                await self._redis.set(key, chunk, ex=_STAGED_TTL)
+        try:
+            with errors_of(head.name):
+                for key, chunk in zip(self.keys(head, manifest), chunks, strict=True):
+                    await self._redis.set(key, chunk, ex=_STAGED_TTL)
+        except StorageFull:
+            # What fitted would keep others from storing.
+            await self.unstage(head, manifest)
+            raise
         return manifest
 
     async def read(self, head: Head, manifest: Manifest) -> dict[str, NDArray[Any]]:
@@ -44,32 +50,19 @@ class Blobs:
         """
         chunks: list[bytes] = []
         for key in self.keys(head, manifest):
-            with errors_translated():
+            with errors_translated(), expecting(layout.CHUNK_BYTES):
                 chunk = cast("bytes | None", await self._redis.get(key))
             if chunk is None:
                 raise Corrupt(f"chunk {len(chunks)} of {manifest.chunks} is missing")
             chunks.append(chunk)
         return await asyncio.to_thread(layout.read_blob, manifest, chunks)
 
-    async def imported_from(self, head: Head) -> Manifest | None:
-        """The manifest of the blob that a memory was imported from, where the log still begins with that."""
-        with errors_of(head.name):
-            log = self._keys.log(head.name, head.uid)
-            first = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrange(log, count=1))
-        for _, fields in first:
-            # A memory whose log cannot be read can still be deleted.
-            with suppress(Corrupt, KeyError):
-                operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
-                if isinstance(operation, Manifest):
-                    return operation
-        return None
-
-    async def unlink(self, head: Head, manifest: Manifest | None) -> None:
-        """Deletes the chunks of a blob that nothing refers to."""
+    async def unstage(self, head: Head, manifest: Manifest | None) -> None:
+        """Deletes the chunks of a blob, unless a memory came to refer to it."""
         chunks = self.keys(head, manifest)
         if chunks:
             with errors_of(head.name):
-                await self._redis.unlink(*chunks)
+                await self._unstage(chunks)
 
     def keys(self, head: Head, *manifests: Manifest | None) -> list[str]:
         """Those of the chunks of some blobs."""

@@ -192,6 +192,7 @@ class Head:
         generation: how often the log was compacted.
         base: what the operations before the present log added up to; None in generation 0, whose log begins at the first.
         log_bytes: about how many bytes the entries of the present log take.
+        imported: the weights that the first entry of the present log takes from outside, where it does.
     """
 
     name: str
@@ -207,6 +208,7 @@ class Head:
     generation: int = 0
     base: Manifest | None = None
     log_bytes: int = 0
+    imported: Manifest | None = None
 
     def fields(self, *, with_spec: bool = True) -> dict[str, str]:
         """As a hash in Redis, perhaps without the spec; without what is set by steps of its own, from the snapshot on."""
@@ -234,7 +236,12 @@ class Head:
             if int(fields[b"format"]) != FORMAT_VERSION:
                 raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
             spec = read_spec(fields[b"spec"])
-            snapshot, outcome, base = (fields.get(field) for field in (b"snapshot", b"outcome", b"base"))
+            outcome = fields.get(b"outcome")
+            manifests = {
+                field: Manifest.from_json(text)
+                for field in ("snapshot", "base", "imported")
+                if (text := fields.get(field.encode()))
+            }
             return cls(
                 name=name,
                 uid=fields[b"uid"].decode(),
@@ -245,10 +252,9 @@ class Head:
                 created=int(fields[b"created"]),
                 updated=int(fields[b"updated"]),
                 outcome=LearningOutcome(**json.loads(outcome)) if outcome else None,
-                snapshot=Manifest.from_json(snapshot) if snapshot else None,
                 generation=int(fields.get(b"generation", 0)),
-                base=Manifest.from_json(base) if base else None,
                 log_bytes=int(fields.get(b"log_bytes", 0)),
+                **manifests,
             )
         except (ValueError, TypeError, KeyError) as error:
             raise Corrupt("a head does not parse") from error

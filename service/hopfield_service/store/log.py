@@ -10,7 +10,7 @@ from hopfield_service.core.network import Import, Operation
 from hopfield_service.store import layout
 from hopfield_service.store.blobs import Blobs
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
-from hopfield_service.store.redis_client import BoundedRedis
+from hopfield_service.store.redis_client import BoundedRedis, expecting
 from hopfield_service.store.redis_errors import errors_of
 
 _log = logging.getLogger(__name__)
@@ -52,7 +52,8 @@ class Log:
         key = self._keys.log(head.name, head.uid)
         count = 1
         while True:
-            with errors_of(head.name):
+            # However far the log is longer than what is read.
+            with errors_of(head.name), expecting(head.log_bytes):
                 page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=count))
             for entry_id, fields in page:
                 with errors_of(head.name):

@@ -5,6 +5,7 @@ log, moves the head, and notes what the request did, or does nothing at all. A r
 its id in the same step, so that sending a command again, as the Redis client does when a reply is lost, changes nothing.
 """
 
+import asyncio
 import logging
 import secrets
 import time
@@ -32,7 +33,9 @@ from hopfield_service.store.snapshots import SnapshotStore
 _log = logging.getLogger(__name__)
 
 # A repeat is recognised so long after the request.
-_REQUEST_TTL = 3600
+_REQUEST_TTL = 900
+# Changes that wait for replicas of Redis at once.
+_WAITING_FOR_REPLICAS = 16
 # What an entry of a log takes beside its payload, about.
 _ENTRY_BYTES = 256
 
@@ -89,6 +92,7 @@ class RedisStore:
         self._id = secrets.token_hex(8)
         self._timeout = timeout
         self._wait_replicas = wait_replicas
+        self._waiting_for_replicas = asyncio.Semaphore(_WAITING_FOR_REPLICAS)
         self.log = Log(self._redis, self._keys, self._blobs)
         self.snapshots = SnapshotStore(self._redis, self._keys, self._blobs)
         register = self._redis.register_script
@@ -110,6 +114,10 @@ class RedisStore:
     @away.setter
     def away(self, away: bool) -> None:
         self._redis.away = away
+
+    async def answers(self) -> bool:
+        """Whether Redis gives a sign of life, asked also while it is away."""
+        return await self._redis.answers()
 
     async def risks(self) -> list[str]:
         """What in the way Redis is run may lose memories, in plain words."""
@@ -144,15 +152,12 @@ class RedisStore:
             return _position(await self._redis.hmget(self._keys.head(name), _POSITION))
 
     async def positions(self, names: Sequence[str]) -> list[Position | None]:
-        """Where some memories stand, asked at once, and also while Redis is away; None also where a head cannot be read."""
+        """Where some memories stand, asked at once; None also where a head cannot be read."""
         with errors_translated():
-            async with self._redis.pipeline(transaction=False) as pipeline, self._redis.bounded(though_away=True):
-                pipeline.ping()
+            async with self._redis.bounded(), self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
                     pipeline.hmget(self._keys.head(name), _POSITION)
-                pong, *answers = await pipeline.execute(raise_on_error=False)
-            if isinstance(pong, Exception):
-                raise pong
+                answers: list[Any] = await pipeline.execute(raise_on_error=False)
         found: list[Position | None] = []
         for name, answer in zip(names, answers, strict=True):
             position = None
@@ -172,7 +177,7 @@ class RedisStore:
     async def heads(self, names: Sequence[str]) -> list[Head]:
         """Where those of some memories stand that exist and can be read."""
         with errors_translated():
-            async with self._redis.pipeline(transaction=False) as pipeline, self._redis.bounded():
+            async with self._redis.bounded(), self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
                     pipeline.hgetall(self._keys.head(name))
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
@@ -269,10 +274,18 @@ class RedisStore:
         """
         if not self._wait_replicas:
             return
-        async with self._redis.pipeline(transaction=False) as pipeline, self._redis.bounded(2 * self._timeout):
-            pipeline.expire(self._keys.request(name, request.id), _REQUEST_TTL)
-            pipeline.wait(self._wait_replicas, max(1, round(1000 * self._timeout)))
-            noted, acknowledged = await pipeline.execute()
+        noted, acknowledged = True, 0
+        # Those that wait for a replica that is gone leave connections to everybody else.
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(2 * self._timeout),
+                self._waiting_for_replicas,
+                self._redis.bounded(2 * self._timeout),
+                self._redis.pipeline(transaction=False) as pipeline,
+            ):
+                pipeline.expire(self._keys.request(name, request.id), _REQUEST_TTL)
+                pipeline.wait(self._wait_replicas, max(1, round(1000 * self._timeout)))
+                noted, acknowledged = await pipeline.execute()
         if not noted or acknowledged < self._wait_replicas:
             raise NotReplicated(name, acknowledged, self._wait_replicas)
 
@@ -305,12 +318,14 @@ class RedisStore:
         if first is not None:
             head = replace(head, revision=1, commit=secrets.token_hex(16))
             manifest = await self._blobs.stage(head, first.arrays, 0)
+            head = replace(head, imported=manifest)
             entry = _entry_parts(layout.operation_payload(first, manifest), "", head)
-        fields = [part for item in head.fields().items() for part in item]
+        imported = {"imported": manifest.to_json()} if manifest else {}
+        fields = [part for item in {**head.fields(), **imported}.items() for part in item]
         keys = [*self._names(head, request), *self._blobs.keys(head, manifest)]
         note = written_note(request, head)
         # Indexed first: an entry of a memory that then is not made is passed over, a memory that is not indexed is lost.
-        await self._index(name)
+        await self.index(name)
         outcome = await self._carried_out(
             name,
             request,
@@ -319,9 +334,9 @@ class RedisStore:
             [note, _REQUEST_TTL, *self._announcement(head), len(fields), *fields, *entry],
         )
         # And again: one that deletes a predecessor may have taken it out of the index meanwhile.
-        await self._index(name)
-        if outcome is not Outcome.DONE:
-            await self._blobs.unlink(head, manifest)
+        await self.index(name)
+        if outcome in {Outcome.EXISTS, Outcome.MOVED}:
+            await self._blobs.unstage(head, manifest)
         return outcome, head
 
     async def commit(
@@ -385,7 +400,7 @@ class RedisStore:
             NotReplicated: it was deleted, and too few replicas know.
         """
         name, log = head.name, self._keys.log(head.name, head.uid)
-        chunks = self._blobs.keys(head, head.snapshot, head.base, await self._blobs.imported_from(head))
+        chunks = self._blobs.keys(head, head.snapshot, head.base, head.imported)
         keys = [self._keys.head(name), self._keys.request(name, request.id), self._keys.remains(name, head.uid)]
         blob = head.snapshot.blob if head.snapshot else ""
         where: list[str | int] = [head.uid, head.revision, head.commit, blob, head.generation]
@@ -398,12 +413,17 @@ class RedisStore:
     async def discard(self, name: str, request: Request) -> None:
         """Deletes all there is of a memory whose head cannot be read."""
         with errors_of(name):
+            head = self._keys.head(name)
             async for key in self._redis.scan_iter(match=self._keys.all_of(name), count=1000):
-                await self._redis.unlink(key)
+                if key != head.encode():
+                    await self._redis.unlink(key)
+            # Last, so that what remains after a crash is still found under its name.
+            await self._redis.unlink(head)
             await self._unindex(name)
             await self._redis.set(self._keys.request(name, request.id), written_note(request, None), ex=_REQUEST_TTL)
 
-    async def _index(self, name: str) -> None:
+    async def index(self, name: str) -> None:
+        """Sees to it that a memory is listed."""
         with errors_translated():
             await self._redis.zadd(self._keys.names, {name: 0})
 

@@ -2,7 +2,7 @@
 
 The first argument of those that carry out a request is its note, the second the seconds for which notes are kept. A request that
 has a note already was carried out before: that is said, and nothing is changed. Keys and arguments begin alike in all of
-them: KEYS head, note; ARGV note, its seconds.
+them: KEYS head, note; ARGV note, its seconds. The others may be sent again too, and answer as at first.
 
 What is announced comes last and by pcall: a Redis that lets nobody publish still keeps memories.
 """
@@ -66,6 +66,7 @@ return {'done'}
 # lowest revision it may have, its revision, new blob, its manifest, number of new chunks, seconds that the replaced ones live on.
 SWAP = """
 local head = redis.call('HMGET', KEYS[1], 'uid', 'generation', 'blob', 'revision')
+if head[1] == ARGV[1] and head[3] == ARGV[6] then return {'done'} end
 if head[1] ~= ARGV[1] or (head[2] or '0') ~= ARGV[2] or (head[3] or '') ~= ARGV[3] then return {'moved'} end
 if tonumber(ARGV[5]) < tonumber(ARGV[4]) or tonumber(ARGV[5]) > tonumber(head[4]) then return {'moved'} end
 local last = 1 + tonumber(ARGV[8])
@@ -82,7 +83,8 @@ return {'done'}
 # new chunks, then those to be replaced. ARGV: uid, generation, revision of the base, its commit, its manifest, bytes of the entries
 # that go, number of new chunks, seconds that the replaced ones live on.
 COMPACT = """
-local head = redis.call('HMGET', KEYS[1], 'uid', 'generation')
+local head = redis.call('HMGET', KEYS[1], 'uid', 'generation', 'base')
+if head[1] == ARGV[1] and head[3] == ARGV[5] then return {'done'} end
 if head[1] ~= ARGV[1] or (head[2] or '0') ~= ARGV[2] then return {'moved'} end
 local at = redis.call('XRANGE', KEYS[2], ARGV[3] .. '-0', ARGV[3] .. '-0')
 if #at == 0 then return {'moved'} end
@@ -98,7 +100,16 @@ for i = last + 1, #KEYS do redis.call('EXPIRE', KEYS[i], ARGV[8]) end
 redis.call('XTRIM', KEYS[2], 'MINID', string.format('%d-0', ARGV[3] + 1))
 redis.call('HSET', KEYS[1], 'generation', ARGV[2] + 1, 'base', ARGV[5])
 redis.call('HINCRBY', KEYS[1], 'log_bytes', -ARGV[6])
+redis.call('HDEL', KEYS[1], 'imported')
 return {'done'}
+"""
+
+# Deletes what was staged. What a memory refers to has no TTL, and stays: whoever sent a command again may be told of its own
+# doing as of somebody else's. KEYS: chunks.
+UNSTAGE = """
+for i = 1, #KEYS do
+    if redis.call('TTL', KEYS[i]) > 0 then redis.call('UNLINK', KEYS[i]) end
+end
 """
 
 # Lets another write, unless one does already. KEYS: writer. ARGV: who has written.

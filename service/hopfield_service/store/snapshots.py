@@ -4,13 +4,12 @@ import asyncio
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.network import Network
-from hopfield_service.errors import StorageUnavailable
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.blobs import Blobs
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
@@ -61,18 +60,18 @@ class SnapshotStore:
     async def writing(self, head: Head) -> AsyncIterator[bool]:
         """Whether this is the one who writes a snapshot or a base now.
 
-        It spares the others the work: two that write at once do no harm.
+        It spares the others the work: two that write at once do no harm. Who fails keeps the place until it expires, so that
+        nobody tries the same again at once.
         """
         key, ours = self._keys.writer(head.name, head.uid), secrets.token_hex(8)
         with errors_of(head.name):
-            first = bool(await self._redis.set(key, ours, nx=True, ex=_WRITER_TTL))
-        try:
-            yield first
-        finally:
-            if first:
-                # Where Redis is away by now, it expires.
-                with suppress(StorageUnavailable), errors_of(head.name):
-                    await self._release([key], [ours])
+            alone = bool(await self._redis.set(key, ours, nx=True, ex=_WRITER_TTL))
+            # It may have been sent twice.
+            alone = alone or await self._redis.get(key) == ours.encode()
+        yield alone
+        if alone:
+            with errors_of(head.name):
+                await self._release([key], [ours])
 
     async def write_snapshot(self, head: Head, network: Network, *, unreadable: bool) -> Manifest | None:
         """Puts a snapshot of a network in place of the one that `head` knows, if that is still the present one.
@@ -95,7 +94,7 @@ class SnapshotStore:
             reply = cast("list[bytes]", await self._swap([self._keys.head(head.name), *new, *old], arguments))
         if reply == [b"done"]:
             return manifest
-        await self._blobs.unlink(head, manifest)
+        await self._blobs.unstage(head, manifest)
         return None
 
     async def compact(self, head: Head, network: Network) -> Manifest | None:
@@ -111,7 +110,7 @@ class SnapshotStore:
         arrays = await asyncio.to_thread(layout.base_arrays, network)
         manifest = await self._blobs.stage(head, arrays, network.stored.next_number)
         new = self._blobs.keys(head, manifest)
-        old = self._blobs.keys(head, head.base, await self._blobs.imported_from(head))
+        old = self._blobs.keys(head, head.base, head.imported)
         where: list[str | int] = [head.uid, head.generation, head.revision, head.commit]
         arguments = [*where, manifest.to_json(), head.log_bytes, len(new), _REPLACED_TTL]
         keys = [self._keys.head(head.name), self._keys.log(head.name, head.uid), *new, *old]
@@ -119,5 +118,5 @@ class SnapshotStore:
             reply = cast("list[bytes]", await self._compact(keys, arguments))
         if reply == [b"done"]:
             return manifest
-        await self._blobs.unlink(head, manifest)
+        await self._blobs.unstage(head, manifest)
         return None
