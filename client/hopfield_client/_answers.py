@@ -1,17 +1,20 @@
 """Answers of the server as the values that calls return."""
 
 from datetime import UTC
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
+from hopfield_client._errors import DataLoss
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
     LearningOutcome,
     Match,
     MemoryInfo,
+    NearestPattern,
+    PatternArray,
     Recall,
     RecallBatch,
     ServerInfo,
@@ -28,6 +31,9 @@ from hopfield_client._words import (
     word,
     words_array,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def memory_info(memory: memory_pb2.Memory) -> MemoryInfo:
@@ -143,3 +149,21 @@ def recall_batch(response: recall_service_pb2.BatchRecallResponse, queries: Pack
         revision=response.revision,
         uid=response.uid,
     )
+
+
+def nearest(response: recall_service_pb2.NearestResponse, query: Packed) -> list[NearestPattern]:
+    """The stored patterns nearest to one query, in its shape and type where they came too.
+
+    Raises:
+        DataLoss: the columns do not fit together.
+    """
+    count = response.count
+    if not count == len(response.labels) == len(response.overlaps):
+        raise DataLoss("the nearest patterns do not arrive as the server announced them")
+    patterns: Iterable[PatternArray | None] = [None] * count
+    if response.HasField("patterns"):
+        patterns = unpack(response.patterns, (count, *query.shape), boolean=query.boolean)
+    return [
+        NearestPattern(label=label, overlap=overlap, pattern=pattern)
+        for label, overlap, pattern in zip(response.labels, response.overlaps, patterns, strict=True)
+    ]

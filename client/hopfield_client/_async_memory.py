@@ -18,6 +18,7 @@ from hopfield_client._types import (
     Coding,
     LearningRule,
     MemoryInfo,
+    NearestPattern,
     Normalization,
     Recall,
     RecallBatch,
@@ -165,6 +166,13 @@ class AsyncMemory:
         )
         call = self._calls.trace(query, options)
         return AsyncTrace(self._connection.steps(call, timeout), call)
+
+    async def nearest(
+        self, query: ArrayLike, k: int = 1, *, include_patterns: bool = False, timeout: float | None = None
+    ) -> list[NearestPattern]:
+        """The stored patterns nearest to a query by |overlap|, without dynamics. Arguments and errors: as Memory.nearest."""
+        call = self._calls.nearest(query, k, include_patterns=include_patterns)
+        return await self._connection.run(self._connection.recalls.Nearest, call, timeout)
 
     async def diagnose(self, *, timeout: float | None = None) -> Diagnosis:
         """How well the memory holds what is stored in it. It may take `timeout` seconds; None: the client's timeout."""

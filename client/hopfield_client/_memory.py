@@ -15,6 +15,7 @@ from hopfield_client._types import (
     Coding,
     LearningRule,
     MemoryInfo,
+    NearestPattern,
     Normalization,
     Recall,
     RecallBatch,
@@ -299,6 +300,29 @@ class Memory:
         )
         call = self._calls.trace(query, options)
         return Trace(self._connection.steps(call, timeout), call)
+
+    def nearest(
+        self, query: ArrayLike, k: int = 1, *, include_patterns: bool = False, timeout: float | None = None
+    ) -> list[NearestPattern]:
+        """The stored patterns nearest to a query by |overlap|, without dynamics.
+
+        Where only a pattern that was stored will do as an answer, this is faster than `recall`, and surer.
+
+        Args:
+            query: as in `recall`. An unknown neuron counts as 0 in the overlap.
+            k: how many patterns; all of them where fewer are stored. 1 to 1,000.
+            include_patterns: give the patterns too, not only their labels.
+            timeout: seconds this call may take; None: the client's.
+
+        Returns:
+            Nearest first, the oldest of equals first; nothing where nothing is stored.
+
+        Raises:
+            InvalidArgument: a query of another size or of other values; k out of range.
+            FailedPrecondition: as in `recall`.
+        """
+        call = self._calls.nearest(query, k, include_patterns=include_patterns)
+        return self._connection.run(self._connection.recalls.Nearest, call, timeout)
 
     def diagnose(self, *, timeout: float | None = None) -> Diagnosis:
         """How well the memory holds what is stored in it: load, stability, crosstalk, weights, and a verdict in words.

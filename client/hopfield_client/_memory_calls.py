@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import memory_service_pb2, recall_service_pb2
 from hopfield_client import _answers, _weights
-from hopfield_client._arguments import UINT64_MAX, flag, integer, labels_of, string
+from hopfield_client._arguments import UINT32_MAX, UINT64_MAX, flag, integer, labels_of, string
 from hopfield_client._calls import Call, Page, PageCall, StreamCall, request_id
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._errors import Conflict, InvalidArgument, NotFound
@@ -21,6 +21,7 @@ from hopfield_client._types import (
     Coding,
     LearningRule,
     MemoryInfo,
+    NearestPattern,
     Normalization,
     Recall,
     RecallBatch,
@@ -192,6 +193,25 @@ class MemoryCalls:
         def read(response: recall_service_pb2.BatchRecallResponse) -> RecallBatch:
             note(response.uid, response.revision)
             return _answers.recall_batch(response, packed)
+
+        return Call(request, read, if_other_coding=packed.if_other_coding)
+
+    def nearest(
+        self, query: ArrayLike, k: int, *, include_patterns: bool
+    ) -> Call[recall_service_pb2.NearestRequest, recall_service_pb2.NearestResponse, list[NearestPattern]]:
+        packed = pack_query(query, argument="query", neurons=self.neurons, coding=self.coding)
+        request = recall_service_pb2.NearestRequest(
+            name=self.name,
+            queries=packed.message,
+            k=integer(k, "k", 1, UINT32_MAX),
+            include_patterns=flag(include_patterns, "include_patterns"),
+            token=self._freshness.token(self.name),
+        )
+        note = self._freshness.watch(self.name)
+
+        def read(response: recall_service_pb2.NearestResponse) -> list[NearestPattern]:
+            note(response.uid, response.revision)
+            return _answers.nearest(response, packed)
 
         return Call(request, read, if_other_coding=packed.if_other_coding)
 

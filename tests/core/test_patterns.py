@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from tests.core.samples import Signs, flipped, pattern_sets, random_signs, signs
 
 from hopfield_service.core.dynamics import Match, nearest
-from hopfield_service.core.patterns import overlaps, pack, padding_is_clear, row_bytes, unpack
+from hopfield_service.core.patterns import nearest_patterns, overlaps, pack, padding_is_clear, row_bytes, unpack
 
 
 @given(pattern_sets())
@@ -86,3 +86,16 @@ def test_an_older_inverse_wins_over_a_younger_equal() -> None:
 def test_one_neuron_is_a_pattern_or_its_inverse() -> None:
     assert nearest(pack(signs([[1]])), signs([1])) == (0, 1.0, Match.PATTERN)
     assert nearest(pack(signs([[1]])), signs([-1])) == (0, -1.0, Match.INVERSE)
+
+
+@given(pattern_sets(max_count=12), st.integers(1, 15), st.data())
+def test_the_nearest_patterns_come_by_falling_overlap_in_size_the_oldest_of_equals_first(
+    patterns: Signs, k: int, data: st.DataObject
+) -> None:
+    count, neurons = patterns.shape
+    query = signs(data.draw(st.lists(st.integers(-1, 1), min_size=neurons, max_size=neurons)))
+    positions, m = nearest_patterns(pack(patterns), query, k)
+    products = [sum(int(x) * int(s) for x, s in zip(xi, query, strict=True)) for xi in patterns]
+    expected = sorted(range(count), key=lambda p: (-abs(products[p]), p))[:k]
+    assert positions.tolist() == expected
+    assert m.tolist() == [products[p] / neurons for p in expected]

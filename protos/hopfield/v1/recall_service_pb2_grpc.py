@@ -50,6 +50,11 @@ class RecallServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.FromString,
                 _registered_method=True)
+        self.Nearest = channel.unary_unary(
+                '/hopfield.v1.RecallService/Nearest',
+                request_serializer=hopfield_dot_v1_dot_recall__service__pb2.NearestRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.NearestResponse.FromString,
+                _registered_method=True)
 
 
 class RecallServiceServicer(object):
@@ -79,6 +84,14 @@ class RecallServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Nearest(self, request, context):
+        """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+        is to be made up, this is the faster and the surer answer.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RecallServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -96,6 +109,11 @@ def add_RecallServiceServicer_to_server(servicer, server):
                     servicer.TraceRecall,
                     request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.SerializeToString,
+            ),
+            'Nearest': grpc.unary_unary_rpc_method_handler(
+                    servicer.Nearest,
+                    request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.NearestRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_recall__service__pb2.NearestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -180,6 +198,33 @@ class RecallService(object):
             '/hopfield.v1.RecallService/TraceRecall',
             hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
             hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Nearest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hopfield.v1.RecallService/Nearest',
+            hopfield_dot_v1_dot_recall__service__pb2.NearestRequest.SerializeToString,
+            hopfield_dot_v1_dot_recall__service__pb2.NearestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -43,6 +43,10 @@ class RecallServiceStub:
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
     same seed.
     """
+    Nearest: _grpc.UnaryUnaryMultiCallable[_recall_service_pb2.NearestRequest, _recall_service_pb2.NearestResponse]
+    """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+    is to be made up, this is the faster and the surer answer.
+    """
 
 @_typing.type_check_only
 class RecallServiceAsyncStub(RecallServiceStub):
@@ -58,6 +62,10 @@ class RecallServiceAsyncStub(RecallServiceStub):
     TraceRecall: _aio.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]  # type: ignore[assignment]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
     same seed.
+    """
+    Nearest: _aio.UnaryUnaryMultiCallable[_recall_service_pb2.NearestRequest, _recall_service_pb2.NearestResponse]  # type: ignore[assignment]
+    """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+    is to be made up, this is the faster and the surer answer.
     """
 
 class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -89,6 +97,16 @@ class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_recall_service_pb2.TraceRecallResponse], _abc.AsyncIterator[_recall_service_pb2.TraceRecallResponse]]:
         """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
         same seed.
+        """
+
+    @_abc_1.abstractmethod
+    def Nearest(
+        self,
+        request: _recall_service_pb2.NearestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recall_service_pb2.NearestResponse, _abc.Awaitable[_recall_service_pb2.NearestResponse]]:
+        """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+        is to be made up, this is the faster and the surer answer.
         """
 
 def add_RecallServiceServicer_to_server(servicer: RecallServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -92,3 +92,22 @@ def overlaps(stored: Bits, state: Bits, neurons: int) -> NDArray[np.float64]:
     """
     differing: NDArray[np.int64] = np.bitwise_count(stored ^ state).sum(axis=1, dtype=np.int64)
     return (neurons - 2 * differing).astype(np.float64) / neurons
+
+
+def nearest_patterns(stored: Bits, query: Signs, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The stored patterns of largest |overlap| with a query, without dynamics.
+
+    Args:
+        stored: (P, ceil(N / 8)) uint8, packed patterns, oldest first.
+        query: (N,) int8: 1, -1, or 0 for an unknown neuron, which adds nothing to an overlap.
+        k: how many are asked for, at least 1.
+
+    Returns:
+        Positions, (min(k, P),) int64, by falling |overlap|, the oldest of equals first; and the signed overlaps
+        m = (1/N) sum_i xi_i s_i with them, float64 in [-1, 1].
+    """
+    known = np.packbits(query != 0, bitorder="little")
+    differing = np.bitwise_count((stored ^ pack(query[np.newaxis])) & known).sum(axis=1, dtype=np.int64)
+    sums = np.count_nonzero(query) - 2 * differing
+    positions = np.argsort(-np.abs(sums), kind="stable")[:k].astype(np.int64, copy=False)
+    return positions, sums[positions] / len(query)

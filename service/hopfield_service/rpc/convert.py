@@ -21,7 +21,7 @@ from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is
 from hopfield_service.errors import InvalidField, shown
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
-from hopfield_service.serving.memories import Recalled, TracePiece
+from hopfield_service.serving.memories import NearestPatterns, Recalled, TracePiece
 from hopfield_service.store.layout import Head
 from hopfield_service.store.notes import Request
 
@@ -66,6 +66,7 @@ _MATCHES = {
 }
 
 _DEFAULT_MAX_ITERATIONS = 100
+_DEFAULT_K = 1
 _REQUEST_ID_LENGTH = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -161,7 +162,7 @@ def query_in(message: patterns_pb2.Patterns) -> Block:
 
 
 def queries_in(message: patterns_pb2.Patterns) -> Block:
-    """The queries of a batch."""
+    """The queries of a request that takes many."""
     if message.count == 0:
         raise InvalidField("queries.count", "must be at least 1, is 0")
     return block_in(message, "queries")
@@ -329,6 +330,11 @@ def token_in(message: memory_pb2.FreshnessToken) -> Token | None:
     return Token(message.uid, message.revision) if message.uid else None
 
 
+def k_in(message: recall_service_pb2.NearestRequest) -> int:
+    """How many nearest patterns are asked for."""
+    return message.k if message.HasField("k") else _DEFAULT_K
+
+
 def page_size_in(page_size: int) -> int:
     """How many at most on a page (AIP-158: 0 is the default, too many are as many as possible)."""
     if page_size < 0:
@@ -480,6 +486,18 @@ def trace_out(piece: TracePiece, query: patterns_pb2.Patterns, seed: int) -> rec
         energies=[step.energy for step in steps],
         flips=[step.flips for step in steps],
         recall=None if piece.recalled is None else recall_out(piece.recalled, query, seed),
+    )
+
+
+def nearest_out(found: NearestPatterns, queries: patterns_pb2.Patterns) -> recall_service_pb2.NearestResponse:
+    """The stored patterns nearest to some queries."""
+    return recall_service_pb2.NearestResponse(
+        count=found.count,
+        labels=found.labels,
+        overlaps=found.overlaps,
+        patterns=None if found.bits is None else _states_out(found.bits, queries, found.head.spec),
+        uid=found.head.uid,
+        revision=found.head.revision,
     )
 
 

@@ -244,6 +244,16 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         async for piece in self._memories.trace(request.name, query, options, convert.token_in(request.token)):
             yield convert.trace_out(piece, request.query, options.seed)
 
+    async def Nearest(
+        self, request: recall_service_pb2.NearestRequest, context: Context
+    ) -> recall_service_pb2.NearestResponse:
+        """See the .proto."""
+        queries = await _converted(request.queries, convert.queries_in)
+        found = await self._memories.nearest(
+            request.name, queries, convert.k_in(request), request.include_patterns, convert.token_in(request.token)
+        )
+        return await asyncio.to_thread(convert.nearest_out, found, request.queries)
+
 
 class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
     """hopfield.v1.ServerService."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
 from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, StopReason, TraceStep
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
     Configure,
@@ -29,7 +29,7 @@ from hopfield_service.core.network import (
     Spec,
     Store,
 )
-from hopfield_service.core.patterns import Bits, pack, row_bytes
+from hopfield_service.core.patterns import Bits, nearest_patterns, pack, row_bytes
 from hopfield_service.errors import (
     Contention,
     CorruptMemory,
@@ -57,6 +57,10 @@ _log = logging.getLogger(__name__)
 _PAGE_BYTES = 1 << 20
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
+# What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
+_NEAREST_EACH = 1000
+_NEAREST_ALL = 1 << 20
+_NEAREST_NEURONS = 1 << 26
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -106,6 +110,25 @@ class TracePiece:
     head: Head
     steps: list[TraceStep]
     recalled: Recalled | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearestPatterns:
+    """The stored patterns nearest to some queries: `count` of them for the first query, then as many for the next.
+
+    Attributes:
+        head: where the memory stood.
+        count: how many a query.
+        labels: of the patterns.
+        overlaps: of each with its query.
+        bits: (queries x count, ceil(N / 8)) uint8; None where they were not asked for.
+    """
+
+    head: Head
+    count: int
+    labels: list[str]
+    overlaps: list[float]
+    bits: Bits | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -507,6 +530,47 @@ class Memories:
         if isinstance(options.beta, np.ndarray) and not 1 <= len(options.beta) <= limit:
             raise InvalidField("options.annealing.beta", f"must be 1 to {limit} numbers, are {len(options.beta)}")
         return loaded
+
+    async def nearest(
+        self, name: str, queries: Block, k: int, include_patterns: bool, token: Token | None
+    ) -> NearestPatterns:
+        """The k stored patterns of largest |overlap| with each query, or all where fewer are stored.
+
+        Raises:
+            InvalidField: the queries break a rule, or the answer would be too large.
+            MemoryNotFound, RevisionAhead: as they say.
+        """
+        check_name(name)
+        if not 1 <= k <= _NEAREST_EACH:
+            raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
+        loaded = await self._loader.loaded(name, token)
+        queries.check(name, loaded.network)
+        stored, neurons = loaded.network.stored, loaded.network.spec.neurons
+        each = min(k, len(stored))
+        total = each * len(queries)
+        if total > _NEAREST_ALL:
+            raise InvalidField(
+                "k", f"must be at most {_NEAREST_ALL} for all queries together; {each} for {len(queries)} are {total}"
+            )
+        if include_patterns and total * neurons > _NEAREST_NEURONS:
+            most = _NEAREST_NEURONS // neurons
+            raise InvalidField(
+                "include_patterns", f"must not be set for more than {most} patterns of {neurons} neurons, are {total}"
+            )
+
+        def answers(interruption: Interruption) -> NearestPatterns:
+            positions = np.empty((len(queries), each), np.int64)
+            overlaps = np.empty((len(queries), each), np.float64)
+            for q in range(len(queries)):
+                check(interruption)
+                query = queries.state(q, loaded.network.spec.coding)
+                positions[q], overlaps[q] = nearest_patterns(stored.bits, query, k)
+            found = positions.ravel()
+            labels = [stored.labels[position] for position in found.tolist()]
+            bits = stored.bits[found] if include_patterns else None
+            return NearestPatterns(loaded.head, each, labels, overlaps.ravel().tolist(), bits)
+
+        return await self._executor.recall(answers)
 
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
         """How well a memory holds what is stored in it, and where it stood.
