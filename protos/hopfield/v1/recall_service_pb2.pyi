@@ -174,6 +174,24 @@ class BatchRecallResponse(_message.Message):
     revision: int
     def __init__(self, patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., initial_energies: _Optional[_Iterable[float]] = ..., iterations: _Optional[_Iterable[int]] = ..., flips: _Optional[_Iterable[int]] = ..., stop_reasons: _Optional[_Iterable[_Union[StopReason, str]]] = ..., labels: _Optional[_Iterable[str]] = ..., overlaps: _Optional[_Iterable[float]] = ..., matches: _Optional[_Iterable[_Union[Match, str]]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
+class StreamRecallRequest(_message.Message):
+    __slots__ = ("name", "queries", "options", "token")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    queries: _patterns_pb2.Patterns
+    options: RecallOptions
+    token: _memory_pb2.FreshnessToken
+    def __init__(self, name: _Optional[str] = ..., queries: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., options: _Optional[_Union[RecallOptions, _Mapping]] = ..., token: _Optional[_Union[_memory_pb2.FreshnessToken, _Mapping]] = ...) -> None: ...
+
+class StreamRecallResponse(_message.Message):
+    __slots__ = ("block",)
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    block: BatchRecallResponse
+    def __init__(self, block: _Optional[_Union[BatchRecallResponse, _Mapping]] = ...) -> None: ...
+
 class TraceRecallRequest(_message.Message):
     __slots__ = ("name", "query", "options", "token")
     NAME_FIELD_NUMBER: _ClassVar[int]

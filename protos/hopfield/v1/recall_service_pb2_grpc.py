@@ -45,6 +45,11 @@ class RecallServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.FromString,
                 _registered_method=True)
+        self.StreamRecall = channel.stream_stream(
+                '/hopfield.v1.RecallService/StreamRecall',
+                request_serializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallResponse.FromString,
+                _registered_method=True)
         self.TraceRecall = channel.unary_stream(
                 '/hopfield.v1.RecallService/TraceRecall',
                 request_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
@@ -71,6 +76,17 @@ class RecallServiceServicer(object):
 
     def BatchRecall(self, request, context):
         """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StreamRecall(self, request_iterator, context):
+        """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+        Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+        blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
+        block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
+        answers to the blocks before the one it is about.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -104,6 +120,11 @@ def add_RecallServiceServicer_to_server(servicer, server):
                     servicer.BatchRecall,
                     request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.SerializeToString,
+            ),
+            'StreamRecall': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamRecall,
+                    request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallResponse.SerializeToString,
             ),
             'TraceRecall': grpc.unary_stream_rpc_method_handler(
                     servicer.TraceRecall,
@@ -171,6 +192,33 @@ class RecallService(object):
             '/hopfield.v1.RecallService/BatchRecall',
             hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.SerializeToString,
             hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StreamRecall(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/hopfield.v1.RecallService/StreamRecall',
+            hopfield_dot_v1_dot_recall__service__pb2.StreamRecallRequest.SerializeToString,
+            hopfield_dot_v1_dot_recall__service__pb2.StreamRecallResponse.FromString,
             options,
             channel_credentials,
             insecure,

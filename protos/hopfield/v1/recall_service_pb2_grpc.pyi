@@ -39,6 +39,13 @@ class RecallServiceStub:
     """
     BatchRecall: _grpc.UnaryUnaryMultiCallable[_recall_service_pb2.BatchRecallRequest, _recall_service_pb2.BatchRecallResponse]
     """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+    StreamRecall: _grpc.StreamStreamMultiCallable[_recall_service_pb2.StreamRecallRequest, _recall_service_pb2.StreamRecallResponse]
+    """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+    Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+    blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
+    block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
+    answers to the blocks before the one it is about.
+    """
     TraceRecall: _grpc.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
     same seed.
@@ -59,6 +66,13 @@ class RecallServiceAsyncStub(RecallServiceStub):
     """
     BatchRecall: _aio.UnaryUnaryMultiCallable[_recall_service_pb2.BatchRecallRequest, _recall_service_pb2.BatchRecallResponse]  # type: ignore[assignment]
     """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+    StreamRecall: _aio.StreamStreamMultiCallable[_recall_service_pb2.StreamRecallRequest, _recall_service_pb2.StreamRecallResponse]  # type: ignore[assignment]
+    """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+    Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+    blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
+    block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
+    answers to the blocks before the one it is about.
+    """
     TraceRecall: _aio.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]  # type: ignore[assignment]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
     same seed.
@@ -88,6 +102,19 @@ class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_recall_service_pb2.BatchRecallResponse, _abc.Awaitable[_recall_service_pb2.BatchRecallResponse]]:
         """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+
+    @_abc_1.abstractmethod
+    def StreamRecall(
+        self,
+        request_iterator: _MaybeAsyncIterator[_recall_service_pb2.StreamRecallRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_recall_service_pb2.StreamRecallResponse], _abc.AsyncIterator[_recall_service_pb2.StreamRecallResponse]]:
+        """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+        Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+        blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
+        block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
+        answers to the blocks before the one it is about.
+        """
 
     @_abc_1.abstractmethod
     def TraceRecall(

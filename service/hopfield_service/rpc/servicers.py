@@ -5,21 +5,27 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, TypeVarTuple
 
 import grpc
 import numpy as np
 
 from hopfield.v1 import (
+    memory_pb2,
     memory_service_pb2,
     memory_service_pb2_grpc,
+    patterns_pb2,
     recall_service_pb2,
     recall_service_pb2_grpc,
     server_service_pb2,
     server_service_pb2_grpc,
 )
+from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert
+from hopfield_service.rpc.streaming import answered_in_order
 from hopfield_service.serving.checks import check_name
 from hopfield_service.serving.memories import Memories, weight_rows
 
@@ -29,6 +35,8 @@ _MAX_LABELS = 1000
 # Bytes of a page of memories, at most about: a client that was told nothing takes four times as many.
 _PAGE_BYTES = 1 << 20
 _TOKEN_LENGTH = 1000
+# Blocks of a stream that are taken in and not answered yet; see the .proto.
+_BLOCKS_AHEAD = 4
 # Bytes of a message that takes about a millisecond to convert.
 _LARGE = 1 << 18
 
@@ -235,6 +243,21 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         recalled = await self._memories.recall(request.name, queries, options, convert.token_in(request.token))
         return await asyncio.to_thread(convert.batch_out, recalled, request.queries, options.seed)
 
+    async def StreamRecall(
+        self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
+    ) -> AsyncIterator[recall_service_pb2.StreamRecallResponse]:
+        """See the .proto."""
+
+        async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
+            queries = await _converted(block.queries, convert.queries_in)
+            recalled = await self._memories.recall(block.name, queries, block.options, convert.token_in(block.token))
+            answers = await asyncio.to_thread(convert.batch_out, recalled, block.queries, block.options.seed)
+            return recall_service_pb2.StreamRecallResponse(block=answers)
+
+        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
+            async for response in answers:
+                yield response
+
     async def TraceRecall(
         self, request: recall_service_pb2.TraceRecallRequest, context: Context
     ) -> AsyncIterator[recall_service_pb2.TraceRecallResponse]:
@@ -253,6 +276,35 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
             request.name, queries, convert.k_in(request), request.include_patterns, convert.token_in(request.token)
         )
         return await asyncio.to_thread(convert.nearest_out, found, request.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamedBlock:
+    """Some queries of a stream, with what its first message said of all of them, and the seed of their own."""
+
+    name: str
+    queries: patterns_pb2.Patterns
+    options: RecallOptions
+    token: memory_pb2.FreshnessToken
+
+
+async def _streamed_blocks(
+    requests: AsyncIterator[recall_service_pb2.StreamRecallRequest],
+) -> AsyncIterator[_StreamedBlock]:
+    opening: _StreamedBlock | None = None
+    recalled = 0
+    async for request in requests:
+        if opening is None:
+            check_name(request.name)
+            options = await _converted(request.options, convert.options_in)
+            opening = _StreamedBlock(request.name, request.queries, options, request.token)
+        else:
+            for field, given in (("name", bool(request.name)), ("options", request.HasField("options"))):
+                if given:
+                    raise InvalidField(field, "must not be set but in the first message of a stream")
+        seed = (opening.options.seed + recalled) % (1 << 64)
+        yield _StreamedBlock(opening.name, request.queries, replace(opening.options, seed=seed), request.token)
+        recalled += request.queries.count
 
 
 class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
