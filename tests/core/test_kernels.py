@@ -12,7 +12,7 @@ from numba.core.dispatcher import Dispatcher
 from tests.core.samples import LEARNT
 
 import hopfield_service
-from hopfield_service.core.kernels import fields, generator, learning, updates
+from hopfield_service.core.kernels import fields, generator, learning, overlaps, updates
 
 # Draws from the generator, recalls with four neurons, and says which file was run and where its compiled code is kept.
 PROGRAM = """
@@ -37,11 +37,11 @@ from numba.core.dispatcher import Dispatcher
 from hopfield_service.core.dynamics import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.families import warm
 from hopfield_service.core.interruption import never
-from hopfield_service.core.kernels import fields, generator, learning, updates
+from hopfield_service.core.kernels import fields, generator, learning, overlaps, updates
 from hopfield_service.core.network import Forget, Import, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Coding
-kernels = [kernel for module in (fields, generator, learning, updates) for kernel in vars(module).values()
+kernels = [kernel for module in (fields, generator, learning, overlaps, updates) for kernel in vars(module).values()
            if isinstance(kernel, Dispatcher)]
 warm()
 warmed = {kernel: len(kernel.signatures) for kernel in kernels}
@@ -104,7 +104,7 @@ def test_where_no_place_is_writable_the_kernels_run_uncached(copy: Path, tmp_pat
     assert cache_of(copy, **nowhere) == "None"
 
 
-@pytest.mark.parametrize("module", [fields, generator, learning, updates])
+@pytest.mark.parametrize("module", [fields, generator, learning, overlaps, updates])
 def test_kernels_let_other_threads_run(module: ModuleType) -> None:
     kernels = [value for value in vars(module).values() if isinstance(value, Dispatcher)]
     assert kernels

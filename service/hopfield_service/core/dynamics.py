@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.kernels import updates
 from hopfield_service.core.local_field import LocalField
-from hopfield_service.core.patterns import Bits, Coding, Signs, overlaps, pack
+from hopfield_service.core.patterns import Coding, Signs, Words, nearest
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
 # neuron takes as long as some additions, and a flip one addition a neuron. A sweep is never interrupted.
@@ -268,11 +268,11 @@ class Trajectory:
             yield TraceStep(self.iterations, self.state.copy(), self.energy(), self.flips - before)
 
 
-def nearest(stored: Bits, state: Signs) -> tuple[int | None, float | None, Match]:
+def match(stored: Words, state: Signs) -> tuple[int | None, float | None, Match]:
     """Which stored pattern a state is nearest to by |overlap|, the oldest of equals.
 
     Args:
-        stored: (P, ceil(N / 8)) uint8, packed patterns, oldest first.
+        stored: (P, ceil(N / 64)) uint64, patterns as `words` gives them, oldest first.
         state: (N,) int8, every value 1 or -1.
 
     Returns:
@@ -280,8 +280,6 @@ def nearest(stored: Bits, state: Signs) -> tuple[int | None, float | None, Match
     """
     if not len(stored):
         return None, None, Match.NONE
-    m = overlaps(stored, pack(state[np.newaxis])[0], len(state))
-    position = int(np.argmax(np.abs(m)))
-    overlap = float(m[position])
-    match = {1.0: Match.PATTERN, -1.0: Match.INVERSE}.get(overlap, Match.SPURIOUS)
-    return position, overlap, match
+    found = nearest(stored, state, 1)
+    overlap = float(found.overlaps[0])
+    return int(found.positions[0]), overlap, {1.0: Match.PATTERN, -1.0: Match.INVERSE}.get(overlap, Match.SPURIOUS)

@@ -18,7 +18,7 @@ from hopfield_service.core.diagnostics import Diagnosis
 from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
-from hopfield_service.core.patterns import Bits, Coding, Signs
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, Words, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,17 @@ class StoredPatterns:
     def positions(self) -> dict[str, int]:
         """Where the pattern of each label stands."""
         return {label: position for position, label in enumerate(self.labels)}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the patterns take in memory, as bits and as words."""
+        word_bytes = -(-self.bits.shape[1] // 8) * 8
+        return int(self.bits.nbytes + len(self) * word_bytes)
+
+    @cached_property
+    def words(self) -> Words:
+        """(P, ceil(N / 64)) uint64, the patterns as kernels compare them."""
+        return words(self.bits)
 
     def with_added(self, bits: Bits, labels: Sequence[str]) -> Self:
         """These and some younger ones."""
@@ -224,6 +235,15 @@ class Network(ABC):
 
         Yields:
             The query, then where each iteration ended; last, what `recall` returns.
+        """
+
+    @abstractmethod
+    def nearest(self, query: Signs, count: int) -> Nearest:
+        """The stored patterns that a query is nearest to, without any dynamics.
+
+        Args:
+            query: (N,) int8: 1, -1, or 0 for an unknown neuron, which counts for nothing.
+            count: how many at most, at least 1: all of them, where fewer are stored.
         """
 
     @abstractmethod

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hopfield_service.core import diagnostics, learning
 from hopfield_service.core.diagnostics import Diagnosis, Stability
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep, Trajectory, UpdateRule, nearest
+from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep, Trajectory, UpdateRule, match
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
@@ -28,7 +28,7 @@ from hopfield_service.core.network import (
     Store,
     StoredPatterns,
 )
-from hopfield_service.core.patterns import Bits, Coding, Signs, row_bytes
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
 from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000
@@ -214,6 +214,7 @@ class PairwiseSpec(Spec):
             network = cls(4, rule, (0.5, 0.0, 0.0, 0.0)).empty().apply(stored, never)
             for option in options:
                 network.recall(np.array([1, -1, 0, 1], np.int8), option, never)
+            network.nearest(np.array([1, -1, 0, 1], np.int8), 1)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
@@ -255,7 +256,7 @@ class PairwiseNetwork(Network):
         """See Network."""
         arrays = self._couplings.arrays()
         kept = sum(array.values.nbytes for array in arrays.values() if array.values is not self._couplings.weights)
-        return self._couplings.weights.nbytes + kept + self.stored.bits.nbytes
+        return self._couplings.weights.nbytes + kept + self.stored.nbytes
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""
@@ -324,7 +325,7 @@ class PairwiseNetwork(Network):
     def _result(self, trajectory: Trajectory, initial_energy: float) -> RecallResult:
         if trajectory.stop_reason is None:
             raise RuntimeError("the recall goes on")
-        position, overlap, match = nearest(self.stored.bits, trajectory.state)
+        position, overlap, matched = match(self.stored.words, trajectory.state)
         return RecallResult(
             state=trajectory.state,
             energy=trajectory.energy(),
@@ -334,8 +335,12 @@ class PairwiseNetwork(Network):
             stop_reason=trajectory.stop_reason,
             nearest=position,
             overlap=overlap,
-            match=match,
+            match=matched,
         )
+
+    def nearest(self, query: Signs, count: int) -> Nearest:
+        """See Network."""
+        return nearest(self.stored.words, query, count)
 
     def diagnose(self, interruption: Interruption) -> Diagnosis:
         """See Network."""

@@ -5,15 +5,17 @@ a network, its states are -1 and +1 in here; what depends on the coding is the l
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels import fields
+from hopfield_service.core.kernels import fields, overlaps
 
 Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
+Words = NDArray[np.uint64]
 
 _BLOCK_NEURONS = 1 << 24
 
@@ -79,35 +81,39 @@ def padding_is_clear(bits: Bits, neurons: int) -> bool:
     return used == 0 or not bool(np.any(bits[:, -1] >> used))
 
 
-def overlaps(stored: Bits, state: Bits, neurons: int) -> NDArray[np.float64]:
-    """Overlap m = (1/N) sum_i xi_i s_i of a state with each stored pattern.
+def words(bits: Bits) -> Words:
+    """Packed patterns as kernels compare them, 64 neurons a word: (count, ceil(N / 64)) uint64, of (count, ceil(N / 8)) uint8."""
+    count, width = bits.shape
+    padded = np.zeros((count, (width + 7) // 8 * 8), np.uint8)
+    padded[:, :width] = bits
+    return padded.view(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """Some stored patterns, the nearest first: by the size of the overlap, the oldest first of equals.
+
+    Attributes:
+        positions: (k,) int64, where they stand among those stored.
+        overlaps: (k,) float64, `m = (1/N) sum_i xi_i s_i` with each, in [-1, 1]: exactly 1 for an equal pattern and exactly -1 for
+            its inverse.
+    """
+
+    positions: NDArray[np.int64]
+    overlaps: NDArray[np.float64]
+
+
+def nearest(stored: Words, state: Signs, count: int) -> Nearest:
+    """The stored patterns that a state is nearest to.
 
     Args:
-        stored: (P, ceil(N / 8)) uint8, packed patterns.
-        state: (ceil(N / 8),) uint8, a packed state.
-        neurons: N.
-
-    Returns:
-        (P,) float64 in [-1, 1]; exactly 1 for an equal pattern and exactly -1 for its inverse.
+        stored: (P, ceil(N / 64)) uint64, patterns as `words` gives them, oldest first.
+        state: (N,) int8: 1, -1, or 0 for an unknown neuron, which counts for nothing.
+        count: how many at most, at least 1.
     """
-    differing: NDArray[np.int64] = np.bitwise_count(stored ^ state).sum(axis=1, dtype=np.int64)
-    return (neurons - 2 * differing).astype(np.float64) / neurons
-
-
-def nearest_patterns(stored: Bits, query: Signs, k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The stored patterns of largest |overlap| with a query, without dynamics.
-
-    Args:
-        stored: (P, ceil(N / 8)) uint8, packed patterns, oldest first.
-        query: (N,) int8: 1, -1, or 0 for an unknown neuron, which adds nothing to an overlap.
-        k: how many are asked for, at least 1.
-
-    Returns:
-        Positions, (min(k, P),) int64, by falling |overlap|, the oldest of equals first; and the signed overlaps
-        m = (1/N) sum_i xi_i s_i with them, float64 in [-1, 1].
-    """
-    known = np.packbits(query != 0, bitorder="little")
-    differing = np.bitwise_count((stored ^ pack(query[np.newaxis])) & known).sum(axis=1, dtype=np.int64)
-    sums = np.count_nonzero(query) - 2 * differing
-    positions = np.argsort(-np.abs(sums), kind="stable")[:k].astype(np.int64, copy=False)
-    return positions, sums[positions] / len(query)
+    rows = state[np.newaxis]
+    products, ranks = np.empty(len(stored), np.int64), np.empty(len(stored), np.int64)
+    overlaps.rank_by_overlap(stored, words(pack(rows))[0], words(pack(np.abs(rows)))[0], products, ranks)
+    positions = np.arange(len(stored)) if count >= len(stored) else np.argpartition(ranks, count)[:count]
+    positions = positions[np.argsort(ranks[positions])]
+    return Nearest(positions, products[positions] / len(state))

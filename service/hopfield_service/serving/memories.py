@@ -29,7 +29,7 @@ from hopfield_service.core.network import (
     Spec,
     Store,
 )
-from hopfield_service.core.patterns import Bits, nearest_patterns, pack, row_bytes
+from hopfield_service.core.patterns import Bits, pack, row_bytes
 from hopfield_service.errors import (
     Contention,
     CorruptMemory,
@@ -545,17 +545,19 @@ class Memories:
             raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
         loaded = await self._loader.loaded(name, token)
         queries.check(name, loaded.network)
-        stored, neurons = loaded.network.stored, loaded.network.spec.neurons
+        network = loaded.network
+        stored, spec = network.stored, network.spec
         each = min(k, len(stored))
         total = each * len(queries)
         if total > _NEAREST_ALL:
             raise InvalidField(
                 "k", f"must be at most {_NEAREST_ALL} for all queries together; {each} for {len(queries)} are {total}"
             )
-        if include_patterns and total * neurons > _NEAREST_NEURONS:
-            most = _NEAREST_NEURONS // neurons
+        if include_patterns and total * spec.neurons > _NEAREST_NEURONS:
+            most = _NEAREST_NEURONS // spec.neurons
             raise InvalidField(
-                "include_patterns", f"must not be set for more than {most} patterns of {neurons} neurons, are {total}"
+                "include_patterns",
+                f"must not be set for more than {most} patterns of {spec.neurons} neurons, are {total}",
             )
 
         def answers(interruption: Interruption) -> NearestPatterns:
@@ -563,11 +565,10 @@ class Memories:
             overlaps = np.empty((len(queries), each), np.float64)
             for q in range(len(queries)):
                 check(interruption)
-                query = queries.state(q, loaded.network.spec.coding)
-                positions[q], overlaps[q] = nearest_patterns(stored.bits, query, k)
-            found = positions.ravel()
-            labels = [stored.labels[position] for position in found.tolist()]
-            bits = stored.bits[found] if include_patterns else None
+                found = network.nearest(queries.state(q, spec.coding), k)
+                positions[q], overlaps[q] = found.positions, found.overlaps
+            labels = [stored.labels[position] for position in positions.ravel().tolist()]
+            bits = stored.bits[positions.ravel()] if include_patterns else None
             return NearestPatterns(loaded.head, each, labels, overlaps.ravel().tolist(), bits)
 
         return await self._executor.recall(answers)

@@ -5,6 +5,8 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
+from numba.core import types
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 Signs = NDArray[np.int8]
@@ -22,3 +24,14 @@ def compiled(function: Function) -> Function:
     except RuntimeError:
         # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
         return cast("Function", numba.njit(nogil=True)(function))
+
+
+def _popcount(_context: Any, word: Any) -> Any:
+    def generated(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.ctpop(arguments[0])
+
+    return types.uint64(word), generated
+
+
+popcount = cast("Callable[[Any], Any]", intrinsic(_popcount))
+"""How many bits of a uint64 are set, as a uint64: one instruction, or one for eight words where the machine has it."""
