@@ -48,6 +48,13 @@ _CODING_NUMBERS = {coding: number for number, coding in _CODINGS.items()}
 _RULE_NUMBERS = {rule: number for number, rule in LEARNING_RULES.items()} | {
     Rule.IMPORTED: memory_pb2.LEARNING_RULE_IMPORTED
 }
+# The order is what the message spells out.
+_EXPLICIT = None
+_ORDERS = {
+    recall_service_pb2.UPDATE_ORDER_RANDOM: Order.RANDOM,
+    recall_service_pb2.UPDATE_ORDER_SEQUENTIAL: Order.SEQUENTIAL,
+    recall_service_pb2.UPDATE_ORDER_EXPLICIT: _EXPLICIT,
+}
 _TIE_RULES = {
     recall_service_pb2.TIE_RULE_KEEP: TieRule.KEEP,
     recall_service_pb2.TIE_RULE_PLUS: TieRule.PLUS,
@@ -303,17 +310,12 @@ def _beta(message: recall_service_pb2.RecallOptions) -> float | NDArray[np.float
 
 
 def _order(message: recall_service_pb2.RecallOptions) -> Order | NDArray[np.int64]:
-    given = np.array(message.explicit_order, np.int64)
-    orders: dict[Any, Order | NDArray[np.int64]] = {
-        recall_service_pb2.UPDATE_ORDER_RANDOM: Order.RANDOM,
-        recall_service_pb2.UPDATE_ORDER_SEQUENTIAL: Order.SEQUENTIAL,
-        recall_service_pb2.UPDATE_ORDER_EXPLICIT: given,
-    }
-    default: Order | NDArray[np.int64] = given if len(given) else Order.RANDOM
-    order = _chosen(message.order, orders, default, recall_service_pb2.UpdateOrder, "options.order")
-    if len(given) and order is not given:
+    explicit = bool(message.explicit_order)
+    default = _EXPLICIT if explicit else Order.RANDOM
+    order = _chosen(message.order, _ORDERS, default, recall_service_pb2.UpdateOrder, "options.order")
+    if explicit and order is not _EXPLICIT:
         raise InvalidField("options.explicit_order", "must be empty but with UPDATE_ORDER_EXPLICIT")
-    return order
+    return np.array(message.explicit_order, np.int64) if order is _EXPLICIT else order
 
 
 def _chosen(number: int, values: dict[Any, Value], default: Value, enumeration: EnumTypeWrapper, field: str) -> Value:

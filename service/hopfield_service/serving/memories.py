@@ -61,6 +61,11 @@ _TRACE_BYTES = 1 << 20
 _NEAREST_EACH = 1000
 _NEAREST_ALL = 1 << 20
 _NEAREST_NEURONS = 1 << 26
+# Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
+# additions. And bytes of stored patterns that are compared in that time.
+_SHORT_RECALL = 1 << 21
+_RECALL_OVERHEAD = 1 << 18
+_SHORT_COMPARISON = 1 << 19
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -492,14 +497,16 @@ class Memories:
             results = (
                 network.recall(
                     queries.state(k, network.spec.coding),
-                    replace(options, seed=(options.seed + k) % (1 << 64)),
+                    replace(options, seed=(options.seed + k) % (1 << 64)) if k else options,
                     interruption,
                 )
                 for k in range(len(queries))
             )
             return _recalled(loaded, results, len(queries))
 
-        return await self._executor.recall(answers)
+        return await self._executor.recall(
+            answers, loaded.network, short=_is_short(loaded.network, options, len(queries))
+        )
 
     async def trace(
         self, name: str, query: Block, options: RecallOptions, token: Token | None
@@ -571,7 +578,8 @@ class Memories:
             bits = stored.bits[positions.ravel()] if include_patterns else None
             return NearestPatterns(loaded.head, each, labels, overlaps.ravel().tolist(), bits)
 
-        return await self._executor.recall(answers)
+        short = len(queries) * len(stored) * stored.bits.shape[1] <= _SHORT_COMPARISON
+        return await self._executor.recall(answers, network, short=short)
 
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
         """How well a memory holds what is stored in it, and where it stood.
@@ -583,6 +591,16 @@ class Memories:
         loaded = await self._loader.loaded(name, token)
         # Not on the threads that recalls wait for: it may take long.
         return loaded.head, await self._executor.learn(loaded.network.diagnose)
+
+
+def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
+    """Whether so many recalls are expected to end before they had come to a thread and back."""
+    # From near a stored pattern it takes about as many additions as there are weights, and a sweep at a temperature as many again.
+    if isinstance(options.beta, np.ndarray):
+        heated = len(options.beta)
+    else:
+        heated = 0 if options.beta is None else options.max_iterations
+    return count * (1 + heated) * (network.spec.neurons**2 + _RECALL_OVERHEAD) <= _SHORT_RECALL
 
 
 def _recalled(loaded: Loaded, results: Iterable[RecallResult], count: int) -> Recalled:
