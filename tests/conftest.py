@@ -49,7 +49,6 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
 def valkey(tmp_path: Path) -> Iterator[ValkeyProcess]:
     """A Valkey server of a test's own."""
     directory = tmp_path / "valkey"
-    directory.mkdir()
     process = ValkeyProcess(directory)
     yield process
     process.kill()

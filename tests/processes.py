@@ -85,6 +85,7 @@ class ValkeyProcess:
     """A Valkey server of a test's own, on a Unix socket and on a TCP port."""
 
     def __init__(self, directory: Path, *options: str) -> None:
+        directory.mkdir(exist_ok=True)
         port = _free_port()
         self._command = [
             str(get_binary_path()),
@@ -113,6 +114,14 @@ class ValkeyProcess:
         """SIGKILL."""
         self._process.kill()
         self._process.wait(timeout=60)
+
+    def stop(self) -> None:
+        """SIGSTOP: it takes connections, and answers nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """SIGCONT."""
+        self._process.send_signal(signal.SIGCONT)
 
 
 def _free_port() -> int:

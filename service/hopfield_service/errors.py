@@ -216,6 +216,21 @@ class StorageUnavailable(ServiceError):
         super().__init__("the storage does not answer; try again in a moment")
 
 
+class NotReplicated(ServiceError):
+    """A change was made, and too few replicas of the storage have it yet."""
+
+    code = "UNAVAILABLE"
+    reason = "NOT_REPLICATED"
+    retry_after = 1.0
+
+    def __init__(self, name: str, acknowledged: int, wanted: int) -> None:
+        super().__init__(
+            f"the change of memory {name!r} was made, and {acknowledged} of {wanted} replicas of the storage have it; repeat it "
+            "with the same request_id to wait for them",
+            name=name,
+        )
+
+
 class CorruptMemory(ServiceError):
     """What is stored of a memory cannot be read."""
 

@@ -29,6 +29,7 @@ from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.servicers import MemoryServicer, RecallServicer, ServerServicer
 from hopfield_service.serving.cache import NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
+from hopfield_service.serving.follower import Follower
 from hopfield_service.serving.loader import NetworkLoader
 from hopfield_service.serving.memories import Limits, Memories
 from hopfield_service.settings import Settings
@@ -44,6 +45,7 @@ _SERVICES = tuple(
         (server_service_pb2, "ServerService"),
     )
 )
+_MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name
 
 
 # They take some seven kilobytes each, and as much again as their messages.
@@ -103,7 +105,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
         *(settings.max_iterations, settings.max_message_bytes, settings.max_snapshot_bytes, settings.cache_bytes),
     )
     redis_url = settings.redis_url or await private_valkey.kept_up(settings, stack, end)
-    store = RedisStore(redis_url, settings.redis_prefix, settings.redis_timeout)
+    store = RedisStore(redis_url, settings.redis_prefix, settings.redis_timeout, settings.redis_wait_replicas)
     stack.push_async_callback(store.close)
     executor = KernelExecutor(settings.threads)
     stack.push_async_callback(executor.close)
@@ -117,16 +119,35 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
 
     _log.info("warming the kernels (the first start compiles them: about ten seconds)")
     await asyncio.to_thread(families.warm)
-    try:
-        await store.ping()
-    except ServiceError:
-        _log.warning("no storage at %s yet; serving all the same, it may come", where)
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.SERVING)
+    await _follow(store, loader, health, stack)
     _log.info("serving after %.1f s", time.monotonic() - began)
     # The one line on stdout, for whoever started the process and waits to know where it serves.
     sys.stdout.write(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n")
     sys.stdout.flush()
+
+
+async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServicer, stack: AsyncExitStack) -> None:
+    """Keeps the loaded networks in step with Redis, and what health says of it: without Redis, nothing can be learnt."""
+
+    async def storage_is(available: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if available else health_pb2.HealthCheckResponse.NOT_SERVING
+        await health.set(_MEMORY_SERVICE, status)
+
+    follower = Follower(store, loader, storage_is)
+    await follower.ask()
+    with suppress(ServiceError):
+        for risk in await store.risks():
+            _log.warning("Redis may lose memories: %s", risk)
+    following = asyncio.create_task(follower.follow())
+
+    async def let_go() -> None:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following
+
+    stack.push_async_callback(let_go)
 
 
 async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None:

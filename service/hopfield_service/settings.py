@@ -57,10 +57,17 @@ class Settings(BaseSettings):
     )
     redis_prefix: str = Field("hopfield", description="What every key in Redis begins with.")
     redis_timeout: float = Field(
-        2.0,
+        0.7,
         gt=0,
         allow_inf_nan=False,
-        description="Seconds to wait for an answer of Redis before the command is sent again.",
+        description="Seconds in which Redis must answer, sending the command again included; then it counts as away.",
+    )
+    redis_wait_replicas: int = Field(
+        0,
+        ge=0,
+        le=100,
+        description="Replicas of Redis that must have a change before it is answered (WAIT); with 0, what was answered a moment "
+        "before the Redis is lost for good may be lost with it.",
     )
     max_neurons: int = Field(16_384, ge=1, le=1 << 17, description="Neurons of a memory, at most.")
     max_patterns: int = Field(65_536, ge=1, le=1 << 24, description="Patterns stored in one memory, at most.")

@@ -6,6 +6,7 @@ import numpy as np
 import psutil
 import pytest
 from tests.processes import ServiceProcess, StartService, ValkeyProcess
+from tests.waiting import until
 from tests.wire import Wire, connected, made, pairwise, signs
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2
@@ -110,7 +111,7 @@ def test_a_second_replica_answers_as_the_first(valkey: ValkeyProcess, start_serv
         # Each then sees what the other changes.
         for wire, pattern in ((one, [1] * N), (other, [-1] * N)):
             wire.memory.StorePatterns(memory_service_pb2.StorePatternsRequest(name="hebbian", patterns=signs(pattern)))
-            assert answers(other) == answers(one)
+            until(lambda: answers(other) == answers(one))
 
 
 def test_five_sigkills_in_a_row_leave_one_valkey_and_no_litter(tmp_path: Path, start_service: StartService) -> None:

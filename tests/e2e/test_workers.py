@@ -5,8 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ import psutil
 import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.processes import ServiceProcess, StartService
+from tests.waiting import until
 from tests.wire import Wire, connected, made, pairwise, signs
 
 from hopfield.v1 import memory_service_pb2, recall_service_pb2
@@ -24,12 +24,6 @@ from hopfield.v1 import memory_service_pb2, recall_service_pb2
 CONNECTIONS = 24
 """So many are spread over two processes with near certainty."""
 N = 500
-
-
-def until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
 
 
 @pytest.fixture
@@ -83,7 +77,7 @@ def test_one_that_dies_is_started_anew_and_nothing_acknowledged_is_lost(service:
         before = {worker.pid for worker in workers_of(service)}
         victim = min(before)
         os.kill(victim, signal.SIGKILL)
-        until(lambda: service.log().count(") serves") == 3 + round_)  # noqa: B023 - called here alone
+        until(lambda: service.log().count(") serves") == 3 + round_, within=60)  # noqa: B023 - called here alone
         after = {worker.pid for worker in workers_of(service)}
         assert len(after) == 2
         assert victim not in after
@@ -197,7 +191,7 @@ def test_one_that_does_not_come_up_ends_the_service_with_status_1(data: Path, tm
             stderr=log,
         ) as process,
     ):
-        until(lambda: (tmp_path / "log").read_text().count("warming the kernels") == 2)
+        until(lambda: (tmp_path / "log").read_text().count("warming the kernels") == 2, within=60)
         psutil.Process(process.pid).children()[-1].kill()
         assert process.wait(60) == 1
     text = (tmp_path / "log").read_text()

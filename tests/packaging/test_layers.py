@@ -34,6 +34,8 @@ PURE = {
 }
 # What comes with the base install.
 BASE = {"google", "grpc", "grpc_status", "hopfield", "numpy", *sys.stdlib_module_names}
+# What parts of the client need beyond it, and says so where it is missing.
+EXTRAS = {"hopfield_client.demo": {"rich"}, "hopfield_client.plot": {"matplotlib"}}
 COMPILERS = {"cfunc", "compiled", "guvectorize", "jit", "njit", "stencil", "vectorize"}
 
 
@@ -101,8 +103,9 @@ def objection(module: str, target: str) -> str | None:
             return "core is numpy, numba, and what is pure of the standard library"
         return "core draws from no generator but its own" if is_numpy_random_in_core(module, target) else None
     allowed = BASE | {"hopfield_client"} if within(module, "hopfield_client") else BASE
-    if within(module, "hopfield_client.demo"):
-        allowed = allowed | {"rich"}
+    for package, extra in EXTRAS.items():
+        if within(module, package):
+            allowed = allowed | extra
     return None if distribution in allowed else "it is not in the base install"
 
 
@@ -157,6 +160,7 @@ def test_imports_what_it_may(module: str) -> None:
             "import grpc\nfrom google.rpc import status_pb2\nfrom hopfield.v1 import memory_pb2",
         ),
         ("hopfield_client.demo.__main__", "import rich\nfrom hopfield_client import HopfieldClient"),
+        ("hopfield_client.plot._recall", "from matplotlib.figure import Figure\nfrom hopfield_client import Recall"),
         ("hopfield.v1.memory_pb2", "from google.protobuf import descriptor"),
     ],
 )
@@ -216,6 +220,7 @@ def test_an_arrow_downwards_is_let_pass(module: str, source: str) -> None:
         ("hopfield_client._client", "from hopfield_service.errors import NotFound", "not in the base install"),
         ("hopfield_client._client", "import redis", "not in the base install"),
         ("hopfield_client._client", "import rich", "not in the base install"),
+        ("hopfield_client._client", "import matplotlib", "not in the base install"),
         ("hopfield_client.demo.__init__", "import numba", "not in the base install"),
         ("hopfield.v1.__init__", "import hopfield_client", "not in the base install"),
     ],

@@ -2,10 +2,11 @@
 
 from collections.abc import Iterator
 
+import grpc
 import pytest
 from tests.processes import StartService, ValkeyProcess
 from tests.store.proxy import ReplyLosingProxy
-from tests.wire import Wire, connected, made, pairwise, signs
+from tests.wire import Wire, connected, made, pairwise, refusal, signs
 
 from hopfield.v1 import memory_service_pb2
 
@@ -26,8 +27,11 @@ def wire(proxy: ReplyLosingProxy, start_service: StartService) -> Iterator[Wire]
         yield stubs
 
 
-@pytest.mark.parametrize("then_close", [False, True], ids=["silence", "connection closed"])
-@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize(
+    ("then_close", "count"),
+    [(False, 1), (True, 1), (True, 2)],
+    ids=["silence", "connection closed", "connection closed twice"],
+)
 def test_a_store_whose_reply_is_lost_stores_once(
     wire: Wire, proxy: ReplyLosingProxy, valkey: ValkeyProcess, then_close: bool, count: int
 ) -> None:
@@ -41,6 +45,21 @@ def test_a_store_whose_reply_is_lost_stores_once(
     with valkey.client() as redis:
         (log,) = redis.keys("hopfield:{m}:*:log")
         assert redis.xlen(log) == 1
+
+
+def test_a_store_that_is_answered_by_silence_alone_is_unavailable_and_its_repeat_answered(
+    wire: Wire, proxy: ReplyLosingProxy
+) -> None:
+    made(wire, "m", pairwise(3))
+    proxy.lose_replies(2, then_close=False)
+    request = memory_service_pb2.StorePatternsRequest(name="m", patterns=signs([1, -1, 1]), request_id="once")
+    with pytest.raises(grpc.RpcError) as caught:
+        wire.memory.StorePatterns(request)
+    refused = refusal(caught.value)
+    assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+    assert refused.retry_seconds is not None
+    answer = wire.memory.StorePatterns(request)
+    assert (answer.memory.pattern_count, answer.memory.revision, list(answer.labels)) == (1, 1, ["0"])
 
 
 def test_a_memory_whose_making_is_not_acknowledged_is_made_once(wire: Wire, proxy: ReplyLosingProxy) -> None:

@@ -211,6 +211,10 @@ class Network(ABC):
         """What a snapshot must keep beside the stored patterns, by name."""
 
     @abstractmethod
+    def given(self) -> dict[str, StateArray]:
+        """Of `arrays`, those that cannot be learnt anew from the stored patterns: given from outside. Often none."""
+
+    @abstractmethod
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
         """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
 
@@ -307,6 +311,18 @@ class Spec(ABC):
     @abstractmethod
     def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> Network:
         """The network whose `stored` and `arrays` had these values."""
+
+    @abstractmethod
+    def relearnt(
+        self, stored: StoredPatterns, given: Mapping[str, NDArray[Any]], interruption: Interruption
+    ) -> Network:
+        """The network that has learnt these patterns in their order, and whose `given` had these values.
+
+        Bit for bit that of any operations which led to it.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
 
     @classmethod
     @abstractmethod

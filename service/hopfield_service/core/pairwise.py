@@ -187,15 +187,12 @@ class PairwiseSpec(Spec):
             return learning.Imported(np.zeros((self.neurons, self.neurons)))
         return _LEARNING_RULES[self.rule].nothing(self.learning_parameters)
 
-    def learnt(self, stored: StoredPatterns, interruption: Interruption) -> "PairwiseNetwork":
-        """The network that has learnt these patterns.
-
-        Raises:
-            Interrupted: `interruption` said so.
-            NothingToRelearn: there is no rule to learn them by.
-        """
+    def relearnt(
+        self, stored: StoredPatterns, given: Mapping[str, NDArray[Any]], interruption: Interruption
+    ) -> "PairwiseNetwork":
+        """See Spec."""
         if self.rule is Rule.IMPORTED:
-            raise NothingToRelearn
+            return self.restored(stored, given)
         rule = _LEARNING_RULES[self.rule].nothing(self.learning_parameters)
         return PairwiseNetwork(self, stored, rule.learn(stored.bits, stored.bits, interruption))
 
@@ -272,7 +269,7 @@ class PairwiseNetwork(Network):
             case Configure(PairwiseSpec() as spec):
                 if (spec.rule, spec.learning_parameters) == (self.spec.rule, self.spec.learning_parameters):
                     return PairwiseNetwork(spec, self.stored, self._couplings)
-                return spec.learnt(self.stored, interruption)
+                return spec.relearnt(self.stored, {}, interruption)
         raise TypeError(f"a pairwise network does not take {operation!r}")
 
     def cost(self, operation: Operation) -> int:
@@ -300,6 +297,10 @@ class PairwiseNetwork(Network):
     def arrays(self) -> dict[str, StateArray]:
         """See Network."""
         return self._couplings.arrays()
+
+    def given(self) -> dict[str, StateArray]:
+        """See Network."""
+        return {} if self.learns else self._couplings.arrays()
 
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
         """See Network."""
@@ -384,7 +385,7 @@ class PairwiseNetwork(Network):
         for rule, parameters in trials.items():
             if rule is not self.spec.rule or self.spec.self_coupling:
                 spec = self.spec.changed({"rule": rule.value, "self_coupling": False, **parameters})
-                network = spec.learnt(self.stored, interruption)
+                network = spec.relearnt(self.stored, {}, interruption)
                 unfinished = network.outcome is not None and not network.outcome.converged
                 name = f"{rule.value} in {_TRIAL_SWEEPS} sweeps" if unfinished else rule.value
                 yield name, diagnostics.stability(network.local_field, self.stored.bits, interruption)

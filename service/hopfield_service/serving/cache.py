@@ -1,10 +1,13 @@
 """The networks that are loaded: as many as fit, the one unused for longest out first."""
 
+import logging
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from hopfield_service.core.network import Network
 from hopfield_service.store.layout import Head
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +38,10 @@ class NetworkCache:
         self._total = 0
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
 
+    def names(self) -> list[str]:
+        """The memories whose networks are kept."""
+        return list(self._loaded)
+
     def get(self, name: str) -> Loaded | None:
         """The network of a memory, which is thereby used."""
         loaded = self._loaded.get(name)
@@ -42,11 +49,25 @@ class NetworkCache:
             self._loaded.move_to_end(name)
         return loaded
 
+    def peek(self, name: str) -> Loaded | None:
+        """The network of a memory, looked at and not used."""
+        return self._loaded.get(name)
+
     def put(self, loaded: Loaded) -> None:
-        """Keeps a network, in place of an older one of the same memory."""
-        self.drop(loaded.head.name)
-        self._loaded[loaded.head.name] = loaded
-        self._total += _bytes_of(loaded)
+        """Keeps a network in place of that of an earlier revision; an earlier one than is kept is not kept."""
+        name = loaded.head.name
+        kept = self._loaded.get(name)
+        if kept is not None and kept.head.uid == loaded.head.uid and kept.head.revision > loaded.head.revision:
+            return
+        self.drop(name)
+        self._loaded[name] = loaded
+        size = _bytes_of(loaded)
+        self._total += size
+        if size > self._limit and (kept is None or _bytes_of(kept) <= self._limit):
+            _log.warning(
+                "memory %r takes %d bytes, more than the %d of the cache (HOPFIELD_CACHE_BYTES): it is kept alone, until another is used",
+                *(name, size, self._limit),
+            )
         while self._total > self._limit and len(self._loaded) > 1:
             self.drop(next(iter(self._loaded)))
 

@@ -1,7 +1,8 @@
-"""Loaded networks kept in step with Redis: snapshot and tail in, snapshots out."""
+"""Loaded networks kept in step with Redis: the present one of each memory, from the nearest of what is at hand."""
 
 import asyncio
 import logging
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -9,13 +10,12 @@ from hopfield_service.core.network import Network, Operation
 from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
-from hopfield_service.store.layout import Head, blob_nbytes, snapshot_arrays
+from hopfield_service.serving.snapshot_writer import SnapshotWriter
+from hopfield_service.store.layout import Head
+from hopfield_service.store.redis_errors import errors_of
 from hopfield_service.store.redis_store import Position, RedisStore
 
 _log = logging.getLogger(__name__)
-
-# Passes over the weights that replaying operations may cost before a snapshot is due; loading one costs some ten.
-_SNAPSHOT_AFTER = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Token:
 
 
 class NetworkLoader:
-    """The present network of each memory. Every method may raise what RedisStore raises."""
+    """The network of each memory, at least as new as who asks must see. Every method may raise what RedisStore raises."""
 
     def __init__(
         self, store: RedisStore, cache: NetworkCache, executor: KernelExecutor, max_snapshot_bytes: int
@@ -35,32 +35,42 @@ class NetworkLoader:
         self._store = store
         self._cache = cache
         self._executor = executor
-        self._max_snapshot_bytes = max_snapshot_bytes
+        self._writer = SnapshotWriter(store, cache, executor, max_snapshot_bytes)
         # One load at a time of each memory, however many wait for it, and however many of them give up.
         self._loads: dict[str, asyncio.Task[Loaded]] = {}
-        self._snapshots: dict[tuple[str, str], asyncio.Task[None]] = {}
+        # Those, and others whose memory was deleted since they began.
+        self._running: set[asyncio.Task[Loaded]] = set()
 
     async def close(self) -> None:
         """Finishes the snapshots that are being written, and gives up the loads."""
-        for load in self._loads.values():
+        for load in self._running:
             load.cancel()
-        await asyncio.gather(*self._loads.values(), *self._snapshots.values(), return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._writer.close()
 
     def forget(self, name: str) -> None:
-        """Keeps the network of a memory no longer, because it was deleted."""
+        """Keeps the network of a memory no longer, because it was deleted, nor that of a load which began before."""
         self._cache.drop(name)
+        self._loads.pop(name, None)
 
-    async def loaded(self, name: str, token: Token | None) -> Loaded:
-        """The network of a memory, at its present revision.
+    async def cached_or_loaded(self, name: str, token: Token | None) -> Loaded:
+        """The network of a memory, which may be older than what Redis has by what a replica may lag behind, but is not older than a token.
 
         Raises:
             MemoryNotFound: there is no memory of that name.
             RevisionAhead: the token is of this memory and names a revision it has not reached.
         """
+        cached = self._cache.get(name)
+        if cached is not None and (token is None or _has_seen(cached.head, token)):
+            return cached
+        return await self.present(name, token)
+
+    async def present(self, name: str, token: Token | None = None) -> Loaded:
+        """The network of a memory at its present revision, as Redis has it now. Errors: as `cached_or_loaded`."""
         while True:
             position = await self._store.position(name)
             if position is None:
-                self._cache.drop(name)
+                self.forget(name)
                 raise MemoryNotFound(name)
             if token is not None and token.uid == position.uid and token.revision > position.revision:
                 raise RevisionAhead(name, token.revision, position.revision)
@@ -72,49 +82,114 @@ class NetworkLoader:
             if loaded.head.uid == position.uid and loaded.head.revision >= position.revision:
                 return loaded
 
+    def cached_names(self) -> list[str]:
+        """The memories whose networks are loaded."""
+        return self._cache.names()
+
+    def found_at(self, name: str, position: Position | None) -> None:
+        """Takes note of where a memory stands, and catches up in the background where its network is loaded and stands elsewhere."""
+        cached = self._cache.peek(name)
+        if cached is None:
+            return
+        if position is None:
+            self.forget(name)
+        elif not _is_at(cached, position):
+            self._load_of(name)
+
+    def changed(self, name: str) -> None:
+        """Catches up in the background with a memory that was changed, if its network is loaded."""
+        if self._cache.peek(name) is not None:
+            self._load_of(name)
+
+    async def committed(self, before: Loaded, operation: Operation, head: Head, network: Network) -> None:
+        """Takes note of a commit made here: keeps the network, and has a snapshot written when one is due.
+
+        The first snapshot is waited for, so that after the first store the weights are in Redis.
+        """
+        after = Loaded(head, network, before.tail + network.cost(operation))
+        self._cache.put(after)
+        writing = self._writer.begin_when_due(after)
+        if writing is not None and after.head.snapshot is None:
+            await asyncio.shield(writing)
+
+    async def catch_up_with(self, head: Head) -> None:
+        """Sees to it that the network is not older than a commit made here that at first was not known to be made."""
+        cached = self._cache.peek(head.name)
+        if cached is not None and not _has_seen(cached.head, Token(head.uid, head.revision)):
+            with suppress(MemoryNotFound):
+                await self.present(head.name)
+
+    # Loading
+
     def _load_of(self, name: str) -> asyncio.Task[Loaded]:
         load = self._loads.get(name)
         if load is None:
             load = self._loads[name] = asyncio.create_task(self._load(name))
+            self._running.add(load)
             load.add_done_callback(lambda done: self._load_ended(name, done))
         return load
 
     def _load_ended(self, name: str, load: asyncio.Task[Loaded]) -> None:
-        del self._loads[name]
-        # Those who wait for it are told; where nobody does any more, it is said here.
-        if not load.cancelled() and load.exception() is not None:
-            _log.warning("memory %r was not loaded: %s", name, load.exception())
+        self._running.discard(load)
+        if self._loads.get(name) is load:
+            del self._loads[name]
+        if load.cancelled():
+            return
+        error = load.exception()
+        if isinstance(error, MemoryNotFound | CorruptMemory):
+            self._cache.drop(name)
+        if error is not None:
+            # Those who wait for it are told; where nobody does any more, it is said here.
+            _log.warning("memory %r was not loaded: %s", name, error)
 
     async def _load(self, name: str) -> Loaded:
-        """The present network, from the nearest of: what is cached, the snapshot, nothing; and the log after it.
+        """The present network, from the nearest of: what is cached, the snapshot, the base; and the log after it.
 
         A base that the log does not continue (the storage was put back to an earlier state, or a snapshot cannot be
-        read) gives way to the next. The memory may be deleted and made anew meanwhile: then it is looked for anew.
+        read) gives way to the next. The memory may be deleted and made anew, or its log compacted, meanwhile: then it is looked for
+        anew.
         """
+        this = asyncio.current_task()
         while True:
             head = await self._store.head(name)
             if head is None:
                 raise MemoryNotFound(name)
-            loaded = await self._continued(head, self._cache.get(name))
+            loaded = await self._continued(head, self._cache.peek(name))
             if loaded is None:
+                self._cache.drop(name)
                 loaded = await self._continued(head, await self._snapshot_base(head))
             if loaded is None:
-                loaded = await self._continued(head, Loaded(replace(head, revision=0, commit=""), head.spec.empty(), 0))
+                loaded = await self._continued(head, await self._log_base(head))
+                if loaded is not None and head.snapshot is not None:
+                    _log.warning("memory %r was folded from its log, since its snapshot does not lead to it", name)
+                    self._writer.replace_unreadable(loaded)
             if loaded is not None:
-                self._cache.put(loaded)
+                # Not where it was deleted here since: what began before that may have read what was there before.
+                if self._loads.get(name) is this:
+                    self._cache.put(loaded)
+                    self._writer.begin_where_missing(loaded)
                 return loaded
-            self._cache.drop(name)
-            present = await self._store.position(name)
-            if present is not None and (present.uid, present.commit) == (head.uid, head.commit):
+            again = await self._store.head(name)
+            if again is not None and (again.uid, again.commit, again.generation) == (
+                head.uid,
+                head.commit,
+                head.generation,
+            ):
                 _log.error("memory %r: its log does not lead to revision %d", name, head.revision)
                 raise CorruptMemory(name)
 
     async def _snapshot_base(self, head: Head) -> Loaded | None:
-        network = await self._store.snapshot(head)
+        network = await self._store.snapshots.snapshot(head)
         if network is None or head.snapshot is None:
             return None
         at = replace(head, revision=head.snapshot.revision, commit=head.snapshot.commit)
         return Loaded(at, network, 0)
+
+    async def _log_base(self, head: Head) -> Loaded:
+        with errors_of(head.name):
+            network = await self._executor.learn(await self._store.snapshots.base(head))
+        revision, commit = (head.base.revision, head.base.commit) if head.base else (0, "")
+        return Loaded(replace(head, revision=revision, commit=commit), network, 0)
 
     async def _continued(self, head: Head, base: Loaded | None) -> Loaded | None:
         """A network brought to `head`, or to a later commit; None where the log does not lead from one to the other."""
@@ -144,54 +219,22 @@ class NetworkLoader:
             head = newer
         if base.head.snapshot != head.snapshot and head.snapshot is not None:
             # Another replica has written one since: what it leaves to be replayed, at a pass an operation.
-            tail = head.revision - head.snapshot.revision
+            tail = max(0, head.revision - head.snapshot.revision)
         return Loaded(head, network, tail)
 
-    # Snapshots
 
-    async def committed(self, before: Loaded, operation: Operation, head: Head, network: Network) -> None:
-        """Takes note of a commit made here: keeps the network, and has a snapshot written when one is due."""
-        after = Loaded(head, network, before.tail + network.cost(operation))
-        self._cache.put(after)
-        await self._snapshot_when_due(after)
-
-    async def _snapshot_when_due(self, loaded: Loaded) -> None:
-        """Has a snapshot written where replaying the log would cost more than loading one.
-
-        The first is waited for, so that after the first store the weights are in Redis; later ones are written behind.
-        """
-        head = loaded.head
-        key = (head.name, head.uid)
-        first = head.snapshot is None
-        if not (first or loaded.tail >= _SNAPSHOT_AFTER) or key in self._snapshots:
-            return
-        task = self._snapshots[key] = asyncio.create_task(self._write_snapshot(loaded))
-        task.add_done_callback(lambda _: self._snapshots.pop(key))
-        if first:
-            await asyncio.shield(task)
-
-    async def _write_snapshot(self, loaded: Loaded) -> None:
-        head, network = loaded.head, loaded.network
-        try:
-            if await self._executor.learn(lambda _: _snapshot_nbytes(network)) > self._max_snapshot_bytes:
-                return
-            manifest = await self._store.write_snapshot(head, network)
-        except Exception:  # noqa: BLE001 - the outermost edge of a task of its own
-            # Nothing is lost: the log says all, and the next store tries again.
-            _log.exception("no snapshot of memory %r at revision %d", head.name, head.revision)
-            return
-        cached = self._cache.get(head.name)
-        if manifest is not None and cached is not None and cached.head.uid == head.uid:
-            since = cached.tail - loaded.tail
-            self._cache.put(Loaded(replace(cached.head, snapshot=manifest), cached.network, since))
+def _has_seen(head: Head, token: Token) -> bool:
+    """Whether a network at this head is not older than what a caller has seen."""
+    return (head.uid, True) == (token.uid, head.revision >= token.revision)
 
 
 def _is_at(loaded: Loaded, position: Position) -> bool:
-    """Whether a network is the present one, and its head knows the present snapshot."""
+    """Whether a network is the present one, and its head knows the present snapshot and generation."""
     head = loaded.head
     blob = head.snapshot.blob if head.snapshot else ""
-    return (head.uid, head.commit, blob) == (position.uid, position.commit, position.blob)
-
-
-def _snapshot_nbytes(network: Network) -> int:
-    return blob_nbytes(snapshot_arrays(network))
+    return (head.uid, head.commit, blob, head.generation) == (
+        position.uid,
+        position.commit,
+        position.blob,
+        position.generation,
+    )

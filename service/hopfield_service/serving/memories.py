@@ -267,6 +267,7 @@ class Memories:
         async with self._changing.of(name):
             for _ in range(_ATTEMPTS):
                 if await self._store.noted(name, request) is not None:
+                    self._loader.forget(name)
                     return
                 try:
                     head = await self._store.head(name)
@@ -278,6 +279,7 @@ class Memories:
                 if head is None and not allow_missing:
                     if await self._store.noted(name, request) is None:
                         raise MemoryNotFound(name)
+                    self._loader.forget(name)
                     return
                 if head is None:
                     outcome = await self._store.note(name, None, request)
@@ -425,8 +427,9 @@ class Memories:
             for _ in range(_ATTEMPTS):
                 noted = await self._store.noted(name, request)
                 if noted is not None and noted.head is not None:
+                    await self._loader.catch_up_with(noted.head)
                     return noted.head, noted.labels
-                loaded = await self._loader.loaded(name, None)
+                loaded = await self._loader.present(name)
                 try:
                     if expected_revision not in {None, loaded.head.revision}:
                         raise RevisionMismatch(name, expected_revision or 0, loaded.head.revision)
@@ -461,7 +464,7 @@ class Memories:
         """
         check_name(name)
         check_labels(labels)
-        loaded = await self._loader.loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
         stored = loaded.network.stored
         if labels:
             for label in labels:
@@ -481,7 +484,7 @@ class Memories:
             MemoryNotFound, RevisionAhead: as they say.
         """
         check_name(name)
-        return await self._loader.loaded(name, token)
+        return await self._loader.cached_or_loaded(name, token)
 
     async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
         """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
@@ -528,7 +531,7 @@ class Memories:
     async def _to_recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Loaded:
         """The network that queries are for, which they and the options fit."""
         check_name(name)
-        loaded = await self._loader.loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
         queries.check(name, loaded.network)
         check_order(options.order, loaded.network.spec.neurons)
         limit = self._limits.max_iterations
@@ -550,7 +553,7 @@ class Memories:
         check_name(name)
         if not 1 <= k <= _NEAREST_EACH:
             raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
-        loaded = await self._loader.loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
         queries.check(name, loaded.network)
         network = loaded.network
         stored, spec = network.stored, network.spec
@@ -588,7 +591,7 @@ class Memories:
             MemoryNotFound, RevisionAhead: as they say.
         """
         check_name(name)
-        loaded = await self._loader.loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
         # Not on the threads that recalls wait for: it may take long.
         return loaded.head, await self._executor.learn(loaded.network.diagnose)
 

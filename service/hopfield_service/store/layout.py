@@ -5,9 +5,12 @@ Keys of one memory share the hash tag `{name}`, so that a cluster keeps them tog
     <prefix>:names                                 sorted set, all scores 0: an index of names; may name dead ones
     <prefix>:{<name>}:head                         hash: uid, spec, revision, commit, ... (see `Head`)
     <prefix>:{<name>}:<uid>:log                    stream: entry `<revision>-0` is the commit that made that revision
-    <prefix>:{<name>}:<uid>:chunk:<blob>:<i>       string: a piece of at most 1 MiB of a snapshot or an import
+    <prefix>:{<name>}:<uid>:chunk:<blob>:<i>       string: a piece of at most 1 MiB of a snapshot, a base or an import
+    <prefix>:{<name>}:<uid>:writer                 string with a TTL: who is writing a snapshot or a base
     <prefix>:{<name>}:request:<request_id>         string with a TTL: what a request did, to answer its repeat
     <prefix>:{<name>}:<uid>:remains                the head of a deleted memory, with a TTL, to answer repeats
+
+and changes are announced on the channel `<prefix>:commits`, as "<name> <id of the replica that made it>".
 
 An array is written little-endian in row-major order; of a symmetric matrix only the upper triangle, row after row; integers in
 the smallest type that holds them. Every payload, and every JSON text, has a BLAKE2b checksum.
@@ -24,6 +27,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.families import spec_from_parameters
+from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import Configure, Forget, Import, Network, Operation, Spec, Store, StoredPatterns
 from hopfield_service.core.patterns import row_bytes
@@ -50,6 +54,11 @@ class Keys:
         """The index of names."""
         return f"{self.prefix}:names"
 
+    @property
+    def commits(self) -> str:
+        """The channel on which commits are announced."""
+        return f"{self.prefix}:commits"
+
     def head(self, name: str) -> str:
         """What a memory is and where it stands."""
         return f"{self.prefix}:{{{name}}}:head"
@@ -61,6 +70,10 @@ class Keys:
     def chunk(self, name: str, uid: str, blob: str, number: int) -> str:
         """One piece of a blob."""
         return f"{self.prefix}:{{{name}}}:{uid}:chunk:{blob}:{number}"
+
+    def writer(self, name: str, uid: str) -> str:
+        """Who is writing a snapshot or a base."""
+        return f"{self.prefix}:{{{name}}}:{uid}:writer"
 
     def remains(self, name: str, uid: str) -> str:
         """What a deleted memory was."""
@@ -176,6 +189,9 @@ class Head:
         updated: the same, of the last commit.
         outcome: how learning ended at that revision, where the rule iterates; None before the first time.
         snapshot: where the state at some revision can be read without the operations before it; None before the first.
+        generation: how often the log was compacted.
+        base: what the operations before the present log added up to; None in generation 0, whose log begins at the first.
+        log_bytes: about how many bytes the entries of the present log take.
     """
 
     name: str
@@ -188,9 +204,12 @@ class Head:
     updated: int
     outcome: LearningOutcome | None = None
     snapshot: Manifest | None = None
+    generation: int = 0
+    base: Manifest | None = None
+    log_bytes: int = 0
 
     def fields(self, *, with_spec: bool = True) -> dict[str, str]:
-        """As a hash in Redis, without the snapshot, which is set by a swap of its own, and perhaps without the spec."""
+        """As a hash in Redis, perhaps without the spec; without what is set by steps of its own, from the snapshot on."""
         spec = {"spec": written_spec(self.spec)} if with_spec else {}
         return {
             "format": str(FORMAT_VERSION),
@@ -215,7 +234,7 @@ class Head:
             if int(fields[b"format"]) != FORMAT_VERSION:
                 raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
             spec = read_spec(fields[b"spec"])
-            snapshot, outcome = fields.get(b"snapshot"), fields.get(b"outcome")
+            snapshot, outcome, base = (fields.get(field) for field in (b"snapshot", b"outcome", b"base"))
             return cls(
                 name=name,
                 uid=fields[b"uid"].decode(),
@@ -227,6 +246,9 @@ class Head:
                 updated=int(fields[b"updated"]),
                 outcome=LearningOutcome(**json.loads(outcome)) if outcome else None,
                 snapshot=Manifest.from_json(snapshot) if snapshot else None,
+                generation=int(fields.get(b"generation", 0)),
+                base=Manifest.from_json(base) if base else None,
+                log_bytes=int(fields.get(b"log_bytes", 0)),
             )
         except (ValueError, TypeError, KeyError) as error:
             raise Corrupt("a head does not parse") from error
@@ -266,6 +288,17 @@ def read_spec(text: bytes) -> Spec:
         return spec_from_parameters(parameters.pop("family"), parameters)
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise Corrupt("a spec does not parse") from error
+
+
+def announcement(name: str, replica: str) -> str:
+    """What a replica says when it has changed a memory."""
+    return f"{name} {replica}"
+
+
+def read_announcement(text: bytes) -> tuple[str, str]:
+    """The name and the replica; of what somebody else published there, whatever is in those places."""
+    name, _, replica = text.decode("utf-8", "replace").partition(" ")
+    return name, replica
 
 
 def checksum(payload: bytes | memoryview) -> str:
@@ -320,11 +353,19 @@ def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Oper
 
 def snapshot_arrays(network: Network) -> dict[str, StateArray]:
     """All arrays of a snapshot: those of the network's family, the stored patterns, and the spec, which may change after it."""
+    return {**network.arrays(), **_stored_arrays(network)}
+
+
+def base_arrays(network: Network) -> dict[str, StateArray]:
+    """All arrays of a base: what the network is a function of."""
+    return {**network.given(), **_stored_arrays(network)}
+
+
+def _stored_arrays(network: Network) -> dict[str, StateArray]:
     stored = network.stored
     labels = np.frombuffer(json.dumps(stored.labels).encode(), np.uint8)
     spec = np.frombuffer(written_spec(network.spec).encode(), np.uint8)
     return {
-        **network.arrays(),
         _BITS: StateArray(stored.bits),
         _NUMBERS: StateArray(stored.numbers),
         _LABELS: StateArray(labels),
@@ -339,11 +380,31 @@ def restored_network(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> Net
         Corrupt: the arrays are not those.
     """
     try:
-        labels = tuple(json.loads(arrays.pop(_LABELS).tobytes()))
-        stored = StoredPatterns(arrays.pop(_BITS), labels, arrays.pop(_NUMBERS), manifest.next_number)
-        return read_spec(arrays.pop(_SPEC).tobytes()).restored(stored, arrays)
+        spec, stored = _stored(manifest, arrays)
+        return spec.restored(stored, arrays)
     except (ValueError, TypeError, KeyError) as error:
         raise Corrupt("a snapshot does not parse") from error
+
+
+def relearnt_network(manifest: Manifest, arrays: dict[str, NDArray[Any]], interruption: Interruption) -> Network:
+    """The network that `base_arrays` came from.
+
+    Raises:
+        Corrupt: the arrays are not those.
+        Interrupted: `interruption` said so.
+    """
+    try:
+        spec, stored = _stored(manifest, arrays)
+        return spec.relearnt(stored, arrays, interruption)
+    except (ValueError, TypeError, KeyError) as error:
+        raise Corrupt("a base does not parse") from error
+
+
+def _stored(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> tuple[Spec, StoredPatterns]:
+    """What `_stored_arrays` wrote, taken out of the arrays."""
+    labels = tuple(json.loads(arrays.pop(_LABELS).tobytes()))
+    stored = StoredPatterns(arrays.pop(_BITS), labels, arrays.pop(_NUMBERS), manifest.next_number)
+    return read_spec(arrays.pop(_SPEC).tobytes()), stored
 
 
 def write_blob(

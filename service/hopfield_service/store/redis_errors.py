@@ -8,6 +8,7 @@ from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
 
 from hopfield_service.errors import CorruptMemory, StorageFull, StorageUnavailable
 from hopfield_service.store.layout import Corrupt
+from hopfield_service.store.redis_client import RedisAway
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,9 @@ def errors_translated() -> Iterator[None]:
             _log.error("Redis is full: %s", error)
             raise StorageFull from error
         _log.error("Redis refuses: %s", error)
+        raise StorageUnavailable from error
+    except RedisAway as error:
+        # Said once, when it went.
         raise StorageUnavailable from error
     except RedisError as error:
         _log.warning("Redis does not answer: %s", error)

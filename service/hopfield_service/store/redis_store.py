@@ -5,7 +5,6 @@ log, moves the head, and notes what the request did, or does nothing at all. A r
 its id in the same step, so that sending a command again, as the Redis client does when a reply is lost, changes nothing.
 """
 
-import asyncio
 import logging
 import secrets
 import time
@@ -15,27 +14,27 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any, cast
 
-import redis.asyncio as redis
-from redis.asyncio.retry import Retry
-from redis.backoff import ExponentialBackoff
+from redis.commands.core import AsyncScript
+from redis.exceptions import RedisError
 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Configure, Import, Network, Operation, Spec
-from hopfield_service.errors import CorruptMemory
+from hopfield_service.errors import CorruptMemory, NotReplicated, StorageUnavailable
 from hopfield_service.store import layout, scripts
+from hopfield_service.store.announcements import announced_names
+from hopfield_service.store.blobs import Blobs
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
 from hopfield_service.store.notes import Note, Request, read_note, written_note
+from hopfield_service.store.redis_client import BoundedRedis
 from hopfield_service.store.redis_errors import errors_of, errors_translated
+from hopfield_service.store.snapshots import SnapshotStore
 
 _log = logging.getLogger(__name__)
 
-# A repeat is recognised so long after the request, and staged chunks that nothing came to refer to live so long.
+# A repeat is recognised so long after the request.
 _REQUEST_TTL = 3600
-_STAGED_TTL = 600
-# A reader that has begun on a snapshot which is then replaced has so long to finish.
-_REPLACED_TTL = 60
-# Commands that may be under way at once; more wait for one of these.
-_CONNECTIONS = 64
+# What an entry of a log takes beside its payload, about.
+_ENTRY_BYTES = 256
 # Entries of a log that are read at once: as many as are about so large together, since each may be as large as a message.
 _LOG_PAGE = 100
 _LOG_PAGE_BYTES = 4 << 20
@@ -52,12 +51,14 @@ class Position:
         revision: number of its commits.
         commit: id of the last of them.
         blob: id of its snapshot; "" where there is none.
+        generation: of its log.
     """
 
     uid: str
     revision: int
     commit: str
     blob: str
+    generation: int
 
 
 class Outcome(Enum):
@@ -93,51 +94,95 @@ class RedisStore:
     CorruptMemory when what it holds cannot be read.
     """
 
-    def __init__(self, url: str, prefix: str, timeout: float) -> None:
+    def __init__(self, url: str, prefix: str, timeout: float, wait_replicas: int) -> None:
         """Connects when first used.
 
         Args:
             url: redis://, rediss:// or unix://.
             prefix: what every key begins with.
-            timeout: seconds to wait for an answer before a command is sent again, and at most to connect.
+            timeout: seconds in which a command must be answered, sending it again included.
+            wait_replicas: replicas of Redis that must have a change before it counts as made.
         """
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
-            timeout=timeout,
-            socket_timeout=timeout,
-            socket_connect_timeout=timeout,
-            # Sending again is safe: every change is recognised by the id of its request.
-            retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2),
-            protocol=2,
-        )
-        self._redis = redis.Redis.from_pool(pool)
+        # It may send commands again: every change is recognised by the id of its request.
+        self._redis = BoundedRedis(url, timeout)
         self._keys = Keys(prefix)
+        self._blobs = Blobs(self._redis, self._keys)
+        # Tells what is announced here from what others announce.
+        self._id = secrets.token_hex(8)
+        self._timeout = timeout
+        self._wait_replicas = wait_replicas
+        self.snapshots = SnapshotStore(self._redis, self._keys, self._blobs)
         register = self._redis.register_script
-        self._create, self._commit, self._delete = map(register, (scripts.CREATE, scripts.COMMIT, scripts.DELETE))
-        self._note, self._swap = map(register, (scripts.NOTE, scripts.SWAP))
+        self._create, self._commit, self._delete, self._note = map(
+            register, (scripts.CREATE, scripts.COMMIT, scripts.DELETE, scripts.NOTE)
+        )
 
     async def close(self) -> None:
         """Closes the connections."""
         await self._redis.aclose()
 
-    async def ping(self) -> None:
-        """Asks Redis for a sign of life."""
+    # Redis itself
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis is known to be away: then everything that needs it is refused at once."""
+        return self._redis.away
+
+    @away.setter
+    def away(self, away: bool) -> None:
+        self._redis.away = away
+
+    async def risks(self) -> list[str]:
+        """What in the way Redis is run may lose memories, in plain words."""
         with errors_translated():
-            await self._redis.ping()
+            persistence = await self._redis.info("persistence")
+            memory = await self._redis.info("memory")
+        found = []
+        if not persistence.get("aof_enabled"):
+            found.append(
+                "it keeps no append-only file, so that what was stored since its last dump is lost when it ends "
+                "(mend: appendonly yes, appendfsync always)"
+            )
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if memory.get("maxmemory") and policy != "noeviction":
+            found.append(f"it drops keys when it is full (maxmemory-policy {policy}; mend: noeviction)")
+        return found
+
+    async def announcements(self) -> AsyncIterator[str]:
+        """Names of memories as others change them; some may be missed."""
+        try:
+            async for name in announced_names(self._redis, self._keys, but_of=self._id):
+                yield name
+        except RedisError as error:
+            # Not logged here: whoever listens tries again and again, and does without meanwhile.
+            raise StorageUnavailable from error
 
     # Heads
 
     async def position(self, name: str) -> Position | None:
-        """Where a memory stands, or None. What it costs to ask before each recall."""
+        """Where a memory stands, or None."""
         with errors_of(name):
-            fields = await self._redis.hmget(self._keys.head(name), ["uid", "revision", "commit", "blob"])
-            uid, revision, commit, blob = cast("list[bytes | None]", fields)
-            if uid is None:
-                return None
-            if revision is None or commit is None or not revision.isdigit():
-                raise Corrupt("a head has no revision")
-            return Position(uid.decode(), int(revision), commit.decode(), (blob or b"").decode())
+            return _position(await self._redis.hmget(self._keys.head(name), _POSITION))
+
+    async def positions(self, names: Sequence[str]) -> list[Position | None]:
+        """Where some memories stand, asked at once, and also while Redis is away; None also where a head cannot be read."""
+        with errors_translated():
+            async with self._redis.pipeline(transaction=False) as pipeline, self._redis.bounded(though_away=True):
+                pipeline.ping()
+                for name in names:
+                    pipeline.hmget(self._keys.head(name), _POSITION)
+                pong, *answers = await pipeline.execute(raise_on_error=False)
+            if isinstance(pong, Exception):
+                raise pong
+        found: list[Position | None] = []
+        for name, answer in zip(names, answers, strict=True):
+            position = None
+            with suppress(CorruptMemory), errors_of(name):
+                if isinstance(answer, Exception):
+                    raise answer
+                position = _position(answer)
+            found.append(position)
+        return found
 
     async def head(self, name: str) -> Head | None:
         """Where a memory stands and what it is, or None."""
@@ -148,7 +193,7 @@ class RedisStore:
     async def heads(self, names: Sequence[str]) -> list[Head]:
         """Where those of some memories stand that exist and can be read."""
         with errors_translated():
-            async with self._redis.pipeline(transaction=False) as pipeline:
+            async with self._redis.pipeline(transaction=False) as pipeline, self._redis.bounded():
                 for name in names:
                     pipeline.hgetall(self._keys.head(name))
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
@@ -160,6 +205,9 @@ class RedisStore:
                     raise answer
                 if answer:
                     found.append(Head.from_fields(name, answer))
+                else:
+                    # Of a memory that then was not made, or whose deletion was cut off.
+                    await self._unindex(name)
         return found
 
     async def names(self, prefix: str, after: str, count: int) -> list[str]:
@@ -178,12 +226,14 @@ class RedisStore:
 
         Raises:
             RequestIdReused: a request with this id had another content.
+            NotReplicated: it was carried out, and too few replicas have it.
         """
         with errors_of(name):
             written = cast("bytes | None", await self._redis.get(self._keys.request(name, request.id)))
             if written is None:
                 return None
             fields, labels = read_note(written, request)
+            await self._replicated(name, request)
             return Note(None if fields is None else await self._noted_head(name, fields), labels)
 
     async def _noted_head(self, name: str, fields: dict[str, str]) -> Head:
@@ -206,11 +256,46 @@ class RedisStore:
 
         Returns:
             DONE, MOVED (look again), or REPEATED (see `noted`).
+
+        Raises:
+            NotReplicated: it is noted, and too few replicas have that.
         """
         keys = [self._keys.head(name), self._keys.request(name, request.id)]
+        arguments: list[str | bytes | int] = [written_note(request, head), _REQUEST_TTL, head.uid if head else ""]
+        return await self._carried_out(name, request, self._note, keys, arguments)
+
+    async def _carried_out(
+        self, name: str, request: Request, script: AsyncScript, keys: list[str], arguments: Sequence[str | bytes | int]
+    ) -> Outcome:
+        """Runs a script that carries out a request.
+
+        Raises:
+            NotReplicated: it was carried out, and too few replicas have it.
+        """
         with errors_of(name):
-            reply = await self._note(keys, [written_note(request, head), _REQUEST_TTL, head.uid if head else ""])
-        return _outcome(reply)
+            reply = cast("list[bytes]", await script(keys, arguments))
+            outcome = Outcome(reply[0].decode())
+            if outcome is Outcome.DONE:
+                await self._replicated(name, request)
+        return outcome
+
+    async def _replicated(self, name: str, request: Request) -> None:
+        """Waits until as many replicas as the settings ask for have what a request did.
+
+        WAIT is about what its own connection wrote, so that something must be written on it: the note, once more. Replicas get
+        everything in order: they then have all that was written before, on whatever connection, for a repeat as for the first.
+
+        Raises:
+            NotReplicated: too few have it after the time that a command may take, or it was lost in a failover meanwhile.
+        """
+        if not self._wait_replicas:
+            return
+        async with self._redis.pipeline(transaction=False) as pipeline, self._redis.bounded(2 * self._timeout):
+            pipeline.expire(self._keys.request(name, request.id), _REQUEST_TTL)
+            pipeline.wait(self._wait_replicas, max(1, round(1000 * self._timeout)))
+            noted, acknowledged = await pipeline.execute()
+        if not noted or acknowledged < self._wait_replicas:
+            raise NotReplicated(name, acknowledged, self._wait_replicas)
 
     async def create(
         self,
@@ -230,6 +315,9 @@ class RedisStore:
         Returns:
             DONE, EXISTS, or REPEATED (see `noted`), and the head that was to be made. MOVED where writing took so long that
             what was staged has expired.
+
+        Raises:
+            NotReplicated: it was made, and too few replicas have it.
         """
         now = _now()
         head = Head(name, secrets.token_hex(8), spec, 0, "", 0, now, now)
@@ -237,22 +325,24 @@ class RedisStore:
         entry: list[str | bytes] = []
         if first is not None:
             head = replace(head, revision=1, commit=secrets.token_hex(16))
-            manifest = await self._stage(head, first.arrays, 0)
-            entry = _entry_parts(first, manifest, previous="", head=head)
+            manifest = await self._blobs.stage(head, first.arrays, 0)
+            entry = _entry_parts(layout.operation_payload(first, manifest), "", head)
         fields = [part for item in head.fields().items() for part in item]
-        chunks = self._chunk_keys(head, manifest)
-        with errors_of(name):
-            # Indexed first: an entry of a memory that then is not made is passed over, a memory that is not indexed is lost.
-            await self._redis.zadd(self._keys.names, {name: 0})
-            reply = await self._create(
-                [*self._names(head, request), *chunks],
-                [written_note(request, head), _REQUEST_TTL, len(fields), *fields, *entry],
-            )
-            outcome = _outcome(reply)
-            # And again: one that deletes a predecessor may have taken it out of the index meanwhile.
-            await self._redis.zadd(self._keys.names, {name: 0})
-            if outcome is not Outcome.DONE:
-                await self._unlink(chunks)
+        keys = [*self._names(head, request), *self._blobs.keys(head, manifest)]
+        note = written_note(request, head)
+        # Indexed first: an entry of a memory that then is not made is passed over, a memory that is not indexed is lost.
+        await self._index(name)
+        outcome = await self._carried_out(
+            name,
+            request,
+            self._create,
+            keys,
+            [note, _REQUEST_TTL, *self._announcement(head), len(fields), *fields, *entry],
+        )
+        # And again: one that deletes a predecessor may have taken it out of the index meanwhile.
+        await self._index(name)
+        if outcome is not Outcome.DONE:
+            await self._blobs.unlink(head, manifest)
         return outcome, head
 
     async def commit(
@@ -274,7 +364,12 @@ class RedisStore:
 
         Returns:
             DONE, MOVED (nothing was changed: look again), or REPEATED (see `noted`), and the head after the commit.
+
+        Raises:
+            NotReplicated: it was appended, and too few replicas have it.
         """
+        payload = layout.operation_payload(operation, None)
+        log_bytes = len(payload) + _ENTRY_BYTES
         after = replace(
             head,
             revision=head.revision + 1,
@@ -283,33 +378,42 @@ class RedisStore:
             pattern_count=len(network.stored),
             outcome=network.outcome,
             updated=max(_now(), head.updated),
+            log_bytes=head.log_bytes + log_bytes,
         )
         with_spec = isinstance(operation, Configure)
         note = written_note(request, after, labels, with_spec=with_spec)
         fields = [part for item in after.fields(with_spec=with_spec).items() for part in item]
-        entry = _entry_parts(operation, None, previous=head.commit, head=after)
-        where: list[str | int] = [head.uid, head.revision, head.commit, len(fields)]
-        with errors_of(head.name):
-            reply = await self._commit(self._names(head, request), [note, _REQUEST_TTL, *where, *fields, *entry])
-        return _outcome(reply), after
+        where: list[str | int] = [*self._announcement(after), head.uid, head.revision, head.commit]
+        arguments: list[str | bytes | int] = [
+            note,
+            _REQUEST_TTL,
+            *where,
+            log_bytes,
+            len(fields),
+            *fields,
+            *_entry_parts(payload, head.commit, after),
+        ]
+        outcome = await self._carried_out(head.name, request, self._commit, self._names(head, request), arguments)
+        return outcome, after
 
     async def delete(self, head: Head, request: Request) -> Outcome:
         """Deletes a memory, if it is still where `head` says.
 
         Returns:
             DONE, MOVED (nothing was changed: look again), or REPEATED (see `noted`).
+
+        Raises:
+            NotReplicated: it was deleted, and too few replicas know.
         """
         name, log = head.name, self._keys.log(head.name, head.uid)
-        chunks = [key for manifest in await self._blobs(head) for key in self._chunk_keys(head, manifest)]
+        chunks = self._blobs.keys(head, head.snapshot, head.base, await self._blobs.imported_from(head))
         keys = [self._keys.head(name), self._keys.request(name, request.id), self._keys.remains(name, head.uid)]
-        with errors_of(name):
-            reply = await self._delete(
-                [*keys, log, *chunks],
-                [written_note(request, None), _REQUEST_TTL, head.uid, head.revision, head.commit, _blob(head)],
-            )
-            outcome = _outcome(reply)
-            if outcome is not Outcome.MOVED:
-                await self._unindex(name)
+        blob = head.snapshot.blob if head.snapshot else ""
+        where: list[str | int] = [head.uid, head.revision, head.commit, blob, head.generation]
+        arguments: list[str | int] = [written_note(request, None), _REQUEST_TTL, *self._announcement(head), *where]
+        outcome = await self._carried_out(name, request, self._delete, [*keys, log, *chunks], arguments)
+        if outcome is not Outcome.MOVED:
+            await self._unindex(name)
         return outcome
 
     async def discard(self, name: str, request: Request) -> None:
@@ -320,35 +424,21 @@ class RedisStore:
             await self._unindex(name)
             await self._redis.set(self._keys.request(name, request.id), written_note(request, None), ex=_REQUEST_TTL)
 
-    async def _unindex(self, name: str) -> None:
-        await self._redis.zrem(self._keys.names, name)
-        # Made anew meanwhile, perhaps after its maker had indexed it: then the index must have it.
-        if await self._redis.exists(self._keys.head(name)):
+    async def _index(self, name: str) -> None:
+        with errors_translated():
             await self._redis.zadd(self._keys.names, {name: 0})
 
-    async def _unlink(self, keys: Sequence[str]) -> None:
-        if keys:
-            await self._redis.unlink(*keys)
-
-    async def _blobs(self, head: Head) -> list[Manifest]:
-        """All blobs that a memory refers to: its snapshot, and what it was imported from."""
-        blobs = [head.snapshot] if head.snapshot else []
-        with errors_of(head.name):
-            first = cast("_Entries", await self._redis.xrange(self._keys.log(head.name, head.uid), count=1))
-        for _, fields in first:
-            try:
-                operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
-            except (Corrupt, KeyError):
-                # A memory that cannot be read can still be deleted.
-                continue
-            if isinstance(operation, Manifest):
-                blobs.append(operation)
-        return blobs
+    async def _unindex(self, name: str) -> None:
+        with errors_translated():
+            await self._redis.zrem(self._keys.names, name)
+            # Made anew meanwhile, perhaps after its maker had indexed it: then the index must have it.
+            if await self._redis.exists(self._keys.head(name)):
+                await self._redis.zadd(self._keys.names, {name: 0})
 
     # Reading
 
     async def log(self, head: Head, after: int) -> AsyncIterator[LogEntry]:
-        """The commits after a revision, in order."""
+        """The commits after a revision, in order, as far as there are any without a gap."""
         key = self._keys.log(head.name, head.uid)
         count = 1
         while True:
@@ -357,8 +447,9 @@ class RedisStore:
             for entry_id, fields in page:
                 with errors_of(head.name):
                     entry = await self._read_entry(head, entry_id, fields)
-                    if entry.revision != after + 1:
-                        raise Corrupt(f"the log has no entry {after + 1}")
+                if entry.revision != after + 1:
+                    _log.info("memory %r: its log has no entry %d", head.name, after + 1)
+                    return
                 yield entry
                 after = entry.revision
             if len(page) < count:
@@ -375,88 +466,37 @@ class RedisStore:
             raise Corrupt("a log entry does not parse") from error
         if isinstance(operation, Manifest):
             # An import is not written anew when it is read, so that its arrays need no form for writing.
-            arrays = await self._read(head, operation)
+            arrays = await self._blobs.read(head, operation)
             operation = Import({name: StateArray(values, symmetric=True) for name, values in arrays.items()})
         return LogEntry(revision, commit, previous, operation)
-
-    async def snapshot(self, head: Head) -> Network | None:
-        """The network at the revision of the head's snapshot, or None when there is none, or none that can be read."""
-        if head.snapshot is None:
-            return None
-        try:
-            arrays = await self._read(head, head.snapshot)
-            return await asyncio.to_thread(layout.restored_network, head.snapshot, arrays)
-        except Corrupt as error:
-            _log.warning("snapshot of memory %r at revision %d: %s", head.name, head.snapshot.revision, error)
-            return None
-
-    async def _read(self, head: Head, manifest: Manifest) -> dict[str, Any]:
-        chunks: list[bytes] = []
-        for key in self._chunk_keys(head, manifest):
-            with errors_translated():
-                chunk = cast("bytes | None", await self._redis.get(key))
-            if chunk is None:
-                raise Corrupt(f"chunk {len(chunks)} of {manifest.chunks} is missing")
-            chunks.append(chunk)
-        return await asyncio.to_thread(layout.read_blob, manifest, chunks)
-
-    # Snapshots
-
-    async def write_snapshot(self, head: Head, network: Network) -> Manifest | None:
-        """Puts a snapshot of a network in place of the one that `head` knows, if that is still the present one.
-
-        Args:
-            head: where the memory stood when the network was made.
-            network: at the revision of the head.
-
-        Returns:
-            Its manifest, or None where another came first.
-        """
-        arrays = await asyncio.to_thread(layout.snapshot_arrays, network)
-        manifest = await self._stage(head, arrays, network.stored.next_number)
-        new, old = self._chunk_keys(head, manifest), self._chunk_keys(head, head.snapshot)
-        where = [head.uid, _blob(head)]
-        with errors_of(head.name):
-            reply = await self._swap(
-                [self._keys.head(head.name), *new, *old],
-                [*where, manifest.blob, manifest.to_json(), len(new), _REPLACED_TTL],
-            )
-            if _outcome(reply) is Outcome.DONE:
-                return manifest
-            await self._unlink(new)
-        return None
-
-    async def _stage(self, head: Head, arrays: Mapping[str, StateArray], next_number: int) -> Manifest:
-        blob = secrets.token_hex(8)
-        manifest, chunks = await asyncio.to_thread(
-            layout.write_blob, arrays, blob, head.revision, head.commit, next_number
-        )
-        with errors_of(head.name):
-            for key, chunk in zip(self._chunk_keys(head, manifest), chunks, strict=True):
-                await self._redis.set(key, chunk, ex=_STAGED_TTL)
-        return manifest
 
     def _names(self, head: Head, request: Request) -> list[str]:
         keys = self._keys
         return [keys.head(head.name), keys.request(head.name, request.id), keys.log(head.name, head.uid)]
 
-    def _chunk_keys(self, head: Head, manifest: Manifest | None) -> list[str]:
-        if manifest is None:
-            return []
-        return [self._keys.chunk(head.name, head.uid, manifest.blob, i) for i in range(manifest.chunks)]
+    def _announcement(self, head: Head) -> list[str]:
+        """What scripts announce, and where."""
+        return [self._keys.commits, layout.announcement(head.name, self._id)]
+
+
+_POSITION = ["uid", "revision", "commit", "blob", "generation"]
+
+
+def _position(fields: Any) -> Position | None:
+    uid, revision, commit, blob, generation = cast("list[bytes | None]", fields)
+    if uid is None:
+        return None
+    if revision is None or commit is None or not revision.isdigit():
+        raise Corrupt("a head has no revision")
+    return Position(uid.decode(), int(revision), commit.decode(), (blob or b"").decode(), int(generation or 0))
 
 
 def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _blob(head: Head) -> str:
-    return head.snapshot.blob if head.snapshot else ""
-
-
-def _entry_parts(operation: Operation, manifest: Manifest | None, previous: str, head: Head) -> list[str | bytes]:
+def _entry_parts(payload: bytes, previous: str, head: Head) -> list[str | bytes]:
     """The fields of the log entry that makes the revision of `head`."""
-    payload = layout.operation_payload(operation, manifest)
     parts: dict[str, str | bytes] = {
         "commit": head.commit,
         "previous": previous,
@@ -465,7 +505,3 @@ def _entry_parts(operation: Operation, manifest: Manifest | None, previous: str,
         "checksum": layout.checksum(payload),
     }
     return [part for item in parts.items() for part in item]
-
-
-def _outcome(reply: list[bytes]) -> Outcome:
-    return Outcome(reply[0].decode())

@@ -1,0 +1,84 @@
+"""Blobs in Redis: arrays in chunks, staged under a TTL until a script makes a memory refer to them."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, cast
+
+from numpy.typing import NDArray
+
+from hopfield_service.core.learning import StateArray
+from hopfield_service.store import layout
+from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.redis_client import BoundedRedis
+from hopfield_service.store.redis_errors import errors_of, errors_translated
+
+# Staged chunks that nothing came to refer to live so long.
+_STAGED_TTL = 600
+
+
+class Blobs:
+    """The blobs of all memories."""
+
+    def __init__(self, client: BoundedRedis, keys: Keys) -> None:
+        self._redis = client
+        self._keys = keys
+
+    async def stage(self, head: Head, arrays: Mapping[str, StateArray], next_number: int) -> Manifest:
+        """Writes the chunks of a blob, the state of a memory at the revision of `head`."""
+        blob = secrets.token_hex(8)
+        manifest, chunks = await asyncio.to_thread(
+            layout.write_blob, arrays, blob, head.revision, head.commit, next_number
+        )
+        with errors_of(head.name):
+            for key, chunk in zip(self.keys(head, manifest), chunks, strict=True):
+                await self._redis.set(key, chunk, ex=_STAGED_TTL)
+        return manifest
+
+    async def read(self, head: Head, manifest: Manifest) -> dict[str, NDArray[Any]]:
+        """The arrays of a blob.
+
+        Raises:
+            Corrupt: a chunk is missing, or they are not what was written.
+        """
+        chunks: list[bytes] = []
+        for key in self.keys(head, manifest):
+            with errors_translated():
+                chunk = cast("bytes | None", await self._redis.get(key))
+            if chunk is None:
+                raise Corrupt(f"chunk {len(chunks)} of {manifest.chunks} is missing")
+            chunks.append(chunk)
+        return await asyncio.to_thread(layout.read_blob, manifest, chunks)
+
+    async def imported_from(self, head: Head) -> Manifest | None:
+        """The manifest of the blob that a memory was imported from, where the log still begins with that."""
+        with errors_of(head.name):
+            log = self._keys.log(head.name, head.uid)
+            first = cast("list[tuple[bytes, dict[bytes, bytes]]]", await self._redis.xrange(log, count=1))
+        for _, fields in first:
+            # A memory whose log cannot be read can still be deleted.
+            with suppress(Corrupt, KeyError):
+                operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
+                if isinstance(operation, Manifest):
+                    return operation
+        return None
+
+    async def unlink(self, head: Head, manifest: Manifest | None) -> None:
+        """Deletes the chunks of a blob that nothing refers to."""
+        chunks = self.keys(head, manifest)
+        if chunks:
+            with errors_of(head.name):
+                await self._redis.unlink(*chunks)
+
+    def keys(self, head: Head, *manifests: Manifest | None) -> list[str]:
+        """Those of the chunks of some blobs."""
+        return [
+            self._keys.chunk(head.name, head.uid, manifest.blob, i)
+            for manifest in _present(manifests)
+            for i in range(manifest.chunks)
+        ]
+
+
+def _present(manifests: Sequence[Manifest | None]) -> list[Manifest]:
+    return [manifest for manifest in manifests if manifest is not None]

@@ -1,0 +1,123 @@
+"""What stands in for the log of a memory: a snapshot for all of it, a base for the part that was compacted."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from functools import partial
+from typing import cast
+
+from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.network import Network
+from hopfield_service.errors import StorageUnavailable
+from hopfield_service.store import layout, scripts
+from hopfield_service.store.blobs import Blobs
+from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.redis_client import BoundedRedis
+from hopfield_service.store.redis_errors import errors_of
+
+_log = logging.getLogger(__name__)
+
+# A reader that has begun on a blob which is then replaced has so long to finish.
+_REPLACED_TTL = 60
+# Whoever is writing and has not ended after so long is gone, or slow: then another may.
+_WRITER_TTL = 60
+
+
+class SnapshotStore:
+    """The snapshots and bases of all memories. Every method may raise what RedisStore raises."""
+
+    def __init__(self, client: BoundedRedis, keys: Keys, blobs: Blobs) -> None:
+        self._redis = client
+        self._keys = keys
+        self._blobs = blobs
+        self._swap = client.register_script(scripts.SWAP)
+        self._compact = client.register_script(scripts.COMPACT)
+        self._release = client.register_script(scripts.RELEASE)
+
+    async def snapshot(self, head: Head) -> Network | None:
+        """The network at the revision of the head's snapshot, or None where there is none, or none that can be read."""
+        if head.snapshot is None:
+            return None
+        try:
+            arrays = await self._blobs.read(head, head.snapshot)
+            return await asyncio.to_thread(layout.restored_network, head.snapshot, arrays)
+        except Corrupt as error:
+            _log.warning("snapshot of memory %r at revision %d: %s", head.name, head.snapshot.revision, error)
+            return None
+
+    async def base(self, head: Head) -> Callable[[Interruption], Network]:
+        """What makes the network before the first entry of the present log: learns anew what the base says.
+
+        Raises:
+            Corrupt: the base cannot be read; also when what is returned is called.
+        """
+        if head.base is None:
+            return lambda _: head.spec.empty()
+        return partial(layout.relearnt_network, head.base, await self._blobs.read(head, head.base))
+
+    @asynccontextmanager
+    async def writing(self, head: Head) -> AsyncIterator[bool]:
+        """Whether this is the one who writes a snapshot or a base now.
+
+        It spares the others the work: two that write at once do no harm.
+        """
+        key, ours = self._keys.writer(head.name, head.uid), secrets.token_hex(8)
+        with errors_of(head.name):
+            first = bool(await self._redis.set(key, ours, nx=True, ex=_WRITER_TTL))
+        try:
+            yield first
+        finally:
+            if first:
+                # Where Redis is away by now, it expires.
+                with suppress(StorageUnavailable), errors_of(head.name):
+                    await self._release([key], [ours])
+
+    async def write_snapshot(self, head: Head, network: Network, *, unreadable: bool) -> Manifest | None:
+        """Puts a snapshot of a network in place of the one that `head` knows, if that is still the present one.
+
+        Args:
+            head: where the memory stood when the network was made.
+            network: at the revision of the head.
+            unreadable: whether the one that `head` knows cannot be read, and gives way to an older one too.
+
+        Returns:
+            Its manifest, or None where another came first.
+        """
+        arrays = await asyncio.to_thread(layout.snapshot_arrays, network)
+        manifest = await self._blobs.stage(head, arrays, network.stored.next_number)
+        new, old = self._blobs.keys(head, manifest), self._blobs.keys(head, head.snapshot)
+        lowest = 0 if head.snapshot is None or unreadable else head.snapshot.revision + 1
+        where: list[str | int] = [head.uid, head.generation, head.snapshot.blob if head.snapshot else "", lowest]
+        arguments = [*where, head.revision, manifest.blob, manifest.to_json(), len(new), _REPLACED_TTL]
+        with errors_of(head.name):
+            reply = cast("list[bytes]", await self._swap([self._keys.head(head.name), *new, *old], arguments))
+        if reply == [b"done"]:
+            return manifest
+        await self._blobs.unlink(head, manifest)
+        return None
+
+    async def compact(self, head: Head, network: Network) -> Manifest | None:
+        """Puts a base in place of the log up to the revision of `head`, if it still is of the same generation.
+
+        Args:
+            head: where the memory stood when the network was made; it may have gone on since.
+            network: at the revision of the head.
+
+        Returns:
+            Its manifest, or None where another came first.
+        """
+        arrays = await asyncio.to_thread(layout.base_arrays, network)
+        manifest = await self._blobs.stage(head, arrays, network.stored.next_number)
+        new = self._blobs.keys(head, manifest)
+        old = self._blobs.keys(head, head.base, await self._blobs.imported_from(head))
+        where: list[str | int] = [head.uid, head.generation, head.revision, head.commit]
+        arguments = [*where, manifest.to_json(), head.log_bytes, len(new), _REPLACED_TTL]
+        keys = [self._keys.head(head.name), self._keys.log(head.name, head.uid), *new, *old]
+        with errors_of(head.name):
+            reply = cast("list[bytes]", await self._compact(keys, arguments))
+        if reply == [b"done"]:
+            return manifest
+        await self._blobs.unlink(head, manifest)
+        return None
