@@ -1,20 +1,26 @@
 """How kernels are compiled, and the arrays they take."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
 from numba.core import types
-from numba.extending import intrinsic
+from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
 Signs = NDArray[np.int8]
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 Word = NDArray[np.uint64]
+# Half as long as indices of numpy's own, so that an order stays in the first cache.
+Order = NDArray[np.int32]
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def inner(function):
+    return numba.njit(cache=True, nogil=True, _nrt=False)(function)
 
 
 def compiled(function: Function) -> Function:
@@ -24,6 +30,15 @@ def compiled(function: Function) -> Function:
     except RuntimeError:
         # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
         return cast("Function", numba.njit(nogil=True)(function))
+
+
+def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., Any]]) -> None:
+    """Has kernels that ask a question, a function without a body, compiled with the answer that fits the type of its first argument."""
+
+    def fitting(first: Any, *_others: Any) -> Callable[..., Any]:
+        return answers[first.instance_class]
+
+    overload(question, strict=False, jit_options={"_nrt": False})(fitting)
 
 
 def _popcount(_context: Any, word: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What the weights say of a state: local fields and energy."""
+"""What a matrix of weights says of a state: sums, and energy."""
 
 from typing import Any
 
@@ -38,16 +38,14 @@ def largest_row_sum(weights: NDArray[Any]) -> float:
 
 
 @compiled
-def energy(sums: NDArray[Any], scale: float, thresholds: Floats, state: Signs, coding: int) -> float:
-    """`E = -1/2 s'Js + U's`, or `-1/2 V'TV + U'V` with `V = (1 + s) / 2`, where `sums / scale` is `Js`, or `TV`.
+def energy(coupling: Any, scale: float, thresholds: Floats, state: Signs, coding: int) -> float:
+    """`E = -1/2 s'Js + U's`, or `-1/2 V'TV + U'V` with `V = (1 + s) / 2`.
 
-    Integer sums stay integers up to the one division: their total is at most 4 N^2 P <= 2^36 * 2^24, which fits an int64.
+    `coupling` is `scale * s'Js`, or `2 scale * V'TV`: an integer where the weights are, at most 4 N^2 P <= 2^36 * 2^24, so that
+    there is no rounding but that of the one division.
     """
-    coupling = 0 * sums[0]
     external = 0.0
     for i in range(state.shape[0]):
-        value = state[i] + coding
-        coupling += sums[i] * value
-        external += thresholds[i] * value
+        external += thresholds[i] * (state[i] + coding)
     values = 1 + coding
     return float(-0.5 * (coupling / (scale * values)) + external / values)
