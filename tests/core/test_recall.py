@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from tests.core import oracle
 from tests.core.samples import (
     Case,
+    Trajectory,
     after,
     cases,
     energy,
@@ -27,7 +28,7 @@ from tests.core.samples import (
     trajectory_of,
 )
 
-from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, Trajectory, UpdateRule
+from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, UpdateRule
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import Rule
@@ -39,7 +40,7 @@ def where(trajectory: Trajectory) -> tuple[Any, ...]:
         trajectory.state.tolist(),
         trajectory.iterations,
         trajectory.flips,
-        trajectory.energy().hex(),
+        trajectory.energy(),
         trajectory.stop_reason,
     )
 
@@ -54,10 +55,9 @@ def test_every_iteration_is_that_of_a_plain_loop(case: Case, data: st.DataObject
     expected = history_of(case, options)
     trajectory = trajectory_of(case.network, case.query, options)
     for k, (state, flips) in enumerate(zip(expected.states, expected.flips, strict=True)):
-        energy = case.weights.energy(state)
         last = k == len(expected.states) - 1
         reason = StopReason(expected.stop_reason) if last and k else None
-        assert where(trajectory) == (state, k, flips, energy.hex(), reason)
+        assert where(trajectory) == (state, k, flips, case.energy(state), reason)
         if not last:
             trajectory.advance(1)
 
@@ -71,8 +71,8 @@ def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.D
     expected = history_of(case, options)
     assert answer.state.tolist() == expected.states[-1]
     assert set(answer.state.tolist()) <= {1, -1}, "no neuron is left unknown"
-    assert answer.energy == case.weights.energy(expected.states[-1])
-    assert answer.initial_energy == case.weights.energy(case.query.tolist())
+    assert answer.energy == case.energy(expected.states[-1])
+    assert answer.initial_energy == case.energy(case.query.tolist())
     assert answer.iterations == len(expected.states) - 1
     assert answer.flips == expected.flips[-1]
     assert answer.stop_reason == StopReason(expected.stop_reason)
@@ -84,7 +84,7 @@ def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.D
 def test_a_trajectory_is_the_same_however_it_is_cut(case: Case, cuts: list[int], data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query), max_iterations=20))
     whole = trajectory_of(case.network, case.query, options)
-    whole.settle(never)
+    whole.settle()
     cut = trajectory_of(case.network, case.query, options)
     for iterations in [*cuts, 20]:
         before = where(cut)

@@ -203,19 +203,17 @@ class Trajectories:
         values, rounded = _kept_of(self._form)
         self._stored = dynamics.stored
         self._rules = _rules(options, neurons, self._form.coding)
+        room = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
         self.courses = recall.Courses(
             states=queries.astype(np.int8),
-            before=np.zeros((count, neurons if options.update is UpdateRule.SYNCHRONOUS else 0), np.int8),
+            before=np.zeros((count + 1, room), np.int8),
             held=np.zeros((count, neurons), np.bool_),
             words=np.empty((count, -(-neurons // 64)), np.uint64),
             values=np.empty((count, values), np.float64 if self._form is not dynamics.form else dynamics.values),
             rounded=np.empty((count, rounded), np.int16),
-            generators=np.arange(count, dtype=np.uint64)[:, np.newaxis] + np.uint64(options.seed),
-            counters=np.zeros((count, 2), np.int64),
-            status=np.zeros(count, np.int8),
+            generators=np.full((count, 1), options.seed, np.uint64),
+            numbers=np.zeros((count, 5), np.int64),
             energies=np.empty((count, 2)),
-            nearest=np.empty(count, np.int64),
-            overlaps=np.empty(count, np.int64),
         )
         self._sweeps = max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (values + _VISIT)))
 
@@ -268,27 +266,27 @@ class Trajectories:
         courses = self.courses
         self.start()
         yield TraceStep(0, courses.states[0].copy(), float(courses.energies[0, recall.INITIAL]), 0)
-        while courses.status[0] == updates.RUNNING:
+        while courses.numbers[0, recall.STATUS] == updates.RUNNING:
             check(interruption)
-            before = int(courses.counters[0, updates.FLIPS])
+            before = int(courses.numbers[0, updates.FLIPS])
             self.advance(1)
-            iterations, flips = courses.counters[0].tolist()
+            iterations, flips = courses.numbers[0, : recall.STATUS].tolist()
             yield TraceStep(iterations, courses.states[0].copy(), float(self.energies()[0]), flips - before)
         self.finish()
 
     def result(self) -> RecallResult:
         """What the first recall found, when it has ended."""
-        courses, neurons = self.courses, self.courses.states.shape[1]
-        position, product = int(courses.nearest[0]), int(courses.overlaps[0])
+        courses = self.courses
+        neurons = courses.states.shape[1]
+        iterations, flips, status, position, product = courses.numbers[0].tolist()
         energy, initial_energy = courses.energies[0].tolist()
-        iterations, flips = courses.counters[0].tolist()
         return RecallResult(
             state=courses.states[0],
             energy=energy,
             initial_energy=initial_energy,
             iterations=iterations,
             flips=flips,
-            stop_reason=STOP_REASONS[courses.status[0]],
+            stop_reason=_STOP_REASONS[status],
             nearest=position if position >= 0 else None,
             overlap=product / neurons if position >= 0 else None,
             match=_match(position, product, neurons),
@@ -297,19 +295,20 @@ class Trajectories:
     def results(self) -> RecallResults:
         """What all recalls found, when they have ended."""
         courses = self.courses
-        count, neurons = courses.states.shape
+        neurons = courses.states.shape[1]
+        iterations, flips, statuses, positions, products = courses.numbers.T
         return RecallResults(
             bits=courses.words.view(np.uint8)[:, : row_bytes(neurons)],
             energies=courses.energies[:, recall.PRESENT],
             initial_energies=courses.energies[:, recall.INITIAL],
-            iterations=courses.counters[:, updates.ITERATIONS],
-            flips=courses.counters[:, updates.FLIPS],
-            stop_reasons=[STOP_REASONS[status] for status in courses.status.tolist()],
-            nearest=courses.nearest,
-            overlaps=np.where(courses.nearest < 0, np.nan, courses.overlaps / neurons),
+            iterations=iterations,
+            flips=flips,
+            stop_reasons=[_STOP_REASONS[status] for status in statuses.tolist()],
+            nearest=positions,
+            overlaps=np.where(positions < 0, np.nan, products / neurons),
             matches=[
                 _match(position, product, neurons)
-                for position, product in zip(courses.nearest.tolist(), courses.overlaps.tolist(), strict=True)
+                for position, product in zip(positions.tolist(), products.tolist(), strict=True)
             ],
         )
 
@@ -336,7 +335,7 @@ def recall_all(
 
 
 # By what a kernel says.
-STOP_REASONS = {
+_STOP_REASONS = {
     updates.CONVERGED: StopReason.CONVERGED,
     updates.CYCLE: StopReason.CYCLE,
     recall.LIMIT: StopReason.ITERATION_LIMIT,
@@ -362,15 +361,16 @@ def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:
         factor = 1.0 if coding == Coding.BINARY else 2.0
         # Finite, since a field of zero is to have even odds at any temperature.
         gains = np.minimum(np.atleast_1d(options.beta), np.finfo(np.float64).max / factor) * factor
-        heated = len(gains) if isinstance(options.beta, np.ndarray) else limit
-        limit = limit + heated if isinstance(options.beta, np.ndarray) else limit
-    match options.order:
-        case Order.RANDOM:
-            order = np.empty(neurons, np.int32)
-        case Order.SEQUENTIAL:
-            order = np.arange(neurons, dtype=np.int32)
-        case explicit:
-            order = explicit.astype(np.int32)
+        if isinstance(options.beta, np.ndarray):
+            heated = len(gains)
+            limit += heated
+        else:
+            heated = limit
+    if isinstance(options.order, Order):
+        drawn = options.order is Order.RANDOM
+        order = np.empty(neurons, np.int32) if drawn else np.arange(neurons, dtype=np.int32)
+    else:
+        order = options.order.astype(np.int32)
     return recall.Rules(
         update=recall.SYNCHRONOUS if options.update is UpdateRule.SYNCHRONOUS else recall.ASYNCHRONOUS,
         random_order=options.order is Order.RANDOM,
@@ -387,4 +387,6 @@ def _match(position: int, product: int, neurons: int) -> Match:
     """What a state is, by its overlap with the nearest pattern."""
     if position < 0:
         return Match.NONE
-    return {neurons: Match.PATTERN, -neurons: Match.INVERSE}.get(product, Match.SPURIOUS)
+    if product == neurons:
+        return Match.PATTERN
+    return Match.INVERSE if product == -neurons else Match.SPURIOUS

@@ -32,12 +32,10 @@ def patterns_form(couplings: Hebbian, stored: Bits, coding: Coding) -> forms.Pat
         rows=signs,
         words=words(stored),
         counts=signs.sum(axis=0, dtype=np.int64)[:count],
-        zeroed=int(not couplings.parameters.self_coupling),
+        excluded=0 if couplings.parameters.self_coupling else count,
         scale=couplings.divisor * (1.0 + coding),
-        thresholds=np.zeros(neurons),
-        # Sums of whole numbers without thresholds are exact.
-        tolerance=0.0,
         coding=int(coding),
+        thresholds=np.empty(0),
     )
 
 

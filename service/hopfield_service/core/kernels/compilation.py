@@ -19,8 +19,12 @@ Order = NDArray[np.int32]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def inner(function):
+def lean(function):
     return numba.njit(cache=True, nogil=True, _nrt=False)(function)
+
+
+def inner(function):
+    return numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function)
 
 
 def compiled(function: Function) -> Function:
@@ -38,7 +42,7 @@ def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., An
     def fitting(first: Any, *_others: Any) -> Callable[..., Any]:
         return answers[first.instance_class]
 
-    overload(question, strict=False, jit_options={"_nrt": False})(fitting)
+    overload(question, strict=False, jit_options={"_nrt": False, "forceinline": True})(fitting)
 
 
 def _popcount(_context: Any, word: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inner
+from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inner, lean
 from hopfield_service.core.kernels.fields import add_row
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
@@ -55,24 +55,24 @@ class Matrix(NamedTuple):
 
 
 class Patterns(NamedTuple):
-    """Hebb's sums by their patterns, `sum_mu xi_i^mu xi_j^mu`: the N-fold overlaps `M_mu = sum_i xi_i^mu v_i` are kept.
+    """Hebb's sums by their patterns, `sum_mu xi_i^mu xi_j^mu`, without thresholds: the N-fold overlaps `M_mu = sum_i xi_i^mu v_i` are kept.
 
     Attributes:
         rows: (N, P) int8, the signs of a neuron in all patterns next to one another, with zeros behind.
         words: (P, W) uint64, the patterns packed.
         counts: (P,) int64, `sum_i xi_i^mu`.
-        zeroed: 1 where the diagonal of the weights is zero, 0 where it is kept.
-        scale, thresholds, tolerance, coding: as of Matrix.
+        excluded: what the sum of a neuron has too much by its own weight: P where the diagonal is zero, 0 where it is kept.
+        scale, coding: as of Matrix.
+        thresholds: (0,) float64: there are none, so that sums of whole numbers decide by themselves.
     """
 
     rows: Signs
     words: Words
     counts: Indices
-    zeroed: int
+    excluded: int
     scale: float
-    thresholds: Floats
-    tolerance: float
     coding: int
+    thresholds: Floats
 
 
 class Basis(NamedTuple):
@@ -129,8 +129,8 @@ def begin(couplings: Couplings, state: Signs, words: Words, known: Words, kept: 
     raise NotImplementedError
 
 
-def field_of(couplings: Couplings, kept: Kept, state: Signs, i: int) -> float:
-    """The local field of neuron i: to the last bit, or where it is larger than `doubt` near enough to tell its sign."""
+def sign_of_field(couplings: Couplings, kept: Kept, state: Signs, i: int) -> int:
+    """The sign of the local field of neuron i, 0 where the field counts as zero."""
     raise NotImplementedError
 
 
@@ -147,6 +147,12 @@ def change(couplings: Couplings, kept: Kept, i: int, difference: int) -> None:
 def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> Any:
     """`sum_ij v_i (scale J_ij) v_j` of a state of which `kept` was just written: what `energy` takes."""
     raise NotImplementedError
+
+
+@inner
+def sign_of(field: float, tolerance: float) -> int:
+    """The sign of a field. By arithmetic, since a branch on what is as good as random is guessed wrong every other time."""
+    return int(field > tolerance) - int(field < -tolerance)
 
 
 # Matrix
@@ -179,10 +185,16 @@ def _matrix_begin(couplings: Matrix, state: Signs, words: Words, known: Words, k
             sums[i] += totals[i]
 
 
-def _matrix_field(couplings: Matrix, kept: Kept, state: Signs, i: int) -> float:
+def _matrix_sign(couplings: Matrix, kept: Kept, state: Signs, i: int) -> int:
     field = kept.values[i] / couplings.scale - couplings.thresholds[i]
-    if abs(field) > couplings.doubt:
-        return float(field)
+    if abs(field) <= couplings.doubt:
+        field = exact_field(couplings, state, i)
+    return sign_of(field, couplings.tolerance)
+
+
+@lean
+def exact_field(couplings: Matrix, state: Signs, i: int) -> float:
+    """The local field of neuron i by the exact weights, summed in the order of the neurons."""
     total, constant = 0.0, 0.0
     for j in range(state.shape[0]):
         total += couplings.exact[i, j] * state[j]
@@ -247,15 +259,16 @@ def _patterns_begin(couplings: Patterns, state: Signs, words: Words, known: Word
     overlaps_with(couplings.words, couplings.counts, couplings.coding, words, known, kept.values)
 
 
-def _patterns_field(couplings: Patterns, kept: Kept, state: Signs, i: int) -> float:
-    own = couplings.zeroed * couplings.words.shape[0] * (state[i] + couplings.coding)
-    return float((pattern_product(couplings.rows, i, kept.values) - own) / couplings.scale - couplings.thresholds[i])
+def _patterns_sign(couplings: Patterns, kept: Kept, state: Signs, i: int) -> int:
+    total = pattern_product(couplings.rows, i, kept.values)
+    own = couplings.excluded * (state[i] + couplings.coding)
+    return int(total > own) - int(total < own)
 
 
 def _patterns_field_of_others(couplings: Patterns, kept: Kept, state: Signs, i: int) -> float:
     # Its own weight is the number of patterns, or zero already.
-    own = couplings.words.shape[0] * (state[i] + couplings.coding * couplings.zeroed)
-    return float((pattern_product(couplings.rows, i, kept.values) - own) / couplings.scale - couplings.thresholds[i])
+    own = couplings.words.shape[0] * state[i] + couplings.coding * couplings.excluded
+    return float((pattern_product(couplings.rows, i, kept.values) - own) / couplings.scale)
 
 
 def _patterns_change(couplings: Patterns, kept: Kept, i: int, difference: int) -> None:
@@ -270,7 +283,7 @@ def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> Any:
         squares += np.int64(kept.values[mu]) * np.int64(kept.values[mu])
     for i in range(state.shape[0]):
         lengths += (state[i] + couplings.coding) * (state[i] + couplings.coding)
-    return squares - couplings.zeroed * couplings.words.shape[0] * lengths
+    return squares - couplings.excluded * lengths
 
 
 # Basis
@@ -296,7 +309,7 @@ def round_overlaps(overlaps: Floats, step: float, rounded: NDArray[np.int16]) ->
         rounded[k] = np.int16(np.floor(step * overlaps[k] + 0.5))
 
 
-@compiled
+@lean
 def basis_field(couplings: Basis, kept: Kept, i: int, own: float) -> float:
     """The local field of neuron i to the last bit, of which `own` times its diagonal element is taken away."""
     total = 0.0
@@ -305,13 +318,13 @@ def basis_field(couplings: Basis, kept: Kept, i: int, own: float) -> float:
     return float((total - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i])
 
 
-def _basis_field(couplings: Basis, kept: Kept, state: Signs, i: int) -> float:
+def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
     own = couplings.zeroed * (state[i] + couplings.coding)
     rough = narrow_product(couplings.rows, i, kept.rounded) / (couplings.step * couplings.overlap_step)
     field = (rough - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i]
-    if abs(field) > couplings.doubt:
-        return float(field)
-    return basis_field(couplings, kept, i, own)
+    if abs(field) <= couplings.doubt:
+        field = basis_field(couplings, kept, i, own)
+    return sign_of(field, couplings.tolerance)
 
 
 def _basis_field_of_others(couplings: Basis, kept: Kept, state: Signs, i: int) -> float:
@@ -338,7 +351,7 @@ def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> Any:
 # Which answer fits
 
 answer(begin, {Matrix: _matrix_begin, Patterns: _patterns_begin, Basis: _basis_begin})
-answer(field_of, {Matrix: _matrix_field, Patterns: _patterns_field, Basis: _basis_field})
+answer(sign_of_field, {Matrix: _matrix_sign, Patterns: _patterns_sign, Basis: _basis_sign})
 answer(
     field_of_others,
     {Matrix: _matrix_field_of_others, Patterns: _patterns_field_of_others, Basis: _basis_field_of_others},

@@ -45,7 +45,7 @@ def energy(coupling: Any, scale: float, thresholds: Floats, state: Signs, coding
     there is no rounding but that of the one division.
     """
     external = 0.0
-    for i in range(state.shape[0]):
+    for i in range(thresholds.shape[0]):
         external += thresholds[i] * (state[i] + coding)
     values = 1 + coding
     return float(-0.5 * (coupling / (scale * values)) + external / values)

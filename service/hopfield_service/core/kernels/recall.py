@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled
+from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, lean
 from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of
 from hopfield_service.core.kernels.fields import energy
-from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
+from hopfield_service.core.kernels.overlaps import Words, overlap
 from hopfield_service.core.kernels.updates import (
     CONVERGED,
     ITERATIONS,
@@ -26,7 +26,8 @@ from hopfield_service.core.kernels.updates import (
 ASYNCHRONOUS, SYNCHRONOUS = 0, 1
 # Why a recall ended, beside CONVERGED and CYCLE of updates.py.
 LIMIT = 3
-# Columns of `Courses.energies`.
+# Columns of `Courses.numbers`, behind ITERATIONS and FLIPS, and of `Courses.energies`.
+STATUS, NEAREST, OVERLAP = 2, 3, 4
 PRESENT, INITIAL = 0, 1
 
 
@@ -72,17 +73,16 @@ class Courses(NamedTuple):
 
     Attributes:
         states: (count, N) int8.
-        before: (count, N) int8, the states one iteration earlier, for synchronous updates; otherwise (count, 0).
+        before: (count + 1, N) int8, the states one iteration earlier, and room for the next one, for synchronous updates; otherwise
+            (count + 1, 0).
         held: (count, N) bool.
         words: (count, W) uint64, the states packed, once the recalls have begun or ended.
         values: (count, K), Kept.values of each.
         rounded: (count, R) int16, Kept.rounded of each.
         generators: (count, 1) uint64.
-        counters: (count, 2) int64, see updates.py.
-        status: (count,) int8, RUNNING, CONVERGED, CYCLE or LIMIT.
-        energies: (count, 2) float64.
-        nearest: (count,) int64, which stored pattern a state is nearest to; -1 if none is stored.
-        overlaps: (count,) int64, N times the overlap with it.
+        numbers: (count, 5) int64: ITERATIONS and FLIPS (see updates.py); STATUS: RUNNING, CONVERGED, CYCLE or LIMIT; NEAREST: which
+            stored pattern the state is nearest to, -1 if none is stored; OVERLAP: N times that with it.
+        energies: (count, 2) float64: PRESENT and INITIAL.
     """
 
     states: Signs
@@ -92,26 +92,41 @@ class Courses(NamedTuple):
     values: NDArray[Any]
     rounded: NDArray[np.int16]
     generators: NDArray[np.uint64]
-    counters: Indices
-    status: Signs
+    numbers: Indices
     energies: Floats
-    nearest: Indices
-    overlaps: Indices
 
 
-@compiled
-def pack(state: Signs, words: Words, known: Words) -> None:
-    """Packs a state, neuron i in bit i % 64 of word i // 64, and which of its neurons are known."""
+@lean
+def pack(state: Signs, words: Words) -> None:
+    """Packs a state, neuron i in bit i % 64 of word i // 64: set where it is 1."""
     n = state.shape[0]
-    for w in range(words.shape[0]):
-        plus, some = np.uint64(0), np.uint64(0)
-        start = 64 * w
-        for i in range(start, min(start + 64, n)):
-            bit = np.uint64(i - start)
-            plus |= np.uint64(state[i] > 0) << bit
-            some |= np.uint64(state[i] != 0) << bit
+    whole = n // 64
+    for w in range(whole):
+        plus = np.uint64(0)
+        for bit in range(64):
+            plus |= np.uint64(state[64 * w + bit] > 0) << np.uint64(bit)
         words[w] = plus
-        known[w] = some
+    for w in range(whole, words.shape[0]):
+        plus = np.uint64(0)
+        for i in range(64 * w, n):
+            plus |= np.uint64(state[i] > 0) << np.uint64(i - 64 * w)
+        words[w] = plus
+
+
+@lean
+def pack_known(state: Signs, words: Words) -> None:
+    """Packs which neurons of a state are known."""
+    words[:] = np.uint64(0)
+    for i in range(state.shape[0]):
+        words[i // 64] |= np.uint64(state[i] != 0) << np.uint64(i % 64)
+
+
+@lean
+def all_known(neurons: int, words: Words) -> None:
+    """Packs that all neurons are known."""
+    words[:] = ~np.uint64(0)
+    if neurons % 64 != 0:
+        words[-1] = (np.uint64(1) << np.uint64(neurons % 64)) - np.uint64(1)
 
 
 @compiled
@@ -120,21 +135,22 @@ def start(couplings: Couplings, rules: Rules, courses: Courses) -> None:
     known = np.empty(courses.words.shape[1], np.uint64)
     for k in range(courses.states.shape[0]):
         state = courses.states[k]
-        pack(state, courses.words[k], known)
+        courses.generators[k, 0] += np.uint64(k)
+        pack(state, courses.words[k])
+        pack_known(state, known)
         if rules.clamp:
             for i in range(state.shape[0]):
                 courses.held[k, i] = state[i] != 0
-        measure(couplings, courses, k, known)
-        courses.energies[k, INITIAL] = courses.energies[k, PRESENT]
+        courses.energies[k, INITIAL] = measure(couplings, courses, k, known)
 
 
-@compiled
-def measure(couplings: Couplings, courses: Courses, k: int, known: Words) -> None:
-    """Writes what is kept of a packed state, and its energy, anew: they depend on the state alone, and not on the way to it."""
+@lean
+def measure(couplings: Couplings, courses: Courses, k: int, known: Words) -> float:
+    """Writes what is kept of a packed state anew and returns its energy: they depend on the state alone, and not on the way to it."""
     state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k])
     begin(couplings, state, courses.words[k], known, kept)
     coupling = coupling_of(couplings, kept, state)
-    courses.energies[k, PRESENT] = energy(coupling, couplings.scale, couplings.thresholds, state, couplings.coding)
+    return energy(coupling, couplings.scale, couplings.thresholds, state, couplings.coding)
 
 
 @compiled
@@ -142,21 +158,41 @@ def measure_all(couplings: Couplings, courses: Courses) -> None:
     """`measure` of every recall, whose states may still have unknown neurons."""
     known = np.empty(courses.words.shape[1], np.uint64)
     for k in range(courses.states.shape[0]):
-        pack(courses.states[k], courses.words[k], known)
-        measure(couplings, courses, k, known)
+        pack(courses.states[k], courses.words[k])
+        pack_known(courses.states[k], known)
+        courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
 
 
-@compiled
+@lean
 def match(stored: Stored, courses: Courses, k: int, known: Words) -> None:
-    """Finds the stored pattern that a packed state is nearest to by the size of the overlap, the oldest of equals."""
-    known_count = bits_set(known)
+    """Packs a state and finds the stored pattern it is nearest to by the size of the overlap, the oldest of equals."""
+    pack(courses.states[k], courses.words[k])
     nearest, largest = -1, 0
     for mu in range(stored.words.shape[0]):
-        m = overlap(stored.words[mu], courses.words[k], known, known_count)
+        m = overlap(stored.words[mu], courses.words[k], known, courses.states.shape[1])
         if nearest < 0 or abs(m) > abs(largest):
             nearest, largest = mu, m
-    courses.nearest[k] = nearest
-    courses.overlaps[k] = largest
+    courses.numbers[k, NEAREST] = nearest
+    courses.numbers[k, OVERLAP] = largest
+
+
+@lean
+def is_settled(
+    couplings: Couplings, rules: Rules, stored: Stored, courses: Courses, k: int, kept: Kept, known: Words
+) -> bool:
+    """Whether a sweep, in whichever order, would leave a state as it is; for a stored pattern, that is found out once."""
+    if courses.numbers[k, ITERATIONS] == rules.heated:
+        # The query is no stored pattern, as a rule.
+        return rests(couplings, kept, rules.tie, courses.held[k], courses.states[k], courses.generators[k])
+    match(stored, courses, k, known)
+    is_stored = stored.words.shape[0] > 0 and abs(courses.numbers[k, OVERLAP]) == courses.states.shape[1]
+    column = 2 * rules.tie + (courses.numbers[k, OVERLAP] < 0)
+    if is_stored and stored.rests[courses.numbers[k, NEAREST], column]:
+        return True
+    settled = rests(couplings, kept, rules.tie, courses.held[k], courses.states[k], courses.generators[k])
+    if settled and is_stored and not rules.clamp:
+        stored.rests[courses.numbers[k, NEAREST], column] = True
+    return settled
 
 
 @compiled
@@ -165,12 +201,12 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
 
     Calls of any lengths continue one another with identical results. Returns how many iterations are left.
     """
-    n = courses.states.shape[1]
     known = np.empty(courses.words.shape[1], np.uint64)
+    all_known(courses.states.shape[1], known)
     for k in range(courses.states.shape[0]):
         state, kept, held = courses.states[k], Kept(courses.values[k], courses.rounded[k]), courses.held[k]
-        generator, counters = courses.generators[k], courses.counters[k]
-        while courses.status[k] == RUNNING and sweeps > 0:
+        generator, counters = courses.generators[k], courses.numbers[k]
+        while counters[STATUS] == RUNNING and sweeps > 0:
             sweeps -= 1
             done = counters[ITERATIONS]
             if done < rules.heated:
@@ -179,30 +215,20 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
                 if counters[ITERATIONS] == rules.limit:
                     heat_unknown(couplings, kept, gain, state, generator, counters)
             elif rules.update == SYNCHRONOUS:
-                courses.status[k] = synchronous(
-                    couplings, kept, rules.tie, held, state, courses.before[k], generator, counters
+                before = courses.before[k]
+                counters[STATUS] = synchronous(
+                    couplings, kept, rules.tie, held, state, before, courses.before[-1], generator, counters
                 )
+            elif is_settled(couplings, rules, stored, courses, k, kept, known):
+                # It needs no order, and nothing after it draws from the generator.
+                counters[ITERATIONS] += 1
+                counters[STATUS] = CONVERGED
             else:
-                # A sweep that would change nothing needs no order, and nothing after it draws from the generator.
-                known_to_rest = False
-                column = 0
-                if done > rules.heated and stored.words.shape[0] > 0:
-                    pack(state, courses.words[k], known)
-                    match(stored, courses, k, known)
-                    if abs(courses.overlaps[k]) == n:
-                        column = 1 + 2 * rules.tie + (courses.overlaps[k] < 0)
-                        known_to_rest = stored.rests[courses.nearest[k], column - 1]
-                if known_to_rest or rests(couplings, kept, rules.tie, held, state, generator):
-                    if column > 0 and not rules.clamp:
-                        stored.rests[courses.nearest[k], column - 1] = True
-                    counters[ITERATIONS] += 1
-                    courses.status[k] = CONVERGED
-                else:
-                    asynchronous(
-                        couplings, kept, rules.tie, rules.random_order, held, state, rules.order, generator, counters
-                    )
-            if courses.status[k] == RUNNING and counters[ITERATIONS] == rules.limit:
-                courses.status[k] = LIMIT
+                asynchronous(
+                    couplings, kept, rules.tie, rules.random_order, held, state, rules.order, generator, counters
+                )
+            if counters[STATUS] == RUNNING and counters[ITERATIONS] == rules.limit:
+                counters[STATUS] = LIMIT
     return sweeps
 
 
@@ -210,10 +236,10 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
 def finish(couplings: Couplings, stored: Stored, courses: Courses) -> None:
     """Says of every recall what its state is: energy, and nearest stored pattern."""
     known = np.empty(courses.words.shape[1], np.uint64)
+    all_known(courses.states.shape[1], known)
     for k in range(courses.states.shape[0]):
-        pack(courses.states[k], courses.words[k], known)
         match(stored, courses, k, known)
-        measure(couplings, courses, k, known)
+        courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
 
 
 @compiled

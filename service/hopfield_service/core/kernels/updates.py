@@ -6,8 +6,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Indices, Order, Signs, Word, compiled, inner
-from hopfield_service.core.kernels.couplings import Couplings, Kept, change, field_of, field_of_others
+from hopfield_service.core.kernels.compilation import Indices, Order, Signs, Word, compiled, inner, lean
+from hopfield_service.core.kernels.couplings import Couplings, Kept, change, field_of_others, sign_of_field
 from hopfield_service.core.kernels.generator import next_below, next_sign, next_uniform, shuffle
 
 # Codes shared with dynamics.py: kernels take and return integers.
@@ -24,16 +24,9 @@ _LN2_LOW = 1.90821492927058770002e-10
 _DEGREE = 13
 
 
-@inner
-def decide(field: float, tolerance: float, present: int, tie: int, generator: Word) -> int:
-    """The state a neuron takes in a local field: its sign, or what the tie rule says where the field counts as zero.
-
-    An unknown neuron has no state to keep: there TIE_KEEP draws one.
-    """
-    # By arithmetic, since a branch on a sign that is as good as random is guessed wrong every other time.
-    sign = int(field > tolerance) - int(field < -tolerance)
-    if sign != 0:
-        return sign
+@lean
+def decide_tie(present: int, tie: int, generator: Word) -> int:
+    """The state a neuron takes in a field of zero. An unknown neuron has no state to keep: there TIE_KEEP draws one."""
     if tie == TIE_PLUS:
         return 1
     if tie == TIE_MINUS:
@@ -43,7 +36,7 @@ def decide(field: float, tolerance: float, present: int, tie: int, generator: Wo
     return present
 
 
-@inner
+@lean
 def rests(
     couplings: Couplings, kept: Kept, tie: int, held: NDArray[np.bool_], state: Signs, generator: Word
 ) -> bool:
@@ -53,12 +46,15 @@ def rests(
             present = state[i]
             if present == 0:
                 return False
-            if decide(field_of(couplings, kept, state, i), couplings.tolerance, present, tie, generator) != present:
+            decided = sign_of_field(couplings, kept, state, i)
+            if decided == 0:
+                decided = decide_tie(present, tie, generator)
+            if decided != present:
                 return False
     return True
 
 
-@inner
+@lean
 def asynchronous(
     couplings: Couplings,
     kept: Kept,
@@ -79,7 +75,9 @@ def asynchronous(
         if held[i]:
             continue
         present = state[i]
-        decided = decide(field_of(couplings, kept, state, i), couplings.tolerance, present, tie, generator)
+        decided = sign_of_field(couplings, kept, state, i)
+        if decided == 0:
+            decided = decide_tie(present, tie, generator)
         if decided != present:
             if present != 0:
                 counters[FLIPS] += 1
@@ -87,7 +85,7 @@ def asynchronous(
             change(couplings, kept, i, decided - present)
 
 
-@compiled
+@lean
 def synchronous(
     couplings: Couplings,
     kept: Kept,
@@ -95,22 +93,22 @@ def synchronous(
     held: NDArray[np.bool_],
     state: Signs,
     before: Signs,
+    decided: Signs,
     generator: Word,
     counters: Indices,
 ) -> int:
     """Runs an update of all neurons at once.
 
-    `before` is the state one iteration earlier (all 0 at the start, which no computed state equals).
+    `before` is the state one iteration earlier (all 0 at the start, which no computed state equals), `decided` is room for the next.
     Returns RUNNING, CONVERGED, or CYCLE where the new state is that of two iterations ago.
     """
     n = state.shape[0]
-    decided = np.empty(n, np.int8)
     counters[ITERATIONS] += 1
     for i in range(n):
         decided[i] = state[i]
         if not held[i]:
-            field = field_of(couplings, kept, state, i)
-            decided[i] = decide(field, couplings.tolerance, state[i], tie, generator)
+            sign = sign_of_field(couplings, kept, state, i)
+            decided[i] = sign if sign != 0 else decide_tie(state[i], tie, generator)
     quiet = True
     cycle = True
     for i in range(n):
@@ -153,7 +151,7 @@ def logistic(x: float) -> float:
     return odds / (1.0 + odds)
 
 
-@inner
+@lean
 def glauber(
     couplings: Couplings,
     kept: Kept,
@@ -176,7 +174,7 @@ def glauber(
             heat(couplings, kept, gain, i, state, generator, counters)
 
 
-@inner
+@lean
 def heat_unknown(
     couplings: Couplings, kept: Kept, gain: float, state: Signs, generator: Word, counters: Indices
 ) -> None:
