@@ -12,10 +12,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core import oracle
 
-from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult, StopReason, TieRule, Trajectories, UpdateRule
+from hopfield_service.core.dynamics import (
+    Order,
+    RecallOptions,
+    RecallResult,
+    StopReason,
+    TieRule,
+    Trajectories,
+    UpdateRule,
+)
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels import updates
-from hopfield_service.core.kernels.couplings import Basis
+from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.kernels.recall import STATUS
 from hopfield_service.core.learning import Couplings, Hebbian, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
@@ -305,11 +313,18 @@ class Case:
     query: Signs
 
     def energy(self, state: Sequence[int]) -> Any:
-        """Of a state: to the last bit, but where the network adds in another order because it recalls with a basis."""
+        """Of a state: to the last bit, but where the network adds floats in another order than that of the neurons."""
         expected = self.weights.energy(state)
-        if isinstance(self.network.dynamics.form, Basis):
-            return pytest.approx(expected, rel=1e-10, abs=1e-10 * (1 + sum(map(abs, self.weights.thresholds))))
+        form = self.network.dynamics.form
+        if isinstance(form, Basis) or (isinstance(form, Matrix) and len(form.rest)):
+            return pytest.approx(expected, rel=1e-12, abs=1e-12 * self.size)
         return expected
+
+    @property
+    def size(self) -> float:
+        """What an energy, and all that is added up on the way to it, is at most."""
+        weights = sum(abs(weight) for row in self.weights.matrix for weight in row) / self.weights.divisor
+        return 1 + weights + sum(map(abs, self.weights.thresholds))
 
 
 def largest_row_sum_of_projection(network: PairwiseNetwork) -> float:

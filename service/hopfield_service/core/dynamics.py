@@ -174,6 +174,10 @@ class Dynamics:
         self.values = values
         self.stored = recall.Stored(stored, np.zeros((len(stored), 6), np.bool_))
 
+    def wide(self) -> "Dynamics":
+        """The same, with room for the overlaps of the largest networks."""
+        return Dynamics(self.form, self.heated_form, np.int64, self.stored.words)
+
     @property
     def nbytes(self) -> int:
         """Bytes it takes in memory beside the patterns."""
@@ -200,17 +204,18 @@ class Trajectories:
         """
         count, neurons = queries.shape
         self._form = dynamics.form if options.beta is None else dynamics.heated_form
-        values, rounded = _kept_of(self._form)
+        values, rounded, room = _kept_of(self._form)
         self._stored = dynamics.stored
         self._rules = _rules(options, neurons, self._form.coding)
-        room = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
+        before = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
         self.courses = recall.Courses(
             states=queries.astype(np.int8),
-            before=np.zeros((count + 1, room), np.int8),
+            before=np.zeros((count + 1, before), np.int8),
             held=np.zeros((count, neurons), np.bool_),
             words=np.empty((count, -(-neurons // 64)), np.uint64),
-            values=np.empty((count, values), np.float64 if self._form is not dynamics.form else dynamics.values),
+            values=np.empty((count, values), dynamics.values if self._form is dynamics.form else np.float64),
             rounded=np.empty((count, rounded), np.int16),
+            room=np.empty(room),
             generators=np.full((count, 1), options.seed, np.uint64),
             numbers=np.zeros((count, 5), np.int64),
             energies=np.empty((count, 2)),
@@ -343,15 +348,15 @@ _STOP_REASONS = {
 _NO_GAINS = np.zeros(1)
 
 
-def _kept_of(form: Couplings) -> tuple[int, int]:
-    """How many values a form keeps of a state, and how many of them rounded."""
+def _kept_of(form: Couplings) -> tuple[int, int, int]:
+    """How many values a form keeps of a state, how many of them rounded, and how much room it takes for the energy."""
     match form:
         case Matrix():
-            return len(form.totals), 0
+            return len(form.totals), 0, len(form.rest_totals)
         case Patterns():
-            return form.rows.shape[1], 0
+            return form.rows.shape[1], 0, 0
         case Basis():
-            return form.exact.shape[1], form.rows.shape[1]
+            return form.exact.shape[1], form.rows.shape[1], 0
 
 
 def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:

@@ -49,9 +49,7 @@ def overlaps_dtype(form: forms.Patterns) -> type[np.signedinteger[Any]]:
     return np.int16 if largest <= _INT16 and largest * (count + 1) <= _INT32 else np.int64
 
 
-def basis_form(
-    couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.float64], coding: Coding
-) -> forms.Basis:
+def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.float64], coding: Coding) -> forms.Basis:
     """A projection as its basis.
 
     Overlaps with the basis are at most `|v| <= sqrt(N) (1 + coding)` in size, all together: they are those of a projection. So
@@ -108,11 +106,17 @@ def matrix_form(local_field: LocalField) -> forms.Matrix:
     error = kernels.round_to_step(weights, step, rounded, totals)
     if error > 0 and weights.dtype == np.int32:
         return exact_form(local_field)
+    rest, rest_totals = np.empty((0, 0), np.float32), np.empty(0)
+    if error > 0:
+        rest, rest_totals = np.empty((neurons, neurons), np.float32), np.empty(neurons)
+        kernels.rest_of_rounding(weights, step, rounded, local_field.scale, rest, rest_totals)
     return forms.Matrix(
         weights=rounded,
         totals=totals,
         whole=True,
         exact=weights if error > 0 else np.empty((0, 0)),
+        rest=rest,
+        rest_totals=rest_totals,
         exact_scale=local_field.scale,
         doubt=1.001 * error / local_field.divisor + 2 * local_field.tolerance if error > 0 else -1.0,
         scale=step * local_field.scale,
@@ -130,6 +134,8 @@ def exact_form(local_field: LocalField) -> forms.Matrix:
         totals=local_field.totals,
         whole=weights.dtype == np.int32,
         exact=np.empty((0, 0)),
+        rest=np.empty((0, 0), np.float32),
+        rest_totals=np.empty(0),
         exact_scale=local_field.scale,
         doubt=-1.0,
         scale=local_field.scale,

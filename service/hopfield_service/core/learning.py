@@ -499,9 +499,7 @@ class PseudoInverse(LearningRule):
         size = max(1, _WORK_BETWEEN_QUESTIONS // neurons**2)
         for first in range(0 if self.matrix is None else before, rank, size):
             check(interruption)
-            kernels.add_outer_products(
-                factors.basis[first : first + size], self.parameters.self_coupling, 0, weights
-            )
+            kernels.add_outer_products(factors.basis[first : first + size], self.parameters.self_coupling, 0, weights)
         return replace(factors, matrix=weights)
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
+from itertools import product
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -12,7 +13,16 @@ from numpy.typing import NDArray
 
 from hopfield_service.core import diagnostics, forms, learning
 from hopfield_service.core.diagnostics import Diagnosis, Stability
-from hopfield_service.core.dynamics import Dynamics, RecallOptions, RecallResult, RecallResults, TraceStep, Trajectories, UpdateRule, recall_all
+from hopfield_service.core.dynamics import (
+    Dynamics,
+    RecallOptions,
+    RecallResult,
+    RecallResults,
+    TraceStep,
+    Trajectories,
+    UpdateRule,
+    recall_all,
+)
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
@@ -207,14 +217,27 @@ class PairwiseSpec(Spec):
     @classmethod
     def warm(cls) -> None:
         """See Spec."""
-        stored = Store(np.array([[0b0001], [0b0110]], np.uint8), ("a", "b"))
-        options = [RecallOptions(seed=0, update=update) for update in UpdateRule if update is not UpdateRule.GLAUBER]
-        options.append(RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1))
-        for rule in _LEARNING_RULES:
-            network = cls(4, rule, (0.5, 0.0, 0.0, 0.0)).empty().apply(stored, never)
-            for option in options:
-                network.recall(np.array([1, -1, 0, 1], np.int8), option, never)
-            network.nearest(np.array([1, -1, 0, 1], np.int8), 1)
+        # Nine neurons, ninths of which no float is: weights that have to be rounded.
+        bits = np.array([[23, 1], [98, 0], [201, 1], [77, 1], [140, 0], [33, 0]], np.uint8)
+        query = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
+        ways = [RecallOptions(seed=0), RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1)]
+        for rule, thresholds in product(_LEARNING_RULES, [(), (0.5,) * 9]):
+            network = cls(9, rule, thresholds).empty()
+            # Two patterns are kept as factors, five and six as a matrix.
+            for first, last in ((0, 2), (2, 5), (5, 6)):
+                network = network.apply(Store(bits[first:last], tuple("abcdef"[first:last])), never)
+                for options in ways:
+                    list(network.trace(query, options, never))
+                    network.recall(query, options, never)
+            network.nearest(query, 1)
+            list(network.weight_rows(9))
+            network.local_field.of(query)
+        few = cls(9).empty().apply(Store(bits[:2], ("a", "b")), never)
+        list(few.weight_rows(9))
+        few.local_field.of(query)
+        for options in ways:
+            list(Trajectories(few.dynamics.wide(), query[np.newaxis], options).steps(never))
+            Trajectories(few.dynamics.wide(), query[np.newaxis], options).settle(never)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, StopReason, TraceStep
+from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, RecallResults, StopReason, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
@@ -57,6 +57,8 @@ _log = logging.getLogger(__name__)
 _PAGE_BYTES = 1 << 20
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
+# Queries of a batch that stand unpacked in memory at the same time.
+_UNPACKED_AT_ONCE = 64
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -466,15 +468,14 @@ class Memories:
 
         def answers(interruption: Interruption) -> Recalled:
             network = loaded.network
-            results = (
-                network.recall(
-                    queries.state(k, network.spec.coding),
-                    replace(options, seed=(options.seed + k) % (1 << 64)),
-                    interruption,
-                )
-                for k in range(len(queries))
-            )
-            return _recalled(loaded, results, len(queries))
+            recalled = _recalled(loaded, (), len(queries))
+            for first in range(0, len(queries), _UNPACKED_AT_ONCE):
+                last = min(first + _UNPACKED_AT_ONCE, len(queries))
+                states = np.stack([queries.state(k, network.spec.coding) for k in range(first, last)])
+                following = replace(options, seed=(options.seed + first) % (1 << 64)) if first else options
+                for results in network.recall_batch(states, following, interruption):
+                    _append(recalled, network, results)
+            return recalled
 
         return await self._executor.recall(answers)
 
@@ -537,6 +538,21 @@ def _recalled(loaded: Loaded, results: Iterable[RecallResult], count: int) -> Re
             recalled.labels.append(network.stored.labels[result.nearest])
             recalled.overlaps.append(result.overlap)
     return recalled
+
+
+def _append(recalled: Recalled, network: Network, results: RecallResults) -> None:
+    """Adds the answers of the next queries."""
+    first = len(recalled.energies)
+    recalled.states[first : first + len(results.bits)] = results.bits
+    recalled.energies.extend(results.energies.tolist())
+    recalled.initial_energies.extend(results.initial_energies.tolist())
+    recalled.iterations.extend(results.iterations.tolist())
+    recalled.flips.extend(results.flips.tolist())
+    recalled.stop_reasons.extend(results.stop_reasons)
+    recalled.matches.extend(results.matches)
+    if len(network.stored):
+        recalled.labels.extend(network.stored.labels[position] for position in results.nearest.tolist())
+        recalled.overlaps.extend(results.overlaps.tolist())
 
 
 def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:

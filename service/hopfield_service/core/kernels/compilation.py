@@ -19,21 +19,30 @@ Order = NDArray[np.int32]
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
-def lean(function):
-    return numba.njit(cache=True, nogil=True, _nrt=False)(function)
-
-
-def inner(function):
-    return numba.njit(cache=True, nogil=True, _nrt=False, forceinline=True)(function)
-
-
 def compiled(function: Function) -> Function:
     """Compiles a kernel: without the GIL, kept on disk where some place is writable, in memory otherwise."""
+    return _compiled(function)
+
+
+def leaf(function: Function) -> Function:
+    """Compiles a kernel that makes no arrays, and therefore need not count who uses those it is given: it would take longer than a visit."""
+    return _compiled(function, **_UNCOUNTED)
+
+
+def inlined(function: Function) -> Function:
+    """Compiles a leaf that becomes part of its callers: for what is done once a visit, or oftener."""
+    return _compiled(function, **_UNCOUNTED, forceinline=True)
+
+
+_UNCOUNTED: Any = {"_nrt": False}
+
+
+def _compiled(function: Function, **options: Any) -> Function:
     try:
-        return cast("Function", numba.njit(cache=True, nogil=True)(function))
+        return cast("Function", numba.njit(cache=True, nogil=True, **options)(function))
     except RuntimeError:
         # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
-        return cast("Function", numba.njit(nogil=True)(function))
+        return cast("Function", numba.njit(nogil=True, **options)(function))
 
 
 def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., Any]]) -> None:
@@ -42,7 +51,8 @@ def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., An
     def fitting(first: Any, *_others: Any) -> Callable[..., Any]:
         return answers[first.instance_class]
 
-    overload(question, strict=False, jit_options={"_nrt": False, "forceinline": True})(fitting)
+    options: Any = {**_UNCOUNTED, "forceinline": True}
+    overload(question, strict=False, jit_options=options)(fitting)
 
 
 def _popcount(_context: Any, word: Any) -> Any:

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inner, lean
+from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inlined, leaf
 from hopfield_service.core.kernels.fields import add_row
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
+
+_COLUMNS = 1024
 
 
 class Kept(NamedTuple):
@@ -20,10 +22,12 @@ class Kept(NamedTuple):
     Attributes:
         values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,).
         rounded: int16, the overlaps with basis vectors once more.
+        room: (N,) float64 to add up the energy in, where the weights are rounded; otherwise (0,).
     """
 
     values: NDArray[Any]
     rounded: NDArray[np.int16]
+    room: Floats
 
 
 class Matrix(NamedTuple):
@@ -34,6 +38,8 @@ class Matrix(NamedTuple):
         totals: (N,) float64 or int32, `sum_j weights_ij`.
         whole: whether the weights are whole numbers, which may be added in any order.
         exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
+        rest: (N, N) float32, what rounding took from the weights, `weights + scale * rest` being near enough for an energy; otherwise (0, 0).
+        rest_totals: (N,) float64, the sums of its rows; otherwise (0,).
         exact_scale: of those.
         doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
         scale: what sums are divided by.
@@ -46,6 +52,8 @@ class Matrix(NamedTuple):
     totals: NDArray[Any]
     whole: bool
     exact: Floats
+    rest: NDArray[np.float32]
+    rest_totals: Floats
     exact_scale: float
     doubt: float
     scale: float
@@ -144,12 +152,12 @@ def change(couplings: Couplings, kept: Kept, i: int, difference: int) -> None:
     raise NotImplementedError
 
 
-def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> Any:
-    """`sum_ij v_i (scale J_ij) v_j` of a state of which `kept` was just written: what `energy` takes."""
+def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
+    """`sum_ij v_i J_ij v_j`, times `(1 + coding) divisor`, of a state of which `kept` was just written: what `energy` takes."""
     raise NotImplementedError
 
 
-@inner
+@inlined
 def sign_of(field: float, tolerance: float) -> int:
     """The sign of a field. By arithmetic, since a branch on what is as good as random is guessed wrong every other time."""
     return int(field > tolerance) - int(field < -tolerance)
@@ -192,7 +200,7 @@ def _matrix_sign(couplings: Matrix, kept: Kept, state: Signs, i: int) -> int:
     return sign_of(field, couplings.tolerance)
 
 
-@lean
+@leaf
 def exact_field(couplings: Matrix, state: Signs, i: int) -> float:
     """The local field of neuron i by the exact weights, summed in the order of the neurons."""
     total, constant = 0.0, 0.0
@@ -214,17 +222,51 @@ def _matrix_change(couplings: Matrix, kept: Kept, i: int, difference: int) -> No
     add_row(couplings.weights, i, difference, kept.values)
 
 
-def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> Any:
+def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
     coupling = 0 * kept.values[0]
     for i in range(state.shape[0]):
         coupling += kept.values[i] * (state[i] + couplings.coding)
-    return coupling
+    if couplings.rest.shape[0] == 0:
+        return float(coupling / couplings.scale)
+    return float(coupling / couplings.scale + rest_of_coupling(couplings, kept.room, state))
+
+
+@leaf
+def rest_of_coupling(couplings: Matrix, sums: Floats, state: Signs) -> float:
+    """`v'Rv` of what rounding took, where `v` differs by `d` from what most neurons have: `c^2 1'R1 + 2 c d'R1 + d'Rd`.
+
+    So at most half of the rows are read, and of those the half behind the diagonal.
+    """
+    most = commonest(state)
+    common = most + couplings.coding
+    total, crossed, own = 0.0, 0.0, 0.0
+    sums[:] = 0.0
+    for i in range(state.shape[0]):
+        difference = state[i] - most
+        total += couplings.rest_totals[i]
+        if difference != 0:
+            crossed += difference * couplings.rest_totals[i]
+            own += difference * difference * couplings.rest[i, i]
+    # Some columns at a time, whose sums stay in the first cache.
+    for first in range(0, state.shape[0], _COLUMNS):
+        last = min(first + _COLUMNS, state.shape[0])
+        for i in range(last):
+            difference = np.float64(state[i] - most)
+            if difference != 0:
+                behind = max(i + 1, first)
+                row, some = couplings.rest[i, behind:last], sums[behind:last]
+                for j in range(some.shape[0]):
+                    some[j] += difference * np.float64(row[j])
+    squared = 0.0
+    for j in range(state.shape[0]):
+        squared += (state[j] - most) * sums[j]
+    return common * common * total + 2.0 * common * crossed + (own + 2.0 * squared)
 
 
 # Patterns
 
 
-@inner
+@inlined
 def narrow_product(rows: NDArray[Any], i: int, overlaps: NDArray[np.int16]) -> Any:
     """`sum_mu row_mu overlaps_mu`, of whole numbers whose sum an int32 holds: a vector instruction multiplies 32 of them at once."""
     total = np.int32(0)
@@ -233,7 +275,7 @@ def narrow_product(rows: NDArray[Any], i: int, overlaps: NDArray[np.int16]) -> A
     return total
 
 
-@inner
+@inlined
 def pattern_product(rows: Signs, i: int, overlaps: NDArray[Any]) -> Any:
     """The same, of overlaps that may be too large for that."""
     if overlaps.itemsize == 2:
@@ -277,13 +319,13 @@ def _patterns_change(couplings: Patterns, kept: Kept, i: int, difference: int) -
         overlaps[mu] += difference * row[mu]
 
 
-def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> Any:
-    squares, lengths = 0, 0
+def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> float:
+    squares, lengths = np.int64(0), np.int64(0)
     for mu in range(kept.values.shape[0]):
         squares += np.int64(kept.values[mu]) * np.int64(kept.values[mu])
     for i in range(state.shape[0]):
         lengths += (state[i] + couplings.coding) * (state[i] + couplings.coding)
-    return squares - couplings.excluded * lengths
+    return float((squares - couplings.excluded * lengths) / couplings.scale)
 
 
 # Basis
@@ -296,8 +338,9 @@ def _basis_begin(couplings: Basis, state: Signs, words: Words, known: Words, kep
     rank = overlaps.shape[0]
     for k in range(rank):
         overlaps[k] /= upper[k, k]
-        for later in range(k + 1, rank):
-            overlaps[later] -= upper[k, later] * overlaps[k]
+        column, later = upper[k, k + 1 :], overlaps[k + 1 :]
+        for below in range(later.shape[0]):
+            later[below] -= column[below] * overlaps[k]
     kept.rounded[:] = 0
     round_overlaps(overlaps, couplings.overlap_step, kept.rounded)
 
@@ -309,7 +352,7 @@ def round_overlaps(overlaps: Floats, step: float, rounded: NDArray[np.int16]) ->
         rounded[k] = np.int16(np.floor(step * overlaps[k] + 0.5))
 
 
-@lean
+@leaf
 def basis_field(couplings: Basis, kept: Kept, i: int, own: float) -> float:
     """The local field of neuron i to the last bit, of which `own` times its diagonal element is taken away."""
     total = 0.0
@@ -338,14 +381,14 @@ def _basis_change(couplings: Basis, kept: Kept, i: int, difference: int) -> None
     round_overlaps(overlaps, couplings.overlap_step, kept.rounded)
 
 
-def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> Any:
+def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> float:
     squares, own = 0.0, 0.0
     for k in range(kept.values.shape[0]):
         squares += kept.values[k] * kept.values[k]
     if couplings.zeroed:
         for i in range(state.shape[0]):
             own += couplings.diagonal[i] * ((state[i] + couplings.coding) * (state[i] + couplings.coding))
-    return squares - own
+    return float((squares - own) / couplings.scale)
 
 
 # Which answer fits

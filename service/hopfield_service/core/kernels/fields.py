@@ -14,8 +14,11 @@ BIPOLAR, BINARY = 0, 1
 @compiled
 def add_row(weights: NDArray[Any], row: int, factor: int, sums: NDArray[Any]) -> None:
     """`sums += factor * weights[row]`: what one neuron's change does to everyone's sum, the weights being symmetric."""
+    kind = sums.dtype.type
+    times = kind(factor)
     for j in range(sums.shape[0]):
-        sums[j] += factor * weights[row, j]
+        # In the type of the sums, so that as many as possible are added at once.
+        sums[j] = kind(sums[j] + times * kind(weights[row, j]))
 
 
 @compiled
@@ -38,14 +41,10 @@ def largest_row_sum(weights: NDArray[Any]) -> float:
 
 
 @compiled
-def energy(coupling: Any, scale: float, thresholds: Floats, state: Signs, coding: int) -> float:
-    """`E = -1/2 s'Js + U's`, or `-1/2 V'TV + U'V` with `V = (1 + s) / 2`.
-
-    `coupling` is `scale * s'Js`, or `2 scale * V'TV`: an integer where the weights are, at most 4 N^2 P <= 2^36 * 2^24, so that
-    there is no rounding but that of the one division.
-    """
+def energy(coupling: float, thresholds: Floats, state: Signs, coding: int) -> float:
+    """`E = -1/2 s'Js + U's` of `coupling = s'Js`; or, of `coupling = 2 V'TV`, `E = -1/2 V'TV + U'V` with `V = (1 + s) / 2`."""
     external = 0.0
     for i in range(thresholds.shape[0]):
         external += thresholds[i] * (state[i] + coding)
     values = 1 + coding
-    return float(-0.5 * (coupling / (scale * values)) + external / values)
+    return -0.5 * (coupling / values) + external / values

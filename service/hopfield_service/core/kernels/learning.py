@@ -98,7 +98,7 @@ def round_to_step(weights: NDArray[Any], step: float, rounded: NDArray[np.int16]
     largest = 0.0
     for i in range(weights.shape[0]):
         error = 0.0
-        total = 0
+        total = np.int64(0)
         for j in range(weights.shape[1]):
             value = np.floor(step * weights[i, j] + 0.5)
             rounded[i, j] = np.int16(value)
@@ -107,6 +107,19 @@ def round_to_step(weights: NDArray[Any], step: float, rounded: NDArray[np.int16]
         totals[i] = total
         largest = max(largest, error)
     return largest
+
+
+@compiled
+def rest_of_rounding(
+    weights: Floats, step: float, rounded: NDArray[np.int16], scale: float, rest: NDArray[np.float32], totals: Floats
+) -> None:
+    """`rest = (weights - rounded / step) / scale`, and its row sums."""
+    for i in range(weights.shape[0]):
+        total = 0.0
+        for j in range(weights.shape[1]):
+            rest[i, j] = np.float32((weights[i, j] - rounded[i, j] / step) / scale)
+            total += np.float64(rest[i, j])
+        totals[i] = total
 
 
 @compiled

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, lean
+from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf
 from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of
 from hopfield_service.core.kernels.fields import energy
 from hopfield_service.core.kernels.overlaps import Words, overlap
@@ -79,6 +79,7 @@ class Courses(NamedTuple):
         words: (count, W) uint64, the states packed, once the recalls have begun or ended.
         values: (count, K), Kept.values of each.
         rounded: (count, R) int16, Kept.rounded of each.
+        room: Kept.room of all.
         generators: (count, 1) uint64.
         numbers: (count, 5) int64: ITERATIONS and FLIPS (see updates.py); STATUS: RUNNING, CONVERGED, CYCLE or LIMIT; NEAREST: which
             stored pattern the state is nearest to, -1 if none is stored; OVERLAP: N times that with it.
@@ -91,12 +92,13 @@ class Courses(NamedTuple):
     words: Words
     values: NDArray[Any]
     rounded: NDArray[np.int16]
+    room: Floats
     generators: NDArray[np.uint64]
     numbers: Indices
     energies: Floats
 
 
-@lean
+@leaf
 def pack(state: Signs, words: Words) -> None:
     """Packs a state, neuron i in bit i % 64 of word i // 64: set where it is 1."""
     n = state.shape[0]
@@ -113,7 +115,7 @@ def pack(state: Signs, words: Words) -> None:
         words[w] = plus
 
 
-@lean
+@leaf
 def pack_known(state: Signs, words: Words) -> None:
     """Packs which neurons of a state are known."""
     words[:] = np.uint64(0)
@@ -121,7 +123,7 @@ def pack_known(state: Signs, words: Words) -> None:
         words[i // 64] |= np.uint64(state[i] != 0) << np.uint64(i % 64)
 
 
-@lean
+@leaf
 def all_known(neurons: int, words: Words) -> None:
     """Packs that all neurons are known."""
     words[:] = ~np.uint64(0)
@@ -144,13 +146,13 @@ def start(couplings: Couplings, rules: Rules, courses: Courses) -> None:
         courses.energies[k, INITIAL] = measure(couplings, courses, k, known)
 
 
-@lean
+@leaf
 def measure(couplings: Couplings, courses: Courses, k: int, known: Words) -> float:
     """Writes what is kept of a packed state anew and returns its energy: they depend on the state alone, and not on the way to it."""
-    state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k])
+    state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k], courses.room)
     begin(couplings, state, courses.words[k], known, kept)
     coupling = coupling_of(couplings, kept, state)
-    return energy(coupling, couplings.scale, couplings.thresholds, state, couplings.coding)
+    return energy(coupling, couplings.thresholds, state, couplings.coding)
 
 
 @compiled
@@ -163,7 +165,7 @@ def measure_all(couplings: Couplings, courses: Courses) -> None:
         courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
 
 
-@lean
+@leaf
 def match(stored: Stored, courses: Courses, k: int, known: Words) -> None:
     """Packs a state and finds the stored pattern it is nearest to by the size of the overlap, the oldest of equals."""
     pack(courses.states[k], courses.words[k])
@@ -176,7 +178,7 @@ def match(stored: Stored, courses: Courses, k: int, known: Words) -> None:
     courses.numbers[k, OVERLAP] = largest
 
 
-@lean
+@leaf
 def is_settled(
     couplings: Couplings, rules: Rules, stored: Stored, courses: Courses, k: int, kept: Kept, known: Words
 ) -> bool:
@@ -204,7 +206,11 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
     known = np.empty(courses.words.shape[1], np.uint64)
     all_known(courses.states.shape[1], known)
     for k in range(courses.states.shape[0]):
-        state, kept, held = courses.states[k], Kept(courses.values[k], courses.rounded[k]), courses.held[k]
+        state, kept, held = (
+            courses.states[k],
+            Kept(courses.values[k], courses.rounded[k], courses.room),
+            courses.held[k],
+        )
         generator, counters = courses.generators[k], courses.numbers[k]
         while counters[STATUS] == RUNNING and sweeps > 0:
             sweeps -= 1

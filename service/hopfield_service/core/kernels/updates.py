@@ -6,7 +6,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Indices, Order, Signs, Word, compiled, inner, lean
+from hopfield_service.core.kernels.compilation import Indices, Order, Signs, Word, compiled, inlined, leaf
 from hopfield_service.core.kernels.couplings import Couplings, Kept, change, field_of_others, sign_of_field
 from hopfield_service.core.kernels.generator import next_below, next_sign, next_uniform, shuffle
 
@@ -24,7 +24,7 @@ _LN2_LOW = 1.90821492927058770002e-10
 _DEGREE = 13
 
 
-@lean
+@leaf
 def decide_tie(present: int, tie: int, generator: Word) -> int:
     """The state a neuron takes in a field of zero. An unknown neuron has no state to keep: there TIE_KEEP draws one."""
     if tie == TIE_PLUS:
@@ -36,10 +36,8 @@ def decide_tie(present: int, tie: int, generator: Word) -> int:
     return present
 
 
-@lean
-def rests(
-    couplings: Couplings, kept: Kept, tie: int, held: NDArray[np.bool_], state: Signs, generator: Word
-) -> bool:
+@leaf
+def rests(couplings: Couplings, kept: Kept, tie: int, held: NDArray[np.bool_], state: Signs, generator: Word) -> bool:
     """Whether a sweep, in whichever order, would leave the state as it is. An unknown neuron never stays one."""
     for i in range(state.shape[0]):
         if not held[i]:
@@ -54,7 +52,7 @@ def rests(
     return True
 
 
-@lean
+@leaf
 def asynchronous(
     couplings: Couplings,
     kept: Kept,
@@ -85,7 +83,7 @@ def asynchronous(
             change(couplings, kept, i, decided - present)
 
 
-@lean
+@leaf
 def synchronous(
     couplings: Couplings,
     kept: Kept,
@@ -151,7 +149,7 @@ def logistic(x: float) -> float:
     return odds / (1.0 + odds)
 
 
-@lean
+@leaf
 def glauber(
     couplings: Couplings,
     kept: Kept,
@@ -174,7 +172,7 @@ def glauber(
             heat(couplings, kept, gain, i, state, generator, counters)
 
 
-@lean
+@leaf
 def heat_unknown(
     couplings: Couplings, kept: Kept, gain: float, state: Signs, generator: Word, counters: Indices
 ) -> None:
@@ -184,7 +182,7 @@ def heat_unknown(
             heat(couplings, kept, gain, i, state, generator, counters)
 
 
-@inner
+@inlined
 def heat(
     couplings: Couplings, kept: Kept, gain: float, i: int, state: Signs, generator: Word, counters: Indices
 ) -> None:
