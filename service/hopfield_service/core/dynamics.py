@@ -1,21 +1,24 @@
-"""Recall: the dynamics of a pairwise network from a query until they settle. Fields and energies: see LocalField."""
+"""Recall: the dynamics of a pairwise network from queries until they settle."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.interruption import Interruption, check
-from hopfield_service.core.kernels import updates
-from hopfield_service.core.local_field import LocalField
-from hopfield_service.core.patterns import Coding, Signs, Words, nearest
+from hopfield_service.core.kernels import recall, updates
+from hopfield_service.core.kernels.couplings import Basis, Couplings, Matrix, Patterns
+from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
-# neuron takes as long as some additions, and a flip one addition a neuron. A sweep is never interrupted.
+# neuron takes as long as some additions, and a sweep at most one for each neuron and each value kept. A sweep is never interrupted.
 _WORK_BETWEEN_QUESTIONS = 1 << 24
 _VISIT = 64
+# Recalls that are under way at the same time, so that what is kept of them stays in the cache.
+_BLOCK = 64
 
 
 class UpdateRule(Enum):
@@ -127,132 +130,137 @@ class TraceStep:
     flips: int
 
 
-class Trajectory:
-    """A recall under way, which goes on from where it is as often as asked, with the same results however it is cut.
+@dataclass(frozen=True, slots=True, eq=False)
+class RecallResults:
+    """The answers of some recalls: a column a field of RecallResult, entry k of each for query k.
 
     Attributes:
-        state: (N,) int8, where it is.
-        iterations: sweeps run so far.
-        flips: of neurons that were 1 or -1 before, so far.
-        stop_reason: why it ended, or None while it goes on.
+        bits: (count, ceil(N / 8)) uint8, the states, packed.
+        energies: (count,) float64.
+        initial_energies: (count,) float64.
+        iterations: (count,) int64.
+        flips: (count,) int64.
+        stop_reasons: count of them.
+        nearest: (count,) int64; -1 where nothing is stored.
+        overlaps: (count,) float64; NaN where nothing is stored.
+        matches: count of them.
     """
 
-    def __init__(self, local_field: LocalField, query: Signs, options: RecallOptions) -> None:
-        """Starts at the query.
+    bits: Bits
+    energies: NDArray[np.float64]
+    initial_energies: NDArray[np.float64]
+    iterations: NDArray[np.int64]
+    flips: NDArray[np.int64]
+    stop_reasons: list[StopReason]
+    nearest: NDArray[np.int64]
+    overlaps: NDArray[np.float64]
+    matches: list[Match]
+
+
+class Dynamics:
+    """What the recalls of a network need of it: its weights in the forms that suit them, and its patterns."""
+
+    def __init__(self, form: Couplings, heated_form: Couplings, values: Any, stored: Words) -> None:
+        """Takes what is needed.
 
         Args:
-            local_field: of the network.
-            query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
-            options: how to run it.
+            form: of the weights, for updates by the sign of the field.
+            heated_form: of the weights, for updates by the size of the field.
+            values: dtype of what both keep of a state.
+            stored: (P, ceil(N / 64)) uint64, the patterns.
         """
-        neurons = len(query)
-        self._field = local_field
-        self._options = options
-        self.state = query.astype(np.int8)
-        self._before = np.zeros(neurons, np.int8)
-        self._sums = local_field.sums(self.state)
-        self._held = (self.state != 0) if options.clamp else np.zeros(neurons, np.bool_)
-        self._order = np.arange(neurons) if isinstance(options.order, Order) else options.order.astype(np.int64)
-        self._generator = np.array([options.seed], np.uint64)
-        self._counters = np.zeros(2, np.int64)
-        self._gains = self._gains_of(options)
-        # How many iterations have a temperature, and how many there are at most.
-        self._heated, self._limit = 0, options.max_iterations
-        if isinstance(options.beta, np.ndarray):
-            self._heated = len(options.beta)
-            self._limit += self._heated
-        elif options.beta is not None:
-            self._heated = options.max_iterations
-        self.stop_reason: StopReason | None = None
+        self.form = form
+        self.heated_form = heated_form
+        self.values = values
+        self.stored = recall.Stored(stored, np.zeros((len(stored), 6), np.bool_))
 
-    def _gains_of(self, options: RecallOptions) -> NDArray[np.float64]:
-        """What the field is multiplied by in the exponent: 2 beta; beta where fields are twice as large."""
-        factor = 1.0 if self._field.coding is Coding.BINARY else 2.0
-        beta = np.atleast_1d(np.asarray(0.0 if options.beta is None else options.beta, np.float64))
-        # Finite, since a field of zero is to have even odds at any temperature.
-        largest = np.finfo(np.float64).max / factor
-        return np.minimum(beta, largest) * factor
+    def wide(self) -> "Dynamics":
+        """The same, with room for the overlaps of the largest networks."""
+        return Dynamics(self.form, self.heated_form, np.int64, self.stored.words)
 
     @property
-    def iterations(self) -> int:
-        """Sweeps run so far."""
-        return int(self._counters[updates.ITERATIONS])
+    def nbytes(self) -> int:
+        """Bytes it takes in memory beside the patterns."""
+        parts = [part for form in (self.form, self.heated_form) for part in form if isinstance(part, np.ndarray)]
+        return sum({id(part): part.nbytes for part in parts}.values())
 
-    @property
-    def flips(self) -> int:
-        """Changes of neurons that were 1 or -1 before, so far."""
-        return int(self._counters[updates.FLIPS])
 
-    def energy(self) -> float:
-        """Energy of the present state, from sums taken anew where sums are rounded, so that it depends on the state alone."""
-        rounded = self._sums.dtype == np.float64
-        return self._field.energy(self.state, self._field.sums(self.state) if rounded else self._sums)
+class Trajectories:
+    """Recalls under way, which go on from where they are as often as asked, with the same results however they are cut.
 
-    def advance(self, iterations: int) -> None:
-        """Runs at most so many iterations, fewer where it ends; none where it has ended."""
-        end = min(self.iterations + iterations, self._limit)
-        if self.stop_reason is None and self.iterations < self._heated:
-            self._heat(min(end, self._heated) - self.iterations)
-        if self.stop_reason is None and self.iterations < end:
-            self._cool(end - self.iterations)
-        if self.stop_reason is None and self.iterations == self._limit:
-            self.stop_reason = StopReason.ITERATION_LIMIT
+    Each goes its way as if it were alone; query k has the seed of the options plus k (mod 2^64).
 
-    def _heat(self, sweeps: int) -> None:
-        local_field = self._field
-        network = (local_field.weights, local_field.scale, local_field.thresholds)
-        updates.glauber(
-            *network, self._gains, self._held, self.state, self._sums, self._generator, self._counters, sweeps
+    Attributes:
+        courses: where they are.
+    """
+
+    def __init__(self, dynamics: Dynamics, queries: Signs, options: RecallOptions) -> None:
+        """Starts at the queries.
+
+        Args:
+            dynamics: of the network.
+            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+            options: how to run them.
+        """
+        count, neurons = queries.shape
+        self._form = dynamics.form if options.beta is None else dynamics.heated_form
+        values, rounded, room = _kept_of(self._form)
+        self._stored = dynamics.stored
+        self._rules = _rules(options, neurons, self._form.coding)
+        before = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
+        self.courses = recall.Courses(
+            states=queries.astype(np.int8),
+            before=np.zeros((count + 1, before), np.int8),
+            held=np.zeros((count, neurons), np.bool_),
+            words=np.empty((count, -(-neurons // 64)), np.uint64),
+            values=np.empty((count, values), dynamics.values if self._form is dynamics.form else np.float64),
+            rounded=np.empty((count, rounded), np.int16),
+            room=np.empty(room),
+            generators=np.full((count, 1), options.seed, np.uint64),
+            numbers=np.zeros((count, 5), np.int64),
+            energies=np.empty((count, 2)),
         )
-        if self.iterations == self._limit:
-            last = float(self._gains[-1])
-            updates.heat_unknown(*network, last, self.state, self._sums, self._generator, self._counters)
+        self._sweeps = max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (values + _VISIT)))
 
-    def _cool(self, sweeps: int) -> None:
-        local_field, options = self._field, self._options
-        network = (local_field.weights, local_field.scale, local_field.thresholds, local_field.tolerance)
-        if options.update is UpdateRule.SYNCHRONOUS:
-            status = updates.synchronous(
-                *network,
-                int(options.tie),
-                self._held,
-                self.state,
-                self._before,
-                self._sums,
-                self._generator,
-                self._counters,
-                sweeps,
-            )
-        else:
-            status = updates.asynchronous(
-                *network,
-                int(options.tie),
-                options.order is Order.RANDOM,
-                self._held,
-                self.state,
-                self._sums,
-                self._order,
-                self._generator,
-                self._counters,
-                sweeps,
-            )
-        self.stop_reason = {updates.CONVERGED: StopReason.CONVERGED, updates.CYCLE: StopReason.CYCLE}.get(status)
-
-    def settle(self, interruption: Interruption) -> StopReason:
-        """Runs to the end, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
+    def settle(self, interruption: Interruption) -> None:
+        """Runs from the queries to the end, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
 
         Raises:
             Interrupted: `interruption` said so.
         """
-        neurons = len(self.state)
-        iterations = max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (neurons + _VISIT)))
-        while self.stop_reason is None:
+        check(interruption)
+        left = recall.run(self._form, self._rules, self._stored, self.courses, self._sweeps)
+        while not left:
             check(interruption)
-            self.advance(iterations)
-        return self.stop_reason
+            left = self.advance(self._sweeps)
+            if left:
+                self.finish()
+
+    def start(self) -> None:
+        """Begins, for whoever goes step by step."""
+        recall.start(self._form, self._rules, self.courses)
+
+    def advance(self, iterations: int) -> int:
+        """Runs so many iterations altogether, fewer where all recalls end: returns how many are left."""
+        left: int = recall.advance(self._form, self._rules, self._stored, self.courses, iterations)
+        return left
+
+    def finish(self) -> None:
+        """Says of every recall what its state is."""
+        recall.finish(self._form, self._stored, self.courses)
+
+    def energies(self) -> NDArray[np.float64]:
+        """Energies of the present states, (count,) float64, which depend on the states alone and not on the way to them."""
+        aside = self.courses._replace(
+            values=np.empty_like(self.courses.values),
+            rounded=np.empty_like(self.courses.rounded),
+            energies=np.empty_like(self.courses.energies),
+        )
+        recall.measure_all(self._form, aside)
+        return aside.energies[:, recall.PRESENT]
 
     def steps(self, interruption: Interruption) -> Iterator[TraceStep]:
-        """Runs to the end, iteration by iteration.
+        """Runs the first recall to the end, iteration by iteration, and finishes it.
 
         Yields:
             The query, then where each iteration ended.
@@ -260,26 +268,130 @@ class Trajectory:
         Raises:
             Interrupted: `interruption` said so.
         """
-        yield TraceStep(0, self.state.copy(), self.energy(), 0)
-        while self.stop_reason is None:
+        courses = self.courses
+        self.start()
+        yield TraceStep(0, courses.states[0].copy(), float(courses.energies[0, recall.INITIAL]), 0)
+        while courses.numbers[0, recall.STATUS] == updates.RUNNING:
             check(interruption)
-            before = self.flips
+            before = int(courses.numbers[0, updates.FLIPS])
             self.advance(1)
-            yield TraceStep(self.iterations, self.state.copy(), self.energy(), self.flips - before)
+            iterations, flips = courses.numbers[0, : recall.STATUS].tolist()
+            yield TraceStep(iterations, courses.states[0].copy(), float(self.energies()[0]), flips - before)
+        self.finish()
+
+    def result(self) -> RecallResult:
+        """What the first recall found, when it has ended."""
+        courses = self.courses
+        neurons = courses.states.shape[1]
+        iterations, flips, status, position, product = courses.numbers[0].tolist()
+        energy, initial_energy = courses.energies[0].tolist()
+        return RecallResult(
+            state=courses.states[0],
+            energy=energy,
+            initial_energy=initial_energy,
+            iterations=iterations,
+            flips=flips,
+            stop_reason=_STOP_REASONS[status],
+            nearest=position if position >= 0 else None,
+            overlap=product / neurons if position >= 0 else None,
+            match=_match(position, product, neurons),
+        )
+
+    def results(self) -> RecallResults:
+        """What all recalls found, when they have ended."""
+        courses = self.courses
+        neurons = courses.states.shape[1]
+        iterations, flips, statuses, positions, products = courses.numbers.T
+        return RecallResults(
+            bits=courses.words.view(np.uint8)[:, : row_bytes(neurons)],
+            energies=courses.energies[:, recall.PRESENT],
+            initial_energies=courses.energies[:, recall.INITIAL],
+            iterations=iterations,
+            flips=flips,
+            stop_reasons=[_STOP_REASONS[status] for status in statuses.tolist()],
+            nearest=positions,
+            overlaps=np.where(positions < 0, np.nan, products / neurons),
+            matches=[
+                _match(position, product, neurons)
+                for position, product in zip(positions.tolist(), products.tolist(), strict=True)
+            ],
+        )
 
 
-def match(stored: Words, state: Signs) -> tuple[int | None, float | None, Match]:
-    """Which stored pattern a state is nearest to by |overlap|, the oldest of equals.
+def recall_all(
+    dynamics: Dynamics, queries: Signs, options: RecallOptions, interruption: Interruption
+) -> Iterator[RecallResults]:
+    """Runs the dynamics from each query, some at a time; query k with the seed plus k (mod 2^64).
 
     Args:
-        stored: (P, ceil(N / 64)) uint64, patterns as `words` gives them, oldest first.
-        state: (N,) int8, every value 1 or -1.
+        dynamics: of the network.
+        queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+        options: how to run them.
+        interruption: asked every few milliseconds.
 
-    Returns:
-        Its position and the signed overlap with it (None where nothing is stored), and what the state is.
+    Raises:
+        Interrupted: `interruption` said so.
     """
-    if not len(stored):
-        return None, None, Match.NONE
-    found = nearest(stored, state, 1)
-    overlap = float(found.overlaps[0])
-    return int(found.positions[0]), overlap, {1.0: Match.PATTERN, -1.0: Match.INVERSE}.get(overlap, Match.SPURIOUS)
+    for first in range(0, len(queries), _BLOCK):
+        seed = (options.seed + first) % (1 << 64)
+        trajectories = Trajectories(dynamics, queries[first : first + _BLOCK], replace(options, seed=seed))
+        trajectories.settle(interruption)
+        yield trajectories.results()
+
+
+# By what a kernel says.
+_STOP_REASONS = {
+    updates.CONVERGED: StopReason.CONVERGED,
+    updates.CYCLE: StopReason.CYCLE,
+    recall.LIMIT: StopReason.ITERATION_LIMIT,
+}
+_NO_GAINS = np.zeros(1)
+
+
+def _kept_of(form: Couplings) -> tuple[int, int, int]:
+    """How many values a form keeps of a state, how many of them rounded, and how much room it takes for the energy."""
+    match form:
+        case Matrix():
+            return len(form.totals), 0, len(form.rest_totals)
+        case Patterns():
+            return form.rows.shape[1], 0, 0
+        case Basis():
+            return form.exact.shape[1], form.rows.shape[1], 0
+
+
+def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:
+    heated, limit, gains = 0, options.max_iterations, _NO_GAINS
+    if options.beta is not None:
+        # What the field is multiplied by in the exponent: 2 beta; beta where fields are twice as large.
+        factor = 1.0 if coding == Coding.BINARY else 2.0
+        # Finite, since a field of zero is to have even odds at any temperature.
+        gains = np.minimum(np.atleast_1d(options.beta), np.finfo(np.float64).max / factor) * factor
+        if isinstance(options.beta, np.ndarray):
+            heated = len(gains)
+            limit += heated
+        else:
+            heated = limit
+    if isinstance(options.order, Order):
+        drawn = options.order is Order.RANDOM
+        order = np.empty(neurons, np.int32) if drawn else np.arange(neurons, dtype=np.int32)
+    else:
+        order = options.order.astype(np.int32)
+    return recall.Rules(
+        update=recall.SYNCHRONOUS if options.update is UpdateRule.SYNCHRONOUS else recall.ASYNCHRONOUS,
+        random_order=options.order is Order.RANDOM,
+        order=order,
+        tie=int(options.tie),
+        clamp=options.clamp,
+        gains=gains,
+        heated=heated,
+        limit=limit,
+    )
+
+
+def _match(position: int, product: int, neurons: int) -> Match:
+    """What a state is, by its overlap with the nearest pattern."""
+    if position < 0:
+        return Match.NONE
+    if product == neurons:
+        return Match.PATTERN
+    return Match.INVERSE if product == -neurons else Match.SPURIOUS

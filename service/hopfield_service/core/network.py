@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep
+from hopfield_service.core.dynamics import RecallOptions, RecallResult, RecallResults, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, Words, words
@@ -226,6 +226,24 @@ class Network(ABC):
             query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
             options: how to run it.
             interruption: asked every few milliseconds.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
+
+    @abstractmethod
+    def recall_batch(
+        self, queries: Signs, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[RecallResults]:
+        """Runs the dynamics from each query, each as `recall` would; query k with the seed plus k (mod 2^64).
+
+        Args:
+            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+            options: how to run them.
+            interruption: asked every few milliseconds.
+
+        Yields:
+            The answers in order, some at a time.
 
         Raises:
             Interrupted: `interruption` said so.

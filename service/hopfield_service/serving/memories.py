@@ -6,7 +6,7 @@ A change is: load, check, fold, commit where the memory still is what was loaded
 import asyncio
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, StopReason, TraceStep
+from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, RecallResults, StopReason, TraceStep
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
@@ -29,7 +29,7 @@ from hopfield_service.core.network import (
     Spec,
     Store,
 )
-from hopfield_service.core.patterns import Bits, pack, row_bytes
+from hopfield_service.core.patterns import Bits, pack
 from hopfield_service.errors import (
     Contention,
     CorruptMemory,
@@ -61,6 +61,8 @@ _TRACE_BYTES = 1 << 20
 _NEAREST_EACH = 1000
 _NEAREST_ALL = 1 << 20
 _NEAREST_NEURONS = 1 << 26
+# Neurons of queries that are unpacked at a time, a byte each.
+_UNPACKED_NEURONS = 1 << 24
 # Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
 # additions. And bytes of stored patterns that are compared in that time.
 _SHORT_RECALL = 1 << 21
@@ -497,15 +499,17 @@ class Memories:
 
         def answers(interruption: Interruption) -> Recalled:
             network = loaded.network
-            results = (
-                network.recall(
-                    queries.state(k, network.spec.coding),
-                    replace(options, seed=(options.seed + k) % (1 << 64)) if k else options,
-                    interruption,
+            if len(queries) == 1:
+                return _recalled_once(
+                    loaded, network.recall(queries.state(0, network.spec.coding), options, interruption)
                 )
-                for k in range(len(queries))
-            )
-            return _recalled(loaded, results, len(queries))
+            size = max(1, _UNPACKED_NEURONS // network.spec.neurons)
+            parts: list[RecallResults] = []
+            for start in range(0, len(queries), size):
+                states = queries.states(start, start + size, network.spec.coding)
+                of_part = replace(options, seed=(options.seed + start) % (1 << 64)) if start else options
+                parts += network.recall_batch(states, of_part, interruption)
+            return _recalled(loaded, parts)
 
         return await self._executor.recall(
             answers, loaded.network, short=_is_short(loaded.network, options, len(queries))
@@ -526,7 +530,7 @@ class Memories:
         async for items in self._executor.trace(partial(network.trace, state, options), most):
             steps = [item for item in items if isinstance(item, TraceStep)]
             results = [item for item in items if isinstance(item, RecallResult)]
-            yield TracePiece(loaded.head, steps, _recalled(loaded, results, 1) if results else None)
+            yield TracePiece(loaded.head, steps, _recalled_once(loaded, results[0]) if results else None)
 
     async def _to_recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Loaded:
         """The network that queries are for, which they and the options fit."""
@@ -606,23 +610,40 @@ def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
     return count * (1 + heated) * (network.spec.neurons**2 + _RECALL_OVERHEAD) <= _SHORT_RECALL
 
 
-def _recalled(loaded: Loaded, results: Iterable[RecallResult], count: int) -> Recalled:
-    network = loaded.network
-    recalled = Recalled(
-        loaded.head, np.empty((count, row_bytes(network.spec.neurons)), np.uint8), [], [], [], [], [], [], [], []
+def _recalled(loaded: Loaded, parts: Sequence[RecallResults]) -> Recalled:
+    stored = loaded.network.stored
+    return Recalled(
+        loaded.head,
+        parts[0].bits if len(parts) == 1 else np.concatenate([part.bits for part in parts]),
+        [energy for part in parts for energy in part.energies.tolist()],
+        [energy for part in parts for energy in part.initial_energies.tolist()],
+        [iterations for part in parts for iterations in part.iterations.tolist()],
+        [flips for part in parts for flips in part.flips.tolist()],
+        [reason for part in parts for reason in part.stop_reasons],
+        [match for part in parts for match in part.matches],
+        [stored.labels[position] for part in parts for position in part.nearest.tolist()] if len(stored) else [],
+        [overlap for part in parts for overlap in part.overlaps.tolist()] if len(stored) else [],
     )
-    for k, result in enumerate(results):
-        recalled.states[k] = pack(result.state[np.newaxis])[0]
-        recalled.energies.append(result.energy)
-        recalled.initial_energies.append(result.initial_energy)
-        recalled.iterations.append(result.iterations)
-        recalled.flips.append(result.flips)
-        recalled.stop_reasons.append(result.stop_reason)
-        recalled.matches.append(result.match)
-        if result.nearest is not None and result.overlap is not None:
-            recalled.labels.append(network.stored.labels[result.nearest])
-            recalled.overlaps.append(result.overlap)
-    return recalled
+
+
+def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
+    labels: list[str] = []
+    overlaps: list[float] = []
+    if result.nearest is not None and result.overlap is not None:
+        labels.append(loaded.network.stored.labels[result.nearest])
+        overlaps.append(result.overlap)
+    return Recalled(
+        loaded.head,
+        pack(result.state[np.newaxis]),
+        [result.energy],
+        [result.initial_energy],
+        [result.iterations],
+        [result.flips],
+        [result.stop_reason],
+        [result.match],
+        labels,
+        overlaps,
+    )
 
 
 def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:

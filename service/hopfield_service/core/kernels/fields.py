@@ -1,4 +1,4 @@
-"""What the weights say of a state: local fields and energy."""
+"""What a matrix of weights says of a state: sums, and energy."""
 
 from typing import Any
 
@@ -14,8 +14,11 @@ BIPOLAR, BINARY = 0, 1
 @compiled
 def add_row(weights: NDArray[Any], row: int, factor: int, sums: NDArray[Any]) -> None:
     """`sums += factor * weights[row]`: what one neuron's change does to everyone's sum, the weights being symmetric."""
+    kind = sums.dtype.type
+    times = kind(factor)
     for j in range(sums.shape[0]):
-        sums[j] += factor * weights[row, j]
+        # In the type of the sums, so that as many as possible are added at once.
+        sums[j] = kind(sums[j] + times * kind(weights[row, j]))
 
 
 @compiled
@@ -38,16 +41,10 @@ def largest_row_sum(weights: NDArray[Any]) -> float:
 
 
 @compiled
-def energy(sums: NDArray[Any], scale: float, thresholds: Floats, state: Signs, coding: int) -> float:
-    """`E = -1/2 s'Js + U's`, or `-1/2 V'TV + U'V` with `V = (1 + s) / 2`, where `sums / scale` is `Js`, or `TV`.
-
-    Integer sums stay integers up to the one division: their total is at most 4 N^2 P <= 2^36 * 2^24, which fits an int64.
-    """
-    coupling = 0 * sums[0]
+def energy(coupling: float, thresholds: Floats, state: Signs, coding: int) -> float:
+    """`E = -1/2 s'Js + U's` of `coupling = s'Js`; or, of `coupling = 2 V'TV`, `E = -1/2 V'TV + U'V` with `V = (1 + s) / 2`."""
     external = 0.0
-    for i in range(state.shape[0]):
-        value = state[i] + coding
-        coupling += sums[i] * value
-        external += thresholds[i] * value
+    for i in range(thresholds.shape[0]):
+        external += thresholds[i] * (state[i] + coding)
     values = 1 + coding
-    return float(-0.5 * (coupling / (scale * values)) + external / values)
+    return -0.5 * (coupling / values) + external / values
