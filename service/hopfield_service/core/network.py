@@ -194,6 +194,11 @@ class Network(ABC):
     def nbytes(self) -> int:
         """Bytes the network takes in memory."""
 
+    @property
+    @abstractmethod
+    def recall_size(self) -> int:
+        """How many numbers stand for the weights where recalls read them; one from near a stored pattern takes about as many additions."""
+
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
         """The fold: the network after one more operation, which must fit it (see the operations).

@@ -24,6 +24,7 @@ from hopfield_service.core.dynamics import (
     recall_all,
 )
 from hopfield_service.core.interruption import Interruption, never
+from hopfield_service.core.kernels.couplings import Matrix
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
 from hopfield_service.core.network import (
@@ -294,6 +295,12 @@ class PairwiseNetwork(Network):
     def nbytes(self) -> int:
         """See Network."""
         return self._couplings.nbytes + self.stored.nbytes + self.dynamics.nbytes
+
+    @property
+    def recall_size(self) -> int:
+        """See Network."""
+        form = self.dynamics.form
+        return int(form.weights.size if isinstance(form, Matrix) else form.rows.size)
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""

@@ -175,6 +175,18 @@ def queries_in(message: patterns_pb2.Patterns) -> Block:
     return block_in(message, "queries")
 
 
+def recall_in(
+    message: recall_service_pb2.RecallRequest | recall_service_pb2.TraceRecallRequest,
+) -> tuple[Block, RecallOptions]:
+    """What one recall is asked from, and how it is to be run."""
+    return query_in(message.query), options_in(message.options)
+
+
+def batch_in(message: recall_service_pb2.BatchRecallRequest) -> tuple[Block, RecallOptions]:
+    """What many recalls are asked from, and how they are to be run."""
+    return queries_in(message.queries), options_in(message.options)
+
+
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
     """The parameters of a new memory."""
     if message.WhichOneof("family") is None:

@@ -27,7 +27,7 @@ from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert
 from hopfield_service.rpc.streaming import answered_in_order
 from hopfield_service.serving.checks import check_name
-from hopfield_service.serving.memories import Memories, weight_rows
+from hopfield_service.serving.memories import Memories, Recalled, weight_rows
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -39,6 +39,8 @@ _TOKEN_LENGTH = 1000
 _BLOCKS_AHEAD = 4
 # Bytes of a message that takes about a millisecond to convert.
 _LARGE = 1 << 18
+# Answers that take as long.
+_MANY_ANSWERS = 1 << 11
 
 Rest = TypeVarTuple("Rest")
 Result = TypeVar("Result")
@@ -229,8 +231,7 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.RecallRequest, context: Context
     ) -> recall_service_pb2.RecallResponse:
         """See the .proto."""
-        options = await _converted(request.options, convert.options_in)
-        query = await _converted(request.query, convert.query_in)
+        query, options = await _converted(request, convert.recall_in)
         recalled = await self._memories.recall(request.name, query, options, convert.token_in(request.token))
         return convert.recall_out(recalled, request.query, options.seed)
 
@@ -238,10 +239,9 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.BatchRecallRequest, context: Context
     ) -> recall_service_pb2.BatchRecallResponse:
         """See the .proto."""
-        options = await _converted(request.options, convert.options_in)
-        queries = await _converted(request.queries, convert.queries_in)
+        queries, options = await _converted(request, convert.batch_in)
         recalled = await self._memories.recall(request.name, queries, options, convert.token_in(request.token))
-        return await asyncio.to_thread(convert.batch_out, recalled, request.queries, options.seed)
+        return await _batch(recalled, request.queries, options.seed)
 
     async def StreamRecall(
         self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
@@ -251,8 +251,9 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
             queries = await _converted(block.queries, convert.queries_in)
             recalled = await self._memories.recall(block.name, queries, block.options, convert.token_in(block.token))
-            answers = await asyncio.to_thread(convert.batch_out, recalled, block.queries, block.options.seed)
-            return recall_service_pb2.StreamRecallResponse(block=answers)
+            return recall_service_pb2.StreamRecallResponse(
+                block=await _batch(recalled, block.queries, block.options.seed)
+            )
 
         async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
             async for response in answers:
@@ -262,8 +263,7 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.TraceRecallRequest, context: Context
     ) -> AsyncIterator[recall_service_pb2.TraceRecallResponse]:
         """See the .proto."""
-        options = await _converted(request.options, convert.options_in)
-        query = await _converted(request.query, convert.query_in)
+        query, options = await _converted(request, convert.recall_in)
         async for piece in self._memories.trace(request.name, query, options, convert.token_in(request.token)):
             yield convert.trace_out(piece, request.query, options.seed)
 
@@ -330,6 +330,15 @@ async def _converted(message: Any, convert_in: Callable[[Any, *Rest], Result], *
     if message.ByteSize() < _LARGE:
         return convert_in(message, *rest)
     return await asyncio.to_thread(convert_in, message, *rest)
+
+
+async def _batch(
+    recalled: Recalled, queries: patterns_pb2.Patterns, seed: int
+) -> recall_service_pb2.BatchRecallResponse:
+    """The message of many answers; very many are converted on a thread, as `_converted` does."""
+    if len(recalled.energies) <= _MANY_ANSWERS and recalled.states.nbytes < _LARGE:
+        return convert.batch_out(recalled, queries, seed)
+    return await asyncio.to_thread(convert.batch_out, recalled, queries, seed)
 
 
 def _page_token(position: str | int) -> str:

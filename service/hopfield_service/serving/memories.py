@@ -65,8 +65,8 @@ _NEAREST_NEURONS = 1 << 26
 _UNPACKED_NEURONS = 1 << 24
 # Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
 # additions. And bytes of stored patterns that are compared in that time.
-_SHORT_RECALL = 1 << 21
-_RECALL_OVERHEAD = 1 << 18
+_SHORT_RECALL = 1 << 20
+_RECALL_OVERHEAD = 1 << 14
 _SHORT_COMPARISON = 1 << 19
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
@@ -602,12 +602,12 @@ class Memories:
 
 def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
     """Whether so many recalls are expected to end before they had come to a thread and back."""
-    # From near a stored pattern it takes about as many additions as there are weights, and a sweep at a temperature as many again.
+    # A sweep at a temperature takes about as many additions as a whole recall from near a stored pattern.
     if isinstance(options.beta, np.ndarray):
         heated = len(options.beta)
     else:
         heated = 0 if options.beta is None else options.max_iterations
-    return count * (1 + heated) * (network.spec.neurons**2 + _RECALL_OVERHEAD) <= _SHORT_RECALL
+    return count * (1 + heated) * (network.recall_size + _RECALL_OVERHEAD) <= _SHORT_RECALL
 
 
 def _recalled(loaded: Loaded, parts: Sequence[RecallResults]) -> Recalled:
