@@ -46,7 +46,7 @@ class Diagnosis:
         capacity: load up to which the rule holds random patterns; None where the weights were imported.
         stable_count: how many stored patterns are fixed points.
         smallest_margin: smallest stability xi_i h_i of any neuron in any stored pattern, in the unit of the local field; positive
-            when every pattern is stable. None when nothing is stored.
+            when every pattern is held by its fields, zero when some only by the tie rule. None when nothing is stored.
         mean_margin: mean stability over all neurons of all stored patterns. None when nothing is stored.
         crosstalk: root mean square of the noise that the other patterns make in the field of a neuron under Hebb's rule: about
             sqrt(load) for random patterns, more for correlated ones. None with less than two patterns.

@@ -199,12 +199,13 @@ class Memory:
                 binary coding. A neuron nothing is known of is 0 among -1 and 1, or masked in a numpy masked array of any of these.
                 To a memory of bipolar coding numbers that are only 0s and 1s may be meant either way and are refused: pass
                 booleans, or `np.ma.masked_equal(query, 0)` where 0 is unknown.
-            update: "asynchronous" (one neuron after the other; always ends), "synchronous" (all at once; may end in a cycle) or
+            update: "asynchronous" (one neuron after the other; ends in a fixed point unless a diagonal is negative), "synchronous" (all at once; may end in a cycle) or
                 "glauber" (one random neuron after the other, at a temperature).
             order: in which the neurons are updated one after the other: "random" (a fresh permutation each iteration),
                 "sequential", or every neuron index once.
             seed: of all that is random, 0 to 2**64 - 1; None: the server draws one and says which.
-            max_iterations: at most so many sweeps over all neurons; at a fixed temperature exactly so many.
+            max_iterations: at most so many sweeps over all neurons; at a fixed temperature exactly so many; after a schedule of
+                temperatures, at most so many in the descent that follows.
             tie: what a neuron does at a local field of zero: "keep" its state, "plus" (1) or "minus" (-1, or 0 in binary coding).
             clamp: hold the known neurons of the query fixed.
             beta: the inverse temperature, at least 0; required with "glauber", refused with the others. A number: the states are drawn

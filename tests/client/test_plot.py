@@ -128,6 +128,13 @@ def test_the_title_says_what_the_answer_is(digits: Memory) -> None:
     assert title(plot_recall(list(digits.trace(NOISY_EIGHT, seed=71)))) == ""
 
 
+def test_a_label_is_text_and_no_formula(client: HopfieldClient, name: str) -> None:
+    memory = client.create_memory(name, 8, rule="pseudo_inverse")
+    memory.store(random_patterns(1, 8), r"$\no$ $")
+    assert r"\$\no\$ \$" in title(plot_recall(memory.trace(random_patterns(1, 8)[0], seed=1)))
+    plot_landscape(memory).draw_without_rendering()
+
+
 def test_nothing_stored_has_no_label(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, 4)
     text = title(plot_recall(memory.trace([1, -1, 1, 1], seed=1)))

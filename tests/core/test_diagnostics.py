@@ -73,7 +73,7 @@ def test_the_figures_are_those_of_the_weights_and_the_patterns(neurons: int, dat
     others = J[~np.eye(neurons, dtype=np.bool_)]
     expected = (others.min(), others.max(), others.mean(), others.std()) if neurons > 1 else (0, 0, 0, 0)
     found_here = (weights.min, weights.max, weights.mean, weights.standard_deviation)
-    assert found_here == pytest.approx(expected, rel=1e-9, abs=1e-7)
+    assert found_here == pytest.approx(expected, rel=1e-9, abs=1e-12)
     assert weights.mean_diagonal == pytest.approx(J.diagonal().mean(), abs=1e-12)
     assert weights.asymmetry == np.abs(J - J.T).max() == 0
 
@@ -115,7 +115,7 @@ def test_where_the_projection_fails_the_perceptron_is_tried() -> None:
     # More patterns than neurons: the projection is the identity, whose diagonal is taken out.
     patterns = random_signs(np.random.default_rng(14), 60, 50)
     verdict = memory(Rule.HEBBIAN, patterns).diagnose(never).verdict
-    learnt = memory(Rule.PERCEPTRON, patterns, kappa=0.0, max_sweeps=100)
+    learnt = memory(Rule.PERCEPTRON, patterns, max_sweeps=100)
     held = np.count_nonzero((margins(learnt, patterns) > 1e-9).all(axis=1))
     assert 30 < held < 60
     assert (
@@ -126,7 +126,7 @@ def test_where_the_projection_fails_the_perceptron_is_tried() -> None:
 def test_where_no_rule_holds_more_the_verdict_says_so() -> None:
     contradictory = signs([[1, 1], [1, -1]])
     verdict = memory(Rule.HEBBIAN, contradictory).diagnose(never).verdict
-    assert verdict.endswith("no other rule tried holds more")
+    assert verdict.endswith("no more are held by pseudo_inverse or perceptron in 100 sweeps")
 
 
 def test_imported_weights_have_no_patterns_to_judge_by() -> None:
@@ -134,6 +134,14 @@ def test_imported_weights_have_no_patterns_to_judge_by() -> None:
     assert (diagnosis.stability, diagnosis.similarity, diagnosis.capacity) == (None, None, None)
     assert diagnosis.verdict == "imported weights: no patterns to judge by"
     assert (diagnosis.weights.min, diagnosis.weights.max, diagnosis.weights.mean) == (-1, -1, -1)
+
+
+def test_weights_that_differ_little_beside_their_mean_have_the_standard_deviation_they_have() -> None:
+    J = 1e8 + np.random.default_rng(16).normal(size=(30, 30))
+    J = (J + J.T) / 2
+    others = J[~np.eye(30, dtype=np.bool_)]
+    found = imported(J).diagnose(never).weights.standard_deviation
+    assert found == pytest.approx(others.std(), rel=1e-6)
 
 
 def test_a_diagnosis_nobody_waits_for_any_longer_is_found_hereup() -> None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from hopfield_service.core.interruption import never
 from hopfield_service.core.network import Store
@@ -40,6 +41,33 @@ def test_the_one_last_used_stays_whatever_its_size() -> None:
     assert cache.get("a")
     cache.put(loaded("b"))
     assert (cache.get("a"), bool(cache.get("b"))) == (None, True)
+
+
+def test_one_that_does_not_fit_is_kept_alone_and_said_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    cache = NetworkCache(ROOM // 2)
+    cache.put(loaded("a"))
+    cache.put(loaded("a", revision=2))
+    assert cache.get("a")
+    (record,) = caplog.records
+    assert "memory 'a' takes" in record.getMessage()
+
+
+def test_an_older_network_does_not_take_the_place_of_a_newer_one() -> None:
+    cache = NetworkCache(2 * ROOM)
+    cache.put(loaded("a", revision=2))
+    cache.put(loaded("a", revision=1))
+    found = cache.get("a")
+    assert found is not None
+    assert found.head.revision == 2
+
+
+def test_to_look_at_one_is_not_to_use_it() -> None:
+    cache = NetworkCache(2 * ROOM)
+    cache.put(loaded("a"))
+    cache.put(loaded("b"))
+    cache.peek("a")
+    cache.put(loaded("c"))
+    assert cache.names() == ["b", "c"]
 
 
 def test_a_newer_network_takes_the_place_of_the_older_one_of_its_memory() -> None:

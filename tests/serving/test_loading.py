@@ -1,6 +1,7 @@
 """Whatever happened to Redis meanwhile, what is served is what the log says, or nothing."""
 
 import hashlib
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 import redis as redis_client
 from tests.processes import ServiceProcess, StartService, ValkeyProcess
+from tests.replicas import hebb, store, weights
 from tests.waiting import until
 from tests.wire import Refusal, Wire, connected, made, pairwise, refusal, signs
 
@@ -34,23 +36,6 @@ def redis(valkey: ValkeyProcess) -> Iterator[redis_client.Redis]:
         yield client
 
 
-def store(wire: Wire, name: str, *patterns: list[int]) -> memory_pb2.Memory:
-    request = memory_service_pb2.StorePatternsRequest(name=name, patterns=signs(*patterns))
-    return wire.memory.StorePatterns(request).memory
-
-
-def weights(wire: Wire, name: str = "m") -> np.ndarray[Any, np.dtype[np.float64]]:
-    header, *parts = wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name=name))
-    return np.frombuffer(b"".join(part.rows for part in parts)).reshape(header.header.neurons, -1)
-
-
-def hebb(*patterns: list[int]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    X = np.array(patterns)
-    J: np.ndarray[Any, np.dtype[np.float64]] = X.T @ X / X.shape[1]
-    np.fill_diagonal(J, 0)
-    return J
-
-
 def refused_recall(wire: Wire, name: str) -> Refusal:
     with pytest.raises(grpc.RpcError) as caught:
         wire.recall.Recall(recall_service_pb2.RecallRequest(name=name, query=signs(A)))
@@ -64,15 +49,15 @@ def test_a_redis_put_back_to_an_earlier_state_and_gone_another_way_is_followed(
     keys: Any = redis.keys("hopfield:{m}:*")
     backup: dict[bytes, Any] = {key: redis.dump(key) for key in keys if b":request:" not in key}
     assert store(wire, "m", B).revision == 2
-    np.testing.assert_array_equal(weights(wire), hebb(A, B))
+    np.testing.assert_array_equal(weights(wire, "m"), hebb(A, B))
     for key, value in backup.items():
         redis.restore(key, 0, value, replace=True)
-    until(lambda: np.array_equal(weights(wire), hebb(A)))
+    until(lambda: np.array_equal(weights(wire, "m"), hebb(A)))
     # The same revision as before, but another commit.
     for key, value in backup.items():
         redis.restore(key, 0, value, replace=True)
     assert store(wire, "m", C).revision == 2
-    np.testing.assert_array_equal(weights(wire), hebb(A, C))
+    np.testing.assert_array_equal(weights(wire, "m"), hebb(A, C))
 
 
 def test_a_redis_gone_another_way_behind_the_back_of_a_replica_is_followed(
@@ -82,13 +67,13 @@ def test_a_redis_gone_another_way_behind_the_back_of_a_replica_is_followed(
     keys: Any = redis.keys("hopfield:{m}:*")
     backup: dict[bytes, Any] = {key: redis.dump(key) for key in keys if b":request:" not in key}
     store(wire, "m", B)
-    np.testing.assert_array_equal(weights(wire), hebb(A, B))
+    np.testing.assert_array_equal(weights(wire, "m"), hebb(A, B))
     for key, value in backup.items():
         redis.restore(key, 0, value, replace=True)
     with connected(start_service(redis_url=valkey.url).address) as other:
         store(other, "m", C)
         store(other, "m", C)
-    until(lambda: np.array_equal(weights(wire), hebb(A, C, C)))
+    until(lambda: np.array_equal(weights(wire, "m"), hebb(A, C, C)))
 
 
 @pytest.mark.parametrize("damage", ["payload", "missing"])
@@ -152,7 +137,7 @@ def test_a_head_that_cannot_be_read_hides_no_other_memory_and_can_be_deleted(
     keys: Any = redis.keys("hopfield:{m}:*")
     assert all(b":request:" in key for key in keys)
     made(wire, "m", pairwise(5), signs(B))
-    np.testing.assert_array_equal(weights(wire), hebb(B))
+    np.testing.assert_array_equal(weights(wire, "m"), hebb(B))
 
 
 def resealed(text: bytes) -> bytes:
@@ -175,7 +160,12 @@ def test_a_snapshot_that_cannot_be_read_gives_way_to_the_log(
     if damage == "dtype":
         redis.hset("hopfield:{m}:head", "snapshot", resealed(snapshot.replace(b"|i1", b"|i9")))
     with connected(start_service(redis_url=valkey.url).address) as other:
-        np.testing.assert_array_equal(weights(other), hebb(A, B))
+        np.testing.assert_array_equal(weights(other, "m"), hebb(A, B))
+        # And is written anew.
+        before = json.loads(snapshot.partition(b" ")[2])["blob"].encode()
+        until(lambda: redis.hget("hopfield:{m}:head", "blob") != before)
+        (written,) = (key for key in redis.keys("hopfield:{m}:*:chunk:*") if before not in key)
+        assert redis.ttl(written) == -1
 
 
 def test_a_replica_that_missed_a_snapshot_learns_of_it_and_leaves_no_litter(
@@ -217,6 +207,22 @@ def test_a_load_goes_on_when_the_caller_who_began_it_gives_up(
         assert answer.label == "0"
 
 
+def test_a_memory_is_loaded_once_however_many_recalls_wait_for_it(
+    valkey: ValkeyProcess, start_service: StartService, redis: redis_client.Redis
+) -> None:
+    patterns = np.where(np.random.default_rng(4).random((20, 2000)) < 0.5, 1, -1).tolist()
+    with connected(start_service(redis_url=valkey.url).address) as wire:
+        made(wire, "m", pairwise(2000), signs(*patterns))
+    query = recall_service_pb2.RecallRequest(name="m", query=signs(patterns[0]))
+    with connected(start_service(redis_url=valkey.url).address) as cold:
+        redis.config_resetstat()
+        waiting = [cold.recall.Recall.future(query) for _ in range(50)]
+        assert {each.result().label for each in waiting} == {"0"}
+    chunks: Any = redis.keys("hopfield:{m}:*:chunk:*")
+    statistics: Any = redis.info("commandstats")
+    assert statistics["cmdstat_get"]["calls"] == len(chunks) > 1
+
+
 def test_a_full_redis_refuses_a_store_and_keeps_what_it_has(wire: Wire, redis: redis_client.Redis) -> None:
     made(wire, "m", pairwise(5), signs(A))
     redis.config_set("maxmemory", "1mb")
@@ -226,7 +232,7 @@ def test_a_full_redis_refuses_a_store_and_keeps_what_it_has(wire: Wire, redis: r
     answer = refusal(caught.value)
     assert (answer.code, answer.reason) == (grpc.StatusCode.RESOURCE_EXHAUSTED, "STORAGE_FULL")
     assert answer.retry_seconds is None
-    np.testing.assert_array_equal(weights(wire), hebb(A))
+    np.testing.assert_array_equal(weights(wire, "m"), hebb(A))
     redis.config_set("maxmemory", "0")
     assert store(wire, "m", B).revision == 2
 
@@ -243,7 +249,7 @@ def test_a_memory_without_a_snapshot_is_folded_from_a_log_of_any_length(
     first.kill()
     assert not redis.keys("*:chunk:*")
     with connected(start_service(redis_url=valkey.url).address) as wire:
-        np.testing.assert_array_equal(weights(wire), hebb(*patterns))
+        np.testing.assert_array_equal(weights(wire, "m"), hebb(*patterns))
 
 
 def test_a_long_tail_is_followed_by_a_new_snapshot_and_the_old_one_expires(

@@ -26,6 +26,7 @@ from hopfield_client.plot._style import (
     TICK_SIZE,
     TITLE_SIZE,
     figure_of,
+    literally,
     number,
     plain,
 )
@@ -253,7 +254,7 @@ def _draw_words(
 
 def _words(attractor: Attractor, energy: float) -> str:
     label = attractor.label or ""
-    label = label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}"
+    label = literally(label if len(label) <= _LETTERS else f"{label[: _LETTERS - 1]}\N{HORIZONTAL ELLIPSIS}")
     name = {
         "pattern": f"{label}\n",
         "inverse": f"\N{MINUS SIGN}{label}\n",

@@ -23,6 +23,7 @@ from hopfield_client.plot._style import (
     TICK_SIZE,
     TITLE_SIZE,
     VERMILION,
+    literally,
     number,
     plain,
 )
@@ -183,7 +184,7 @@ def _draw_energy(axes: Axes, steps: Sequence[TraceStep], framed: Sequence[int]) 
 def _title(recall: Recall) -> str:
     parts = []
     if recall.label is not None and recall.overlap is not None:
-        parts.append(f"label {recall.label}")
+        parts.append(f"label {literally(recall.label)}")
         parts.append(f"overlap $m$ = {number(recall.overlap, sign=True)}")
     parts.append(f"match: {recall.match}")
     parts.append(

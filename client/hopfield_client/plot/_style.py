@@ -63,6 +63,11 @@ def figure_of(axes: Axes) -> Figure:
     return axes.figure.figure
 
 
+def literally(text: str) -> str:
+    """A text of the user's, of which matplotlib is to read nothing as mathematics."""
+    return text.replace("$", r"\$")
+
+
 def number(value: float, *, sign: bool = False) -> str:
     """A number to two digits with a true minus; with its sign also where that is a plus."""
     return format(value, "+.2f" if sign else ".2f").replace("-", "\N{MINUS SIGN}")

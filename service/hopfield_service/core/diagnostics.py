@@ -149,22 +149,30 @@ def weight_statistics(local_field: LocalField, interruption: Interruption) -> We
     weights, divisor = local_field.weights, local_field.divisor
     neurons = len(weights)
     off_diagonal = neurons * (neurons - 1)
-    low, high, total, squares, asymmetry = np.inf, -np.inf, 0.0, 0.0, 0.0
+    low, high, total, asymmetry = np.inf, -np.inf, 0.0, 0.0
     for rows in _slices(neurons, neurons):
         check(interruption)
         block = weights[rows] / divisor
         asymmetry = max(asymmetry, float(np.abs(block - weights[:, rows].T / divisor).max()))
-        others = block[np.arange(neurons) != np.arange(neurons)[rows, np.newaxis]]
+        others = block[_off_diagonal(rows, neurons)]
         if others.size:
             low, high = min(low, float(others.min())), max(high, float(others.max()))
             total += float(others.sum())
-            squares += float(np.square(others).sum())
     diagonal = float(weights.diagonal().mean()) / divisor
     if not off_diagonal:
         return WeightStatistics(0.0, 0.0, 0.0, 0.0, diagonal, asymmetry)
-    mean = total / off_diagonal
-    deviation = float(np.sqrt(max(0.0, squares / off_diagonal - mean**2)))
-    return WeightStatistics(low, high, mean, deviation, diagonal, asymmetry)
+    mean, squares = total / off_diagonal, 0.0
+    # In a pass of its own: from sums of squares alone, little is left where the mean is large beside the deviation.
+    for rows in _slices(neurons, neurons):
+        check(interruption)
+        squares += float(np.square((weights[rows] / divisor - mean)[_off_diagonal(rows, neurons)]).sum())
+    return WeightStatistics(low, high, mean, math.sqrt(squares / off_diagonal), diagonal, asymmetry)
+
+
+def _off_diagonal(rows: slice, neurons: int) -> NDArray[np.bool_]:
+    """Which entries of some rows of a matrix are not on its diagonal."""
+    others: NDArray[np.bool_] = np.arange(neurons) != np.arange(neurons)[rows, np.newaxis]
+    return others
 
 
 def correlated(similarity: Similarity, neurons: int) -> bool:

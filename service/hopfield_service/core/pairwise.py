@@ -136,9 +136,10 @@ class PairwiseSpec(Spec):
         if self.capacity is None or load <= self.capacity:
             return None
         held = math.floor(self.capacity * self.neurons)
+        patterns, are = ("pattern", "is") if pattern_count == 1 else ("patterns", "are")
         advice = (
-            f"{pattern_count} patterns in {self.neurons} neurons are a load of {load:.3f}; {self.rule.value} holds random "
-            f"patterns up to {self.capacity:.3f} ({held} of them): expect recalls to go wrong"
+            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; {self.rule.value} holds random "
+            f"patterns up to {self.capacity:.3f} ({held} of them): recalls may go wrong"
         )
         if self.rule not in {Rule.PSEUDO_INVERSE, Rule.PERCEPTRON} and load < 1:
             advice += f"; pseudo_inverse holds up to {self.neurons}"
@@ -417,7 +418,7 @@ class PairwiseNetwork(Network):
         """What other rules would make of the patterns, found by trying them."""
         trials: dict[Rule, dict[str, Any]] = {
             Rule.PSEUDO_INVERSE: {},
-            Rule.PERCEPTRON: {"kappa": 0.0, "max_sweeps": _TRIAL_SWEEPS},
+            Rule.PERCEPTRON: {"max_sweeps": _TRIAL_SWEEPS},
         }
         for rule, parameters in trials.items():
             if rule is not self.spec.rule or self.spec.self_coupling:

@@ -53,11 +53,12 @@ def verdict(
 
 
 def _better_rule(present: Stability, trials: Iterable[tuple[str, Stability | None]]) -> str:
-    best, held = "", present.held_count
+    best, held, tried = "", present.held_count, []
     for rule, stability in trials:
+        tried.append(rule)
         count = 0 if stability is None else stability.held_count
         if count == present.pattern_count:
             return f"{rule} would hold all {count}"
         if count > held:
             best, held = rule, count
-    return f"{best} would hold {held}" if best else "no other rule tried holds more"
+    return f"{best} would hold {held}" if best else f"no more are held by {' or '.join(tried)}"

@@ -196,7 +196,7 @@ class NetworkLoader:
         if base is None or base.head.uid != head.uid or base.head.revision > head.revision:
             return None
         network, tail, at = base.network, base.tail, base.head
-        async for entry in self._store.log(head, at.revision):
+        async for entry in self._store.log.entries(head, at.revision):
             if entry.previous != at.commit:
                 return None
             network = await self._executor.learn(partial(network.apply, entry.operation))

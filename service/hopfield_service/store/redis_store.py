@@ -8,7 +8,7 @@ its id in the same step, so that sending a command again, as the Redis client do
 import logging
 import secrets
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
@@ -17,13 +17,13 @@ from typing import Any, cast
 from redis.commands.core import AsyncScript
 from redis.exceptions import RedisError
 
-from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Configure, Import, Network, Operation, Spec
 from hopfield_service.errors import CorruptMemory, NotReplicated, StorageUnavailable
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.announcements import announced_names
 from hopfield_service.store.blobs import Blobs
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.log import Log
 from hopfield_service.store.notes import Note, Request, read_note, written_note
 from hopfield_service.store.redis_client import BoundedRedis
 from hopfield_service.store.redis_errors import errors_of, errors_translated
@@ -35,11 +35,6 @@ _log = logging.getLogger(__name__)
 _REQUEST_TTL = 3600
 # What an entry of a log takes beside its payload, about.
 _ENTRY_BYTES = 256
-# Entries of a log that are read at once: as many as are about so large together, since each may be as large as a message.
-_LOG_PAGE = 100
-_LOG_PAGE_BYTES = 4 << 20
-
-_Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +65,6 @@ class Outcome(Enum):
     REPEATED = "repeated"
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
-    """One commit.
-
-    Attributes:
-        revision: that it made.
-        commit: its id.
-        previous: id of the commit before it.
-        operation: what it did.
-    """
-
-    revision: int
-    commit: str
-    previous: str
-    operation: Operation
-
-
 class RedisStore:
     """Memories in one Redis.
 
@@ -111,6 +89,7 @@ class RedisStore:
         self._id = secrets.token_hex(8)
         self._timeout = timeout
         self._wait_replicas = wait_replicas
+        self.log = Log(self._redis, self._keys, self._blobs)
         self.snapshots = SnapshotStore(self._redis, self._keys, self._blobs)
         register = self._redis.register_script
         self._create, self._commit, self._delete, self._note = map(
@@ -434,41 +413,6 @@ class RedisStore:
             # Made anew meanwhile, perhaps after its maker had indexed it: then the index must have it.
             if await self._redis.exists(self._keys.head(name)):
                 await self._redis.zadd(self._keys.names, {name: 0})
-
-    # Reading
-
-    async def log(self, head: Head, after: int) -> AsyncIterator[LogEntry]:
-        """The commits after a revision, in order, as far as there are any without a gap."""
-        key = self._keys.log(head.name, head.uid)
-        count = 1
-        while True:
-            with errors_of(head.name):
-                page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=count))
-            for entry_id, fields in page:
-                with errors_of(head.name):
-                    entry = await self._read_entry(head, entry_id, fields)
-                if entry.revision != after + 1:
-                    _log.info("memory %r: its log has no entry %d", head.name, after + 1)
-                    return
-                yield entry
-                after = entry.revision
-            if len(page) < count:
-                return
-            largest = max(len(fields.get(b"payload", b"")) for _, fields in page)
-            count = max(1, min(_LOG_PAGE, _LOG_PAGE_BYTES // (largest + 1)))
-
-    async def _read_entry(self, head: Head, entry_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
-        try:
-            revision = int(entry_id.partition(b"-")[0])
-            operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
-            commit, previous = fields[b"commit"].decode(), fields[b"previous"].decode()
-        except (ValueError, KeyError) as error:
-            raise Corrupt("a log entry does not parse") from error
-        if isinstance(operation, Manifest):
-            # An import is not written anew when it is read, so that its arrays need no form for writing.
-            arrays = await self._blobs.read(head, operation)
-            operation = Import({name: StateArray(values, symmetric=True) for name, values in arrays.items()})
-        return LogEntry(revision, commit, previous, operation)
 
     def _names(self, head: Head, request: Request) -> list[str]:
         keys = self._keys

@@ -1,0 +1,81 @@
+"""The log of a memory: its commits, as they are read."""
+
+import logging
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from hopfield_service.core.learning import StateArray
+from hopfield_service.core.network import Import, Operation
+from hopfield_service.store import layout
+from hopfield_service.store.blobs import Blobs
+from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.redis_client import BoundedRedis
+from hopfield_service.store.redis_errors import errors_of
+
+_log = logging.getLogger(__name__)
+
+# Entries that are read at once: as many as are about so large together, since each may be as large as a message.
+_PAGE = 100
+_PAGE_BYTES = 4 << 20
+
+_Entries = list[tuple[bytes, dict[bytes, bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One commit.
+
+    Attributes:
+        revision: that it made.
+        commit: its id.
+        previous: id of the commit before it.
+        operation: what it did.
+    """
+
+    revision: int
+    commit: str
+    previous: str
+    operation: Operation
+
+
+class Log:
+    """The logs of all memories. Every method may raise what RedisStore raises."""
+
+    def __init__(self, client: BoundedRedis, keys: Keys, blobs: Blobs) -> None:
+        self._redis = client
+        self._keys = keys
+        self._blobs = blobs
+
+    async def entries(self, head: Head, after: int) -> AsyncIterator[LogEntry]:
+        """The commits after a revision, in order, as far as there are any without a gap."""
+        key = self._keys.log(head.name, head.uid)
+        count = 1
+        while True:
+            with errors_of(head.name):
+                page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=count))
+            for entry_id, fields in page:
+                with errors_of(head.name):
+                    entry = await self._read_entry(head, entry_id, fields)
+                if entry.revision != after + 1:
+                    _log.info("memory %r: its log has no entry %d", head.name, after + 1)
+                    return
+                yield entry
+                after = entry.revision
+            if len(page) < count:
+                return
+            largest = max(len(fields.get(b"payload", b"")) for _, fields in page)
+            count = max(1, min(_PAGE, _PAGE_BYTES // (largest + 1)))
+
+    async def _read_entry(self, head: Head, entry_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
+        try:
+            revision = int(entry_id.partition(b"-")[0])
+            operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
+            commit, previous = fields[b"commit"].decode(), fields[b"previous"].decode()
+        except (ValueError, KeyError) as error:
+            raise Corrupt("a log entry does not parse") from error
+        if isinstance(operation, Manifest):
+            # An import is not written anew when it is read, so that its arrays need no form for writing.
+            arrays = await self._blobs.read(head, operation)
+            operation = Import({name: StateArray(values, symmetric=True) for name, values in arrays.items()})
+        return LogEntry(revision, commit, previous, operation)
