@@ -208,15 +208,17 @@ class Trajectories:
         self._stored = dynamics.stored
         self._rules = _rules(options, neurons, self._form.coding)
         before = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
+        generators = np.empty((count, 1), np.uint64)
+        generators[:] = options.seed
         self.courses = recall.Courses(
-            states=queries.astype(np.int8),
+            states=queries.copy(),
             before=np.zeros((count + 1, before), np.int8),
             held=np.zeros((count, neurons), np.bool_),
             words=np.empty((count, -(-neurons // 64)), np.uint64),
             values=np.empty((count, values), dynamics.values if self._form is dynamics.form else np.float64),
             rounded=np.empty((count, rounded), np.int16),
             room=np.empty(room),
-            generators=np.full((count, 1), options.seed, np.uint64),
+            generators=generators,
             numbers=np.zeros((count, 5), np.int64),
             energies=np.empty((count, 2)),
         )

@@ -137,6 +137,11 @@ def begin(couplings: Couplings, state: Signs, words: Words, known: Words, kept: 
     raise NotImplementedError
 
 
+def is_exact(couplings: Couplings) -> bool:
+    """Whether what is kept depends on the state alone, and not on the way to it: where it is whole numbers."""
+    raise NotImplementedError
+
+
 def sign_of_field(couplings: Couplings, kept: Kept, state: Signs, i: int) -> int:
     """The sign of the local field of neuron i, 0 where the field counts as zero."""
     raise NotImplementedError
@@ -191,6 +196,10 @@ def _matrix_begin(couplings: Matrix, state: Signs, words: Words, known: Words, k
     if couplings.coding != 0:
         for i in range(sums.shape[0]):
             sums[i] += totals[i]
+
+
+def _matrix_is_exact(couplings: Matrix) -> bool:
+    return couplings.whole
 
 
 def _matrix_sign(couplings: Matrix, kept: Kept, state: Signs, i: int) -> int:
@@ -301,6 +310,10 @@ def _patterns_begin(couplings: Patterns, state: Signs, words: Words, known: Word
     overlaps_with(couplings.words, couplings.counts, couplings.coding, words, known, kept.values)
 
 
+def _patterns_is_exact(couplings: Patterns) -> bool:  # noqa: ARG001
+    return True
+
+
 def _patterns_sign(couplings: Patterns, kept: Kept, state: Signs, i: int) -> int:
     total = pattern_product(couplings.rows, i, kept.values)
     own = couplings.excluded * (state[i] + couplings.coding)
@@ -361,6 +374,10 @@ def basis_field(couplings: Basis, kept: Kept, i: int, own: float) -> float:
     return float((total - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i])
 
 
+def _basis_is_exact(couplings: Basis) -> bool:  # noqa: ARG001
+    return False
+
+
 def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
     own = couplings.zeroed * (state[i] + couplings.coding)
     rough = narrow_product(couplings.rows, i, kept.rounded) / (couplings.step * couplings.overlap_step)
@@ -394,6 +411,7 @@ def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> float:
 # Which answer fits
 
 answer(begin, {Matrix: _matrix_begin, Patterns: _patterns_begin, Basis: _basis_begin})
+answer(is_exact, {Matrix: _matrix_is_exact, Patterns: _patterns_is_exact, Basis: _basis_is_exact})
 answer(sign_of_field, {Matrix: _matrix_sign, Patterns: _patterns_sign, Basis: _basis_sign})
 answer(
     field_of_others,

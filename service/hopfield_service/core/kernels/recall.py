@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf
-from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of
+from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of, is_exact
 from hopfield_service.core.kernels.fields import energy
 from hopfield_service.core.kernels.overlaps import Words, overlap
 from hopfield_service.core.kernels.updates import (
@@ -28,6 +28,8 @@ ASYNCHRONOUS, SYNCHRONOUS = 0, 1
 LIMIT = 3
 # Columns of `Courses.numbers`, behind ITERATIONS and FLIPS, and of `Courses.energies`.
 STATUS, NEAREST, OVERLAP = 2, 3, 4
+# What NEAREST is where the state has changed since it was looked for.
+UNMATCHED = -2
 PRESENT, INITIAL = 0, 1
 
 
@@ -118,9 +120,14 @@ def pack(state: Signs, words: Words) -> None:
 @leaf
 def pack_known(state: Signs, words: Words) -> None:
     """Packs which neurons of a state are known."""
-    words[:] = np.uint64(0)
+    unknown = 0
     for i in range(state.shape[0]):
-        words[i // 64] |= np.uint64(state[i] != 0) << np.uint64(i % 64)
+        unknown += state[i] == 0
+    all_known(state.shape[0], words)
+    if unknown > 0:
+        for i in range(state.shape[0]):
+            if state[i] == 0:
+                words[i // 64] &= ~(np.uint64(1) << np.uint64(i % 64))
 
 
 @leaf
@@ -143,6 +150,7 @@ def start(couplings: Couplings, rules: Rules, courses: Courses) -> None:
         if rules.clamp:
             for i in range(state.shape[0]):
                 courses.held[k, i] = state[i] != 0
+        courses.numbers[k, NEAREST] = UNMATCHED
         courses.energies[k, INITIAL] = measure(couplings, courses, k, known)
 
 
@@ -151,8 +159,13 @@ def measure(couplings: Couplings, courses: Courses, k: int, known: Words) -> flo
     """Writes what is kept of a packed state anew and returns its energy: they depend on the state alone, and not on the way to it."""
     state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k], courses.room)
     begin(couplings, state, courses.words[k], known, kept)
-    coupling = coupling_of(couplings, kept, state)
-    return energy(coupling, couplings.thresholds, state, couplings.coding)
+    return energy_of(couplings, state, kept)
+
+
+@leaf
+def energy_of(couplings: Couplings, state: Signs, kept: Kept) -> float:
+    """The energy of a state of which is kept what depends on it alone."""
+    return energy(coupling_of(couplings, kept, state), couplings.thresholds, state, couplings.coding)
 
 
 @compiled
@@ -216,11 +229,13 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
             sweeps -= 1
             done = counters[ITERATIONS]
             if done < rules.heated:
+                counters[NEAREST] = UNMATCHED
                 gain = rules.gains[min(done, rules.gains.shape[0] - 1)]
                 glauber(couplings, kept, gain, held, state, generator, counters)
                 if counters[ITERATIONS] == rules.limit:
                     heat_unknown(couplings, kept, gain, state, generator, counters)
             elif rules.update == SYNCHRONOUS:
+                counters[NEAREST] = UNMATCHED
                 before = courses.before[k]
                 counters[STATUS] = synchronous(
                     couplings, kept, rules.tie, held, state, before, courses.before[-1], generator, counters
@@ -230,6 +245,7 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
                 counters[ITERATIONS] += 1
                 counters[STATUS] = CONVERGED
             else:
+                counters[NEAREST] = UNMATCHED
                 asynchronous(
                     couplings, kept, rules.tie, rules.random_order, held, state, rules.order, generator, counters
                 )
@@ -244,8 +260,13 @@ def finish(couplings: Couplings, stored: Stored, courses: Courses) -> None:
     known = np.empty(courses.words.shape[1], np.uint64)
     all_known(courses.states.shape[1], known)
     for k in range(courses.states.shape[0]):
-        match(stored, courses, k, known)
-        courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
+        if courses.numbers[k, NEAREST] == UNMATCHED:
+            match(stored, courses, k, known)
+        kept = Kept(courses.values[k], courses.rounded[k], courses.room)
+        if is_exact(couplings):
+            courses.energies[k, PRESENT] = energy_of(couplings, courses.states[k], kept)
+        else:
+            courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
 
 
 @compiled
