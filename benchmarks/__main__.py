@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measures, prints tables, and writes benchmarks/results/core.json and docs/performance.png.
+"""`python -m benchmarks`: measures, prints tables, and writes benchmarks/results/*.json and docs/performance.png.
 
 One thread: whatever numpy or torch would start more of is told so before they are loaded.
 """
@@ -8,7 +8,7 @@ from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from benchmarks import core, tables
+from benchmarks import core, rpc, tables
 from benchmarks.measuring import Row, Times
 from rich.console import Console
 
@@ -41,6 +41,7 @@ def main() -> None:
     (HERE / "results").mkdir(exist_ok=True)
     (HERE / "results" / "core.json").write_text(tables.as_json(results, times, curves) + "\n", "utf-8")
     tables.draw(singles, curves, HERE.parent / "docs" / "performance.png")
+    rpc.main(console)
 
 
 if __name__ == "__main__":

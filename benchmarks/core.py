@@ -173,7 +173,9 @@ def learning(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
                 ),
                 Row("hebbian, one more, of numpy pass", times.ratios("hebbian, one more", "numpy pass"), must=1.0),
                 Row(
-                    "pseudo_inverse, one more, of numpy pass", times.ratios("pseudo_inverse, one more", "numpy pass"), must=1.0
+                    "pseudo_inverse, one more, of numpy pass",
+                    times.ratios("pseudo_inverse, one more", "numpy pass"),
+                    must=1.0,
                 ),
             ],
             times,
@@ -195,7 +197,8 @@ def growth(progress: Progress) -> Iterator[tuple[str, list[Row], dict[str, list[
             for name, curve in curves.items():
                 curve.append((neurons if what == "N" else count, times.middle(name)))
         rows = [
-            Row(f"{name}: exponent of {what}, least squares", [slope(curve)], "", must=1.1) for name, curve in curves.items()
+            Row(f"{name}: exponent of {what}, least squares", [slope(curve)], "", must=1.1)
+            for name, curve in curves.items()
         ]
         for name, curve in curves.items():
             steps = [slope([a, b]) for a, b in pairwise(curve)]

@@ -1,12 +1,10 @@
-"""`python -m benchmarks.rpc [--json file]`: what serving costs, as ratios to what it cannot be faster than.
+"""`python -m benchmarks.rpc`: what serving costs, as ratios to what it cannot be faster than; writes benchmarks/results/rpc.json.
 
-Everything is measured against a service of its own on this machine. Contenders take turns within a round, so that whatever else the
-machine does meets all of them; a row shows the least, the median and the largest of the rounds.
+Everything is measured against a service of its own on this machine, by the clock on the wall, since calls wait. Contenders take turns
+within a round, so that whatever else the machine does meets all of them.
 """
 
-import argparse
 import asyncio
-import json
 import os
 import resource
 import subprocess
@@ -15,24 +13,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-# One thread of BLAS, before numpy is loaded: kernels are compared core by core.
+# One thread, before numpy is loaded.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import grpc
 import numpy as np
 import psutil
-from benchmarks.echo_server import METHOD
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 from tests.processes import ServiceProcess
 
+from benchmarks import tables
+from benchmarks.echo_server import METHOD
+from benchmarks.measuring import Row
 from hopfield.v1 import patterns_pb2, recall_service_pb2
 from hopfield.v1.recall_service_pb2_grpc import RecallServiceStub
 from hopfield_client import HopfieldClient, Memory
@@ -55,37 +53,17 @@ MEBIBYTE = 1 << 20
 Call = Callable[[], object]
 
 
-@dataclass(frozen=True)
-class Row:
-    """One thing that was measured: a ratio, or a quantity with its unit."""
-
-    what: str
-    least: float
-    middle: float
-    most: float
-    unit: str
-    must: str = ""
-
-    @classmethod
-    def of(cls, what: str, values: list[float], unit: str = "x", must: str = "") -> "Row":
-        return cls(what, min(values), median(values), max(values), unit, must)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--json", type=Path, help="where to write the rows to")
-    arguments = parser.parse_args()
-    console = Console(highlight=False)
-    rows: list[Row] = []
-    for measure in (unary, throughput, batch, stream, start, workers):
-        with console.status(measure.__name__):
-            rows += measure()
-    table = Table("what", "min", "median", "max", "unit", "must")
-    for row in rows:
-        table.add_row(row.what, *(f"{value:.3g}" for value in (row.least, row.middle, row.most)), row.unit, row.must)
-    console.print(table)
-    if arguments.json:
-        arguments.json.write_text(json.dumps([asdict(row) for row in rows], indent=2))
+def main(console: Console) -> None:
+    """Measures, prints tables, and writes the results."""
+    progress = Console(stderr=True)
+    results: dict[str, list[Row]] = {}
+    for title, measure in MEASURES.items():
+        with progress.status(title):
+            results[title] = measure()
+        console.print(tables.of_rows(title, results[title]))
+    path = Path(__file__).parent / "results" / "rpc.json"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(tables.as_json(results, {}, {}) + "\n", "utf-8")
 
 
 # What is measured
@@ -147,9 +125,9 @@ def unary() -> list[Row]:
             for name, measured in round_.items():
                 times[name].append(median(measured))
     empty = times.pop("empty")
-    rows = [Row.of("an empty call", [1e3 * time_ for time_ in empty], "ms")]
+    rows = [Row("an empty call", [1e3 * time_ for time_ in empty], "ms")]
     for name, measured in times.items():
-        rows.append(Row.of(f"{name}, latency of an empty call", ratios(measured, empty), must="1.25"))
+        rows.append(Row(f"{name}, latency of an empty call", ratios(measured, empty), must=1.25, stretch=1.1))
     return rows
 
 
@@ -169,10 +147,12 @@ def throughput() -> list[Row]:
     with serving() as service, HopfieldClient(service.address) as client:
         rates = asyncio.run(rates_of(service.address, client))
     empty = rates.pop("empty")
-    rows = [Row.of("empty calls", empty, "/s")]
+    rows = [Row("empty calls", empty, "/s")]
     for name, measured in rates.items():
-        rows.append(Row.of(name, measured, "/s"))
-        rows.append(Row.of(f"{name}, throughput of empty calls", ratios(measured, empty), must="0.8"))
+        rows.append(Row(name, measured, "/s"))
+        rows.append(
+            Row(f"{name}, throughput of empty calls", ratios(measured, empty), must=0.8, stretch=0.9, at_least=True)
+        )
     return rows
 
 
@@ -225,11 +205,10 @@ def batch() -> list[Row]:
         (through - core) / echo_time
         for through, core, echo_time in zip(times["client"], times["core"], times["echo"], strict=True)
     ]
-    title = f"BatchRecall of {BATCH}, N = {BATCH_NEURONS}"
     return [
-        *(Row.of(f"{title}: {name}", [1e3 * time_ for time_ in measured], "ms") for name, measured in times.items()),
-        Row.of(f"{title}: client less core, of an echo", over, must="1.5"),
-        Row.of(f"{title}: client, of core", ratios(times["client"], times["core"])),
+        *(Row(name, [1e3 * time_ for time_ in measured], "ms") for name, measured in times.items()),
+        Row("client less core, of an echo", over, must=1.5, stretch=1.0),
+        Row("client, of core", ratios(times["client"], times["core"])),
     ]
 
 
@@ -240,8 +219,8 @@ def network_of(neurons: int) -> Network:
 
 
 def recalled(network: Network, asked: NDArray[np.int8]) -> None:
-    for k, query in enumerate(asked):
-        network.recall(query, RecallOptions(seed=k), never)
+    for _ in network.recall_batch(asked, RecallOptions(seed=0), never):
+        pass
 
 
 @contextmanager
@@ -269,12 +248,17 @@ def stream() -> list[Row]:
             endless = (asked[k % len(asked)] for k in range(STREAMED))
             rates["stream"].append(STREAMED / sum(seconds(lambda: consume(memory.recall_stream(endless)))))  # noqa: B023
         server_grew, client_grew = peak_of(server) - server_before, peak_of_this_process() - client_before
-    title = f"recall_stream of {STREAMED:,}, N = {STREAM_NEURONS}"
     return [
-        *(Row.of(f"{title}: {name}", measured, "/s") for name, measured in rates.items()),
-        Row.of(f"{title}: of the unary rate", ratios(rates["stream"], rates["one at a time"]), must="20"),
-        Row.of(f"{title}: growth of the server", [server_grew / MEBIBYTE], "MiB"),
-        Row.of(f"{title}: growth of the client", [client_grew / MEBIBYTE], "MiB"),
+        *(Row(name, measured, "/s") for name, measured in rates.items()),
+        Row(
+            "stream, of one at a time",
+            ratios(rates["stream"], rates["one at a time"]),
+            must=20,
+            stretch=50,
+            at_least=True,
+        ),
+        Row("growth of the server", [server_grew / MEBIBYTE], "MiB"),
+        Row("growth of the client", [client_grew / MEBIBYTE], "MiB"),
     ]
 
 
@@ -305,9 +289,9 @@ def start() -> list[Row]:
             made(client, 4096)
             grown.append(server.memory_full_info().uss / MEBIBYTE - idle[-1])
     return [
-        Row.of("serving after start, kernels compiled before", times, "s", must="3"),
-        Row.of("memory of an idle server", idle, "MiB"),
-        Row.of("and of a Hebbian memory of N = 4096, as it was stored", grown, "MiB"),
+        Row("serving after start, kernels compiled before", times, "s", must=3, stretch=1.5),
+        Row("memory of an idle server", idle, "MiB"),
+        Row("and of a Hebbian memory of N = 4096, as it was stored", grown, "MiB"),
     ]
 
 
@@ -322,9 +306,9 @@ def workers() -> list[Row]:
             for count, service in ((1, one), (2, two)):
                 rates[count].append(load(service.address, generators=2, for_seconds=3.0))
     return [
-        Row.of(f"Recall, N = {STREAM_NEURONS}, 1 worker", rates[1], "/s"),
-        Row.of(f"Recall, N = {STREAM_NEURONS}, 2 workers", rates[2], "/s"),
-        Row.of("2 workers, of 1 worker", ratios(rates[2], rates[1])),
+        Row(f"Recall, N = {STREAM_NEURONS}, 1 worker", rates[1], "/s"),
+        Row(f"Recall, N = {STREAM_NEURONS}, 2 workers", rates[2], "/s"),
+        Row("2 workers, of 1 worker", ratios(rates[2], rates[1])),
     ]
 
 
@@ -346,5 +330,15 @@ def ratios(of: list[float], to: list[float]) -> list[float]:
     return [one / other for one, other in zip(of, to, strict=True)]
 
 
+MEASURES: Mapping[str, Callable[[], list[Row]]] = {
+    "One call at a time": unary,
+    f"{IN_FLIGHT} calls in flight": throughput,
+    f"BatchRecall of {BATCH}, N = {BATCH_NEURONS}": batch,
+    f"recall_stream of {STREAMED:,}, N = {STREAM_NEURONS}": stream,
+    "Start, and memory": start,
+    "Workers": workers,
+}
+
+
 if __name__ == "__main__":
-    main()
+    main(Console(highlight=False, width=130))
