@@ -7,10 +7,10 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from benchmarks import contenders
-from benchmarks.measuring import Call, Row, Times, take_turns
 from numpy.typing import NDArray
 
+from benchmarks import contenders
+from benchmarks.measuring import Call, Row, Times, take_turns
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
@@ -73,7 +73,7 @@ def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
             "hebbian": recalls(hebbian, queries),
             "pseudo_inverse": recalls(network_of(Rule.PSEUDO_INVERSE, patterns), queries),
             "nearest": lambda k, network=hebbian, queries=queries: network.nearest(queries[k % QUERIES], 1),
-            "FAISS": contenders.faiss(pack(patterns), pack(queries), 8 * pack(patterns).shape[1]),
+            "FAISS": contenders.faiss(pack(patterns), pack(queries)),
             "torchhd": contenders.torchhd(patterns, queries),
         }
         if neurons <= 4096:
@@ -121,9 +121,10 @@ def batches(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
         patterns = random_patterns(round(LOAD * neurons), neurons)
         queries = noisy(patterns, QUERIES)
         network = network_of(Rule.HEBBIAN, patterns)
-        options = RecallOptions(seed=0)
         named: dict[str, Call | None] = {
-            "hebbian": lambda _, network=network, queries=queries: list(network.recall_batch(queries, options, never)),
+            "hebbian": lambda k, network=network, queries=queries: list(
+                network.recall_batch(queries, RecallOptions(seed=k), never)
+            ),
             "torchhd": contenders.torchhd(patterns, queries[np.newaxis]),
         }
         times = take_turns({name: call for name, call in named.items() if call is not None}, ROUNDS)
@@ -144,7 +145,7 @@ def learning(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
         matrix = np.zeros((neurons, neurons), np.float32)
         networks = {rule: network_of(rule, patterns) for rule in (Rule.HEBBIAN, Rule.PSEUDO_INVERSE)}
 
-        def with_weights(_: int, patterns: Signs = patterns, neurons: int = neurons) -> object:
+        def with_weights(_: int, patterns: Signs = patterns) -> object:
             network: Any = network_of(Rule.HEBBIAN, patterns)
             return network.local_field.weights
 

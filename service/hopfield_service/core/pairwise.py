@@ -22,6 +22,7 @@ from hopfield_service.core.dynamics import (
     Trajectories,
     UpdateRule,
     recall_all,
+    recall_one,
 )
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.kernels.couplings import Matrix
@@ -236,7 +237,7 @@ class PairwiseSpec(Spec):
         few.local_field.of(query)
         for options in ways:
             list(Trajectories(few.dynamics.wide(), query[np.newaxis], options).steps(never))
-            Trajectories(few.dynamics.wide(), query[np.newaxis], options).settle(never)
+            recall_one(few.dynamics.wide(), query, options, never)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
@@ -357,9 +358,7 @@ class PairwiseNetwork(Network):
 
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        trajectories = Trajectories(self.dynamics, query[np.newaxis], options)
-        trajectories.settle(interruption)
-        return trajectories.result()
+        return recall_one(self.dynamics, query, options, interruption)
 
     def recall_batch(
         self, queries: Signs, options: RecallOptions, interruption: Interruption
