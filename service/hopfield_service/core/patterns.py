@@ -78,7 +78,7 @@ def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:
 def padding_is_clear(bits: Bits, neurons: int) -> bool:
     """Whether the bits behind the last neuron of each packed pattern are zero."""
     used = neurons % 8
-    return used == 0 or not bool(np.any(bits[:, -1] >> used))
+    return used == 0 or int(bits[:, -1].max(initial=0)) >> used == 0
 
 
 def words(bits: Bits) -> Words:
