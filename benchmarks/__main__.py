@@ -10,7 +10,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 
 from rich.console import Console
 
-from benchmarks import core, tables
+from benchmarks import core, measuring, tables
 
 HERE = Path(__file__).parent
 
