@@ -14,7 +14,7 @@ from hopfield_service.core.local_field import LocalField, tolerance_of
 from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks, words
 
 # Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
-_LANES = 32
+_LANES = 64
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
 
 
