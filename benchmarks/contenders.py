@@ -33,7 +33,7 @@ def numpy_loop(weights: Floats, queries: Signs) -> Call:
     """`s = sign(W s)` until nothing changes: synchronous, float32, and what one writes first."""
     states = queries.astype(np.float32)
 
-    def run(k: int) -> Floats:
+    def run(k: int) -> object:
         state = states[k % len(states)]
         for _ in range(100):
             following = np.sign(weights @ state)

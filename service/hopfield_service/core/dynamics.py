@@ -384,7 +384,7 @@ def _sizes_of(form: Couplings) -> tuple[int, int, int]:
 
 def _sweeps_between_questions(form: Couplings) -> int:
     neurons, values = form.weights.shape if isinstance(form, Matrix) else form.rows.shape
-    return max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (values + _VISIT)))
+    return max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (values + _VISIT)))
 
 
 def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:

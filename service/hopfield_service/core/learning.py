@@ -428,7 +428,7 @@ class PseudoInverse(LearningRule):
         `L b = M` is solved to a rounding error that grows as the patterns come near to depending on one another.
         """
         rank, neurons = self.basis.shape
-        apart = rank == 0 or float(self.lower.diagonal().min()) ** 2 >= _LEAST_APART * neurons
+        apart = rank == 0 or float(self.lower.diagonal().min()) ** 2 >= min(1.0, _LEAST_APART * neurons)
         return has_few(rank, neurons) and apart
 
     @property
@@ -503,7 +503,8 @@ class PseudoInverse(LearningRule):
         return replace(factors, matrix=weights)
 
 
-# Squared length, in N, that the patterns of a basis one recalls with must each have outside the span of those before.
+# Squared length, in N, that the patterns of a basis one recalls with must each have outside the span of those before: patterns
+# that differ in one neuron have 4. Of large networks 1 is enough.
 _LEAST_APART = 1e-4
 
 

@@ -38,7 +38,7 @@ class Matrix(NamedTuple):
         totals: (N,) float64 or int32, `sum_j weights_ij`.
         whole: whether the weights are whole numbers, which may be added in any order.
         exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
-        rest: (N, N) float32, what rounding took from the weights, `weights + scale * rest` being near enough for an energy; otherwise (0, 0).
+        rest: (N, N) float32, what rounding took, `weights + rest` being near enough for an energy; otherwise (0, 0).
         rest_totals: (N,) float64, the sums of its rows; otherwise (0,).
         exact_scale: of those.
         doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
@@ -237,7 +237,7 @@ def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
         coupling += kept.values[i] * (state[i] + couplings.coding)
     if couplings.rest.shape[0] == 0:
         return float(coupling / couplings.scale)
-    return float(coupling / couplings.scale + rest_of_coupling(couplings, kept.room, state))
+    return float((coupling + rest_of_coupling(couplings, kept.room, state)) / couplings.scale)
 
 
 @leaf
