@@ -156,7 +156,7 @@ def learn(patterns: Signs, *, weights: bool = False) -> Call:
 
     def run(_: int) -> object:
         network = network_of(Rule.HEBBIAN, patterns)
-        return list(network.weight_rows(64)) if weights else network
+        return network.arrays() if weights else network
 
     return run
 

@@ -129,9 +129,9 @@ def add_signs(sums: NDArray[np.int32], patterns: Signs, sign: int, diagonal: int
         for j in range(sums.shape[1]):
             out[i, j] = sums[i, j]
         for mu in range(patterns.shape[0]):
-            factor = sign * patterns[mu, i]
+            factor = np.int32(sign * patterns[mu, i])
             for j in range(sums.shape[1]):
-                out[i, j] += factor * patterns[mu, j]
+                out[i, j] = np.int32(out[i, j] + factor * np.int32(patterns[mu, j]))
         out[i, i] = diagonal
 
 
