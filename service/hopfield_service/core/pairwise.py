@@ -354,7 +354,7 @@ class PairwiseNetwork(Network):
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
         """See Network."""
         for block in self._couplings.weight_rows(rows):
-            yield block / self._couplings.divisor
+            yield np.asarray(block, np.float64) / self._couplings.divisor
 
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
