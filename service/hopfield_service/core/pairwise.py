@@ -25,7 +25,6 @@ from hopfield_service.core.dynamics import (
     recall_one,
 )
 from hopfield_service.core.interruption import Interruption, never
-from hopfield_service.core.kernels.couplings import Matrix
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
 from hopfield_service.core.network import (
@@ -301,8 +300,15 @@ class PairwiseNetwork(Network):
     @property
     def recall_size(self) -> int:
         """See Network."""
-        form = self.dynamics.form
-        return int(form.weights.size if isinstance(form, Matrix) else form.rows.size)
+        # As `dynamics` chooses, which may take long to be made and is not made for this.
+        neurons = self.spec.neurons
+        match self._couplings:
+            case learning.Hebbian(kept_as_factors=True) if not any(self.spec.thresholds):
+                return neurons * len(self.stored)
+            case learning.PseudoInverse(kept_as_factors=True, basis=basis):
+                return neurons * len(basis)
+            case _:
+                return neurons**2
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""
