@@ -38,8 +38,10 @@ class Refusal:
 class connected:  # noqa: N801 - reads as a verb: with connected(address) as wire
     """A channel to a service, and its stubs."""
 
-    def __init__(self, address: str) -> None:
-        self._channel = grpc.insecure_channel(address, [("grpc.max_receive_message_length", -1)])
+    def __init__(self, address: str, *, own_connection: bool = False) -> None:
+        """To an address; over a connection that is shared with no other channel, if asked for."""
+        options = [("grpc.max_receive_message_length", -1), ("grpc.use_local_subchannel_pool", int(own_connection))]
+        self._channel = grpc.insecure_channel(address, options)
 
     def __enter__(self) -> Wire:
         channel = self._channel

@@ -1,5 +1,7 @@
 """Answers of the server as the values that calls return."""
 
+from collections.abc import Iterable, Sequence
+from dataclasses import fields
 from datetime import UTC
 from typing import Any, cast
 
@@ -7,11 +9,14 @@ import numpy as np
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
+from hopfield_client._errors import Conflict, DataLoss
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
     LearningOutcome,
     Match,
     MemoryInfo,
+    NearestPattern,
+    PatternArray,
     Recall,
     RecallBatch,
     ServerInfo,
@@ -143,3 +148,93 @@ def recall_batch(response: recall_service_pb2.BatchRecallResponse, queries: Pack
         revision=response.revision,
         uid=response.uid,
     )
+
+
+def joined(parts: Sequence[RecallBatch]) -> RecallBatch:
+    """The answers to a batch that went in parts.
+
+    Raises:
+        Conflict: the memory was deleted and made anew between them.
+    """
+    first = parts[0]
+    if len(parts) == 1:
+        return first
+    if any(part.uid != first.uid for part in parts):
+        raise Conflict("the memory was deleted and made anew while the batch was recalled: ask again")
+    columns = {
+        column.name: np.concatenate([getattr(part, column.name) for part in parts])
+        for column in fields(RecallBatch)
+        if column.name not in {"revision", "uid"}
+    }
+    return RecallBatch(**columns, revision=min(part.revision for part in parts), uid=first.uid)
+
+
+def recalls(response: recall_service_pb2.BatchRecallResponse, queries: Packed) -> list[Recall]:
+    """The answers to queries one by one, each in its shape and type.
+
+    Raises:
+        DataLoss: the columns do not fit together.
+    """
+    count = queries.message.count
+    labels: Sequence[str | None] = response.labels or [None] * count
+    overlaps: Sequence[float | None] = response.overlaps or [None] * count
+    columns = (
+        list(unpack(response.patterns, queries.shape, boolean=queries.boolean)),
+        response.energies,
+        response.initial_energies,
+        response.iterations,
+        response.flips,
+        response.stop_reasons,
+        labels,
+        overlaps,
+        response.matches,
+    )
+    if any(len(column) != count for column in columns):
+        raise DataLoss("the answers do not arrive as the server announced them")
+    revision, uid = response.revision, response.uid
+    return [
+        Recall(
+            pattern=pattern,
+            energy=energy,
+            initial_energy=initial_energy,
+            iterations=iterations,
+            flips=flips,
+            stop_reason=cast("StopReason", word(STOP_REASONS, stop_reason)),
+            label=label,
+            overlap=overlap,
+            match=cast("Match", word(MATCHES, match)),
+            # As the server counts.
+            seed=(response.seed + k) % (1 << 64),
+            revision=revision,
+            uid=uid,
+        )
+        for k, (
+            pattern,
+            energy,
+            initial_energy,
+            iterations,
+            flips,
+            stop_reason,
+            label,
+            overlap,
+            match,
+        ) in enumerate(zip(*columns, strict=True))
+    ]
+
+
+def nearest(response: recall_service_pb2.NearestResponse, query: Packed) -> list[NearestPattern]:
+    """The stored patterns nearest to one query, in its shape and type where they came too.
+
+    Raises:
+        DataLoss: the columns do not fit together.
+    """
+    count = response.count
+    if not count == len(response.labels) == len(response.overlaps):
+        raise DataLoss("the nearest patterns do not arrive as the server announced them")
+    patterns: Iterable[PatternArray | None] = [None] * count
+    if response.HasField("patterns"):
+        patterns = unpack(response.patterns, (count, *query.shape), boolean=query.boolean)
+    return [
+        NearestPattern(label=label, overlap=overlap, pattern=pattern)
+        for label, overlap, pattern in zip(response.labels, response.overlaps, patterns, strict=True)
+    ]

@@ -4,25 +4,46 @@
 # ruff: noqa: ASYNC109
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import grpc
 from grpc import aio
+from numpy.typing import ArrayLike
 
-from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server_service_pb2_grpc
+from hopfield.v1 import (
+    memory_service_pb2_grpc,
+    recall_service_pb2,
+    recall_service_pb2_grpc,
+    server_service_pb2_grpc,
+)
 from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, WrongEventLoop
+from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._trace import TraceCall
-from hopfield_client._types import TraceStep
+from hopfield_client._types import Recall, TraceStep
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
 AnswerT = TypeVar("AnswerT")
 ItemT = TypeVar("ItemT")
+
+
+async def _each(items: Iterable[ItemT] | AsyncIterable[ItemT]) -> AsyncIterator[ItemT]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            yield item
+    else:
+        for item in items:
+            yield item
+
+
+async def _until_none(items: "asyncio.Queue[ItemT | None]") -> AsyncIterator[ItemT]:
+    while (item := await items.get()) is not None:
+        yield item
 
 
 class AsyncConnection:
@@ -52,10 +73,13 @@ class AsyncConnection:
         return call.read(response)
 
     async def run_pages(
-        self, method: Method[RequestT, Awaitable[ResponseT]], call: PageCall[RequestT, ResponseT, ItemT] | None
+        self,
+        method: Method[RequestT, Awaitable[ResponseT]],
+        call: PageCall[RequestT, ResponseT, ItemT] | None,
+        timeout: float | None = None,
     ) -> AsyncIterator[ItemT]:
         while call is not None:
-            page = await self.run(method, call)
+            page = await self.run(method, call, timeout)
             for item in page.items:
                 yield item
             call = page.following
@@ -87,6 +111,57 @@ class AsyncConnection:
                 # Closed or dropped before the end, the server need not go on.
                 parts.cancel()
         call.finish()
+
+    def recalls_of(
+        self,
+        call: RecallStreamCall,
+        queries: Iterable[ArrayLike] | AsyncIterable[ArrayLike],
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Recall, None]:
+        # Not a generator itself, as `steps`.
+        return self._recalls_of(call, _each(queries), self._calls.timeout(timeout))
+
+    async def _recalls_of(
+        self, call: RecallStreamCall, queries: AsyncIterator[ArrayLike], seconds: float
+    ) -> AsyncGenerator[Recall, None]:
+        # Requests are sent on a task of gRPC's, so that they and the answers cannot wait for one another.
+        outgoing: asyncio.Queue[recall_service_pb2.StreamRecallRequest | None] = asyncio.Queue()
+        with self._errors(seconds):
+            incoming = self.recalls.StreamRecall(_until_none(outgoing))
+        answers = aiter(incoming)
+        try:
+            call.expect()
+            async for query in queries:
+                for request in call.add(query):
+                    outgoing.put_nowait(request)
+                while call.is_full:
+                    for answer in call.take(await self._next_answers(answers, call, seconds)):
+                        yield answer
+                call.expect()
+            for request in call.rest():
+                outgoing.put_nowait(request)
+            outgoing.put_nowait(None)
+            while call.in_flight:
+                for answer in call.take(await self._next_answers(answers, call, seconds)):
+                    yield answer
+        finally:
+            incoming.cancel()
+
+    async def _next_answers(
+        self,
+        answers: AsyncIterator[recall_service_pb2.StreamRecallResponse],
+        call: RecallStreamCall,
+        seconds: float,
+    ) -> recall_service_pb2.StreamRecallResponse:
+        try:
+            with self._errors(seconds, if_other_coding=call.if_other_coding):
+                async with asyncio.timeout(seconds):
+                    response = await anext(answers, None)
+        except TimeoutError:
+            raise self._calls.overdue(seconds) from None
+        if response is None:
+            raise call.broken_off()
+        return response
 
     async def close(self) -> None:
         self._closed = True

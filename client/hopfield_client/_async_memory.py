@@ -3,7 +3,7 @@
 # gRPC keeps the deadlines, on the server's side too; asyncio.timeout would do so on this side alone.
 # ruff: noqa: ASYNC109
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
 from hopfield_client._trace import AsyncTrace
 from hopfield_client._types import (
     Coding,
     LearningRule,
     MemoryInfo,
+    NearestPattern,
     Normalization,
     Recall,
     RecallBatch,
@@ -138,13 +140,38 @@ class AsyncMemory:
         clamp: bool = False,
         beta: float | Sequence[float] | NDArray[np.floating[Any]] | None = None,
         timeout: float | None = None,
+        progress: bool | Progress = False,
     ) -> RecallBatch:
-        """Runs the dynamics from each of many queries, in one call. Arguments and errors: as Memory.recall_batch."""
+        """Runs the dynamics from each of many queries. Arguments and errors: as Memory.recall_batch."""
         options = recall_options(
             update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
         )
-        call = self._calls.recall_batch(queries, options)
-        return await self._connection.run(self._connection.recalls.BatchRecall, call, timeout)
+        batch = self._calls.recall_batch(queries, options, progress)
+        async for part in self._connection.run_pages(self._connection.recalls.BatchRecall, batch.call, timeout):
+            batch.take(part)
+        return batch.finish()
+
+    def recall_stream(
+        self,
+        queries: Iterable[ArrayLike] | AsyncIterable[ArrayLike],
+        *,
+        update: UpdateRule = "asynchronous",
+        order: Literal["random", "sequential"] | Sequence[int] = "random",
+        seed: int | None = None,
+        max_iterations: int = 100,
+        tie: TieRule = "keep",
+        clamp: bool = False,
+        beta: float | Sequence[float] | NDArray[np.floating[Any]] | None = None,
+        timeout: float | None = None,
+    ) -> AsyncGenerator[Recall, None]:
+        """Runs the dynamics from queries without end. Not awaited; its answers are. Arguments and errors: as Memory.recall_stream.
+
+        The queries may come from an asynchronous iterable too.
+        """
+        options = recall_options(
+            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+        )
+        return self._connection.recalls_of(self._calls.recall_stream(options), queries, timeout)
 
     def trace(
         self,
@@ -165,6 +192,13 @@ class AsyncMemory:
         )
         call = self._calls.trace(query, options)
         return AsyncTrace(self._connection.steps(call, timeout), call)
+
+    async def nearest(
+        self, query: ArrayLike, k: int = 1, *, include_patterns: bool = False, timeout: float | None = None
+    ) -> list[NearestPattern]:
+        """The stored patterns nearest to a query by |overlap|, without dynamics. Arguments and errors: as Memory.nearest."""
+        call = self._calls.nearest(query, k, include_patterns=include_patterns)
+        return await self._connection.run(self._connection.recalls.Nearest, call, timeout)
 
     async def diagnose(self, *, timeout: float | None = None) -> Diagnosis:
         """How well the memory holds what is stored in it. It may take `timeout` seconds; None: the client's timeout."""

@@ -10,7 +10,7 @@ from hopfield_client import _answers, _weights
 from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
 from hopfield_client._calls import Call, Page, PageCall, request_id
 from hopfield_client._config import address_of, timeout_of
-from hopfield_client._errors import HopfieldError, InvalidArgument
+from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
 from hopfield_client._rpc_errors import from_rpc_error
@@ -42,6 +42,12 @@ class ClientCalls:
             # call on this memory would ever succeed again.
             self._freshness.drop(result.metadata.get("name", ""))
         return result
+
+    def overdue(self, timeout: float) -> DeadlineExceeded:
+        """The error to raise where an answer of a stream did not come in time."""
+        return DeadlineExceeded(
+            f"no answer from {self.address} within {timeout:g} s: raise timeout= if one block of queries needs longer"
+        )
 
     def memory(self, name: str, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> MemoryCalls:
         """The calls of one memory."""

@@ -1,18 +1,27 @@
 """How the calls of the client that blocks go over gRPC."""
 
+import queue
+import threading
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
 import grpc
+from numpy.typing import ArrayLike
 
-from hopfield.v1 import memory_service_pb2_grpc, recall_service_pb2_grpc, server_service_pb2_grpc
+from hopfield.v1 import (
+    memory_service_pb2_grpc,
+    recall_service_pb2,
+    recall_service_pb2_grpc,
+    server_service_pb2_grpc,
+)
 from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
-from hopfield_client._errors import ClientClosed
+from hopfield_client._errors import Cancelled, ClientClosed
+from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._trace import TraceCall
-from hopfield_client._types import TraceStep
+from hopfield_client._types import Recall, TraceStep
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -43,10 +52,13 @@ class Connection:
         return call.read(response)
 
     def run_pages(
-        self, method: Method[RequestT, ResponseT], call: PageCall[RequestT, ResponseT, ItemT] | None
+        self,
+        method: Method[RequestT, ResponseT],
+        call: PageCall[RequestT, ResponseT, ItemT] | None,
+        timeout: float | None = None,
     ) -> Iterator[ItemT]:
         while call is not None:
-            page = self.run(method, call)
+            page = self.run(method, call, timeout)
             yield from page.items
             call = page.following
 
@@ -76,6 +88,64 @@ class Connection:
                 # Closed or dropped before the end, the server need not go on.
                 parts.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
         call.finish()
+
+    def recalls_of(
+        self, call: RecallStreamCall, queries: Iterable[ArrayLike], timeout: float | None = None
+    ) -> Generator[Recall, None, None]:
+        # Not a generator itself, as `steps`.
+        return self._recalls_of(call, queries, self._calls.timeout(timeout))
+
+    def _recalls_of(
+        self, call: RecallStreamCall, queries: Iterable[ArrayLike], seconds: float
+    ) -> Generator[Recall, None, None]:
+        # gRPC takes requests on a thread of its own; queries are asked for on that of the caller alone.
+        outgoing: queue.SimpleQueue[recall_service_pb2.StreamRecallRequest | None] = queue.SimpleQueue()
+        with self._errors(seconds):
+            incoming = self.recalls.StreamRecall(iter(outgoing.get, None))
+        try:
+            call.expect()
+            for query in queries:
+                for request in call.add(query):
+                    outgoing.put(request)
+                while call.is_full:
+                    yield from call.take(self._next_answers(incoming, call, seconds))
+                call.expect()
+            for request in call.rest():
+                outgoing.put(request)
+            outgoing.put(None)
+            while call.in_flight:
+                yield from call.take(self._next_answers(incoming, call, seconds))
+        finally:
+            outgoing.put(None)
+            incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
+
+    def _next_answers(
+        self,
+        incoming: "grpc.CallIterator[recall_service_pb2.StreamRecallResponse]",
+        call: RecallStreamCall,
+        seconds: float,
+    ) -> recall_service_pb2.StreamRecallResponse:
+        overdue = threading.Event()
+
+        def give_up() -> None:
+            overdue.set()
+            incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
+
+        timer = threading.Timer(seconds, give_up)
+        timer.daemon = True
+        timer.start()
+        try:
+            with self._errors(seconds, if_other_coding=call.if_other_coding):
+                response = next(iter(incoming), None)
+        except Cancelled:
+            if overdue.is_set():
+                raise self._calls.overdue(seconds) from None
+            raise
+        finally:
+            timer.cancel()
+        if response is None:
+            raise call.broken_off()
+        return response
 
     def close(self) -> None:
         self._closed = True

@@ -1,6 +1,6 @@
 """A handle of one memory, whose calls block."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._connection import Connection
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
 from hopfield_client._trace import Trace
 from hopfield_client._types import (
     Coding,
     LearningRule,
     MemoryInfo,
+    NearestPattern,
     Normalization,
     Recall,
     RecallBatch,
@@ -234,8 +236,11 @@ class Memory:
         clamp: bool = False,
         beta: float | Sequence[float] | NDArray[np.floating[Any]] | None = None,
         timeout: float | None = None,
+        progress: bool | Progress = False,
     ) -> RecallBatch:
-        """Runs the dynamics from each of many queries, in one call.
+        """Runs the dynamics from each of many queries.
+
+        They go in one message, or in as many as it takes; the answers are the same.
 
         Args:
             queries: (count, ...) array, the first axis counting queries, each as in `recall`. What 0 means in numbers is the same in
@@ -247,18 +252,66 @@ class Memory:
             tie: as in `recall`.
             clamp: as in `recall`.
             beta: as in `recall`.
-            timeout: as in `recall`.
+            timeout: seconds each message may take; None: the client's.
+            progress: True: says on stderr how far it is; or what to call with how many queries are done, and of how many. Either
+                sends them in some hundred parts.
 
         Raises:
             InvalidArgument: as in `recall`.
             FailedPrecondition: as in `recall`.
-            ResourceExhausted: more queries than the server takes in one call.
+            Conflict: the memory was deleted and made anew between two messages.
         """
         options = recall_options(
             update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
         )
-        call = self._calls.recall_batch(queries, options)
-        return self._connection.run(self._connection.recalls.BatchRecall, call, timeout)
+        batch = self._calls.recall_batch(queries, options, progress)
+        for part in self._connection.run_pages(self._connection.recalls.BatchRecall, batch.call, timeout):
+            batch.take(part)
+        return batch.finish()
+
+    def recall_stream(
+        self,
+        queries: Iterable[ArrayLike],
+        *,
+        update: UpdateRule = "asynchronous",
+        order: Literal["random", "sequential"] | Sequence[int] = "random",
+        seed: int | None = None,
+        max_iterations: int = 100,
+        tie: TieRule = "keep",
+        clamp: bool = False,
+        beta: float | Sequence[float] | NDArray[np.floating[Any]] | None = None,
+        timeout: float | None = None,
+    ) -> Generator[Recall, None, None]:
+        """Runs the dynamics from queries that come one after the other, any number of them, and gives the answers as they come.
+
+        Queries are taken from the iterable when the next answer is asked for, and sent in blocks; some thousands of them are on
+        their way at most, so that neither side holds more. Queries that come slowly are sent, and answered, as they come.
+
+        Args:
+            queries: each as in `recall`, any of any shape and type; an array counts queries along its first axis. To a handle that
+                does not know the coding of its memory, 0 has to mean the same in all of them.
+            update: as in `recall`, and so are the others.
+            order: in which the neurons are updated one after the other.
+            seed: query k uses seed + k (modulo 2**64), and its answer is that of `recall` with that seed.
+            max_iterations: at most so many sweeps over all neurons.
+            tie: what a neuron does at a local field of zero.
+            clamp: hold the known neurons of the query fixed.
+            beta: the inverse temperature.
+            timeout: seconds the next answers may take to come; None: the client's. The stream as a whole may take any time.
+
+        Returns:
+            An iterator of Recall, one a query, in order. Each says at which revision it was computed: a change of the memory is seen
+            by queries after it. To leave off, `close` it or drop it.
+
+        Raises:
+            InvalidArgument: an option is wrong, as in `recall`; or, from the iterator, a query is.
+            DataLoss: from the iterator: the answers break off.
+            DeadlineExceeded, FailedPrecondition, NotFound, Unavailable: from the iterator: as in `recall`.
+        """
+        options = recall_options(
+            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+        )
+        return self._connection.recalls_of(self._calls.recall_stream(options), queries, timeout)
 
     def trace(
         self,
@@ -300,6 +353,29 @@ class Memory:
         )
         call = self._calls.trace(query, options)
         return Trace(self._connection.steps(call, timeout), call)
+
+    def nearest(
+        self, query: ArrayLike, k: int = 1, *, include_patterns: bool = False, timeout: float | None = None
+    ) -> list[NearestPattern]:
+        """The stored patterns nearest to a query by |overlap|, without dynamics.
+
+        Where only a pattern that was stored will do as an answer, this is faster than `recall`, and surer.
+
+        Args:
+            query: as in `recall`. An unknown neuron counts as 0 in the overlap.
+            k: how many patterns; all of them where fewer are stored. 1 to 1,000.
+            include_patterns: give the patterns too, not only their labels.
+            timeout: seconds this call may take; None: the client's.
+
+        Returns:
+            Nearest first, the oldest of equals first; nothing where nothing is stored.
+
+        Raises:
+            InvalidArgument: a query of another size or of other values; k out of range.
+            FailedPrecondition: as in `recall`.
+        """
+        call = self._calls.nearest(query, k, include_patterns=include_patterns)
+        return self._connection.run(self._connection.recalls.Nearest, call, timeout)
 
     def diagnose(self, *, timeout: float | None = None) -> Diagnosis:
         """How well the memory holds what is stored in it: load, stability, crosstalk, weights, and a verdict in words.

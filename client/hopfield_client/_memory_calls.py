@@ -9,21 +9,24 @@ from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import memory_service_pb2, recall_service_pb2
 from hopfield_client import _answers, _weights
-from hopfield_client._arguments import UINT64_MAX, flag, integer, labels_of, string
+from hopfield_client._arguments import UINT32_MAX, UINT64_MAX, flag, integer, labels_of, string
 from hopfield_client._calls import Call, Page, PageCall, StreamCall, request_id
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._errors import Conflict, InvalidArgument, NotFound
 from hopfield_client._freshness import Freshness
 from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack
+from hopfield_client._progress import Progress
+from hopfield_client._recall_batch import RecallBatchCall
+from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._spec import changed_spec
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import (
     Coding,
     LearningRule,
     MemoryInfo,
+    NearestPattern,
     Normalization,
     Recall,
-    RecallBatch,
     Stored,
     StoredPattern,
 )
@@ -181,17 +184,30 @@ class MemoryCalls:
         return Call(request, read, if_other_coding=packed.if_other_coding)
 
     def recall_batch(
-        self, queries: ArrayLike, options: recall_service_pb2.RecallOptions
-    ) -> Call[recall_service_pb2.BatchRecallRequest, recall_service_pb2.BatchRecallResponse, RecallBatch]:
+        self, queries: ArrayLike, options: recall_service_pb2.RecallOptions, progress: bool | Progress
+    ) -> RecallBatchCall:
         packed = pack_queries(queries, argument="queries", neurons=self.neurons, coding=self.coding)
-        request = recall_service_pb2.BatchRecallRequest(
-            name=self.name, queries=packed.message, options=options, token=self._freshness.token(self.name)
+        return RecallBatchCall(self.name, packed, options, self._freshness, progress)
+
+    def recall_stream(self, options: recall_service_pb2.RecallOptions) -> RecallStreamCall:
+        return RecallStreamCall(self.name, options, self._freshness, neurons=self.neurons, coding=self.coding)
+
+    def nearest(
+        self, query: ArrayLike, k: int, *, include_patterns: bool
+    ) -> Call[recall_service_pb2.NearestRequest, recall_service_pb2.NearestResponse, list[NearestPattern]]:
+        packed = pack_query(query, argument="query", neurons=self.neurons, coding=self.coding)
+        request = recall_service_pb2.NearestRequest(
+            name=self.name,
+            queries=packed.message,
+            k=integer(k, "k", 1, UINT32_MAX),
+            include_patterns=flag(include_patterns, "include_patterns"),
+            token=self._freshness.token(self.name),
         )
         note = self._freshness.watch(self.name)
 
-        def read(response: recall_service_pb2.BatchRecallResponse) -> RecallBatch:
+        def read(response: recall_service_pb2.NearestResponse) -> list[NearestPattern]:
             note(response.uid, response.revision)
-            return _answers.recall_batch(response, packed)
+            return _answers.nearest(response, packed)
 
         return Call(request, read, if_other_coding=packed.if_other_coding)
 

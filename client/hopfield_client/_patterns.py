@@ -102,6 +102,22 @@ def pack_queries(
     return _packed_queries(array, known, argument, count=len(array), neurons=neurons, coding=coding)
 
 
+def part_of(queries: Packed, start: int, end: int) -> Packed:
+    """Some of the queries along the first axis."""
+    message, (count, *shape) = queries.message, queries.shape
+    if (start, end) == (0, count):
+        return queries
+    width = (message.neurons + 7) // 8
+    part = patterns_pb2.Patterns(
+        count=end - start,
+        neurons=message.neurons,
+        bits=message.bits[start * width : end * width],
+        known=message.known[start * width : end * width],
+        coding=message.coding,
+    )
+    return Packed(part, (end - start, *shape), queries.boolean, queries.if_other_coding)
+
+
 def unpack(message: patterns_pb2.Patterns, shape: tuple[int, ...], *, boolean: bool = False) -> PatternArray:
     """The patterns of an answer as an array of their own: bool, or int8 of the coding that the answer names.
 
@@ -153,10 +169,11 @@ def _unpacked(data: bytes, message: patterns_pb2.Patterns, shape: tuple[int, ...
     return np.unpackbits(rows, axis=1, count=neurons, bitorder="little").reshape(shape)
 
 
-def _checked(values: ArrayLike, argument: str, coding: Coding | None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """The values as an array of booleans, or of numbers that are all -1, 0 or 1; and which of them are known.
+def as_array(values: ArrayLike, argument: str, coding: Coding | None) -> NDArray[Any]:
+    """The values as an array of booleans or numbers, a masked one where the caller speaks of masks. Arguments: as `pack_stored`.
 
-    The latter is None where the values are no masked array, nor a sequence of some. What is not known is 0 or False.
+    Raises:
+        InvalidArgument: they are no such array, or an empty one.
     """
     try:
         array = np.ma.asarray(values) if _is_masked_array(values) else np.asarray(values)
@@ -168,6 +185,15 @@ def _checked(values: ArrayLike, argument: str, coding: Coding | None) -> tuple[N
         raise InvalidArgument(
             f"{argument} holds values of type {array.dtype}: a pattern is {_VALUES[coding]}", field=argument
         )
+    return array
+
+
+def _checked(values: ArrayLike, argument: str, coding: Coding | None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The values as an array of booleans, or of numbers that are all -1, 0 or 1; and which of them are known.
+
+    The latter is None where the values are no masked array, nor a sequence of some. What is not known is 0 or False.
+    """
+    array = as_array(values, argument, coding)
     known = None
     if isinstance(array, np.ma.MaskedArray):
         known = ~np.ma.getmaskarray(array)

@@ -242,6 +242,26 @@ class RecallBatch:
         )
 
 
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class NearestPattern:
+    """A stored pattern that is near to a query.
+
+    Attributes:
+        label: the label it was stored under.
+        overlap: its overlap with the query, -1 to 1; negative where its inverse is nearer to the query than itself. An unknown neuron
+            of the query counts as 0.
+        pattern: the pattern, in the shape and type of `Recall.pattern`; None where it was not asked for.
+    """
+
+    label: str
+    overlap: float
+    pattern: PatternArray | None
+
+    def __repr__(self) -> str:
+        pattern = "" if self.pattern is None else f", pattern={_outline(self.pattern)}"
+        return f"NearestPattern(label={self.label!r}, overlap={self.overlap:.4g}{pattern})"
+
+
 class TraceStep(NamedTuple):
     """One iteration of a recall.
 

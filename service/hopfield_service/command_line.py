@@ -5,7 +5,6 @@ import inspect
 import logging
 import os
 import sys
-import time
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Annotated, Any, NoReturn
@@ -15,6 +14,8 @@ import typer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import ValidationError
 
+from hopfield_service.ending import end_process_after
+from hopfield_service.logs import log_to_stderr
 from hopfield_service.settings import Settings, flag, misspelt, problems, variable
 
 _log = logging.getLogger(__name__)
@@ -46,38 +47,22 @@ def _serve(context: typer.Context, **given: Any) -> None:
     if context.invoked_subcommand is not None:
         return
     settings = _settings(given)
-    _log_to_stderr(settings.log_level)
+    log_to_stderr(settings.log_level)
     for name, near in misspelt(os.environ):
         _log.warning("%s in the environment is no setting, and is passed over; did you mean %s?", name, near)
     asyncio.run(_served(settings))
 
 
 async def _served(settings: Settings) -> NoReturn:
-    """Serves, and ends the process.
-
-    It is ended here and not by returning, since threads may still be at what cannot be interrupted and nobody waits for, such
-    as a compilation or the look-up of a host name.
-    """
+    """Serves, and ends the process."""
     # Loaded here and not above, since numba and all that serving takes would make a health check cost a second.
+    if settings.workers > 1:
+        from hopfield_service import supervisor  # noqa: PLC0415
+
+        await end_process_after(supervisor.serve(settings), supervisor.CANNOT_SERVE)
     from hopfield_service import server  # noqa: PLC0415
 
-    status = 0
-    try:
-        await server.serve(settings)
-    except server.CANNOT_SERVE as error:
-        sys.stderr.write(f"hopfield-server: {error}\n")
-        status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
-
-
-def _log_to_stderr(level: str) -> None:
-    formatter = logging.Formatter("%(asctime)s.%(msecs)03dZ %(levelname)s %(name)s: %(message)s", "%Y-%m-%dT%H:%M:%S")
-    formatter.converter = time.gmtime
-    handler = logging.StreamHandler()
-    handler.setFormatter(formatter)
-    logging.basicConfig(level=level.upper(), handlers=[handler])
+    await end_process_after(server.serve(settings), server.CANNOT_SERVE)
 
 
 def _healthcheck() -> None:

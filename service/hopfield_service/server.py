@@ -1,15 +1,11 @@
 """The composition root: everything is made and wired here, started, and taken down in the order that loses nothing."""
 
 import asyncio
-import errno
 import logging
-import signal
-import socket
 import sys
 import time
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
-from urllib.parse import urlsplit
 
 import grpc
 from grpc_health.v1 import health_pb2, health_pb2_grpc
@@ -24,8 +20,11 @@ from hopfield.v1 import (
     server_service_pb2,
     server_service_pb2_grpc,
 )
+from hopfield_service import private_valkey
 from hopfield_service.core import families
+from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
+from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.servicers import MemoryServicer, RecallServicer, ServerServicer
 from hopfield_service.serving.cache import NetworkCache
@@ -34,8 +33,6 @@ from hopfield_service.serving.follower import Follower
 from hopfield_service.serving.loader import NetworkLoader
 from hopfield_service.serving.memories import Limits, Memories
 from hopfield_service.settings import Settings
-from hopfield_service.store.data_directory import DataDirectoryInUse, DataDirectoryUnusable
-from hopfield_service.store.embedded import EmbeddedServer, EmbeddedServerFailed
 from hopfield_service.store.redis_store import RedisStore
 
 _log = logging.getLogger(__name__)
@@ -55,45 +52,29 @@ _MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"
 _CALLS_NOT_ACCEPTED_YET = 1 << 15
 
 
-class CannotListen(RuntimeError):
-    """The address to serve on cannot be had."""
+_COMPILATION_REPORTED_EVERY = 1.0
+"""Seconds."""
 
-
-CANNOT_SERVE = (CannotListen, DataDirectoryInUse, DataDirectoryUnusable, EmbeddedServerFailed)
+CANNOT_SERVE = (CannotListen, *private_valkey.CANNOT_KEEP)
 """What keeps the service from coming up, or from staying up, through no defect of its own; the message says what to do."""
 
 
-class _End:
-    """Whether the service is to end.
-
-    Attributes:
-        begun: It is to end, and calls in flight are given the time that the settings grant.
-        at_once: They are given no more of it.
-    """
-
-    def __init__(self) -> None:
-        self.begun = asyncio.Event()
-        self.at_once = asyncio.Event()
-
-    def signal(self) -> None:
-        """The first signal ends the service, a second one its patience."""
-        (self.at_once if self.begun.is_set() else self.begun).set()
-
-
-async def serve(settings: Settings) -> None:
+async def serve(settings: Settings, *, shares_address: bool = False) -> None:
     """Serves until SIGTERM or SIGINT, then finishes what is in flight and closes, in the order that loses nothing.
+
+    Args:
+        settings: of the service.
+        shares_address: whether other processes of this service serve on the address too.
 
     Raises:
         CannotListen: the address is in use or not ours.
         DataDirectoryInUse, DataDirectoryUnusable, EmbeddedServerFailed: from the private Valkey server, at any time.
     """
-    end = _End()
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, end.signal)
+    end = End()
+    end.heed_signals()
     async with AsyncExitStack() as stack:
         # On a task of its own, so that it can be left off halfway; what is up by then is in the stack.
-        starting = asyncio.create_task(_start(settings, stack, end))
+        starting = asyncio.create_task(_start(settings, stack, end, shares_address))
         ending = asyncio.create_task(end.begun.wait())
         stack.callback(ending.cancel)
         await asyncio.wait({starting, ending}, return_when=asyncio.FIRST_COMPLETED)
@@ -109,24 +90,24 @@ async def serve(settings: Settings) -> None:
     _log.info("stopped")
 
 
-async def _start(settings: Settings, stack: AsyncExitStack, end: _End) -> None:
+async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_address: bool) -> None:
     """Brings everything up, and leaves with the stack what takes it down again."""
     began = time.monotonic()
     health = HealthServicer()
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-    server = _grpc_server(settings)
+    server = _grpc_server(settings, shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
-    port = _bound_port(server, settings.listen)
+    port = bound_port(server, settings.listen)
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
-    where = _without_secrets(settings.redis_url) if settings.redis_url else str(settings.data_dir)
+    where = settings.where
     _log.info(
         "hopfield-server %s on %s: memories in %s, %d threads, at most %d neurons, %d patterns, %d iterations, "
         "%d bytes a message, %d bytes a snapshot, %d bytes of networks kept",
         *(version("hopfield-recall"), address, where, settings.threads, settings.max_neurons, settings.max_patterns),
         *(settings.max_iterations, settings.max_message_bytes, settings.max_snapshot_bytes, settings.cache_bytes),
     )
-    redis_url = settings.redis_url or await _private_valkey(settings, stack, end)
+    redis_url = settings.redis_url or await private_valkey.kept_up(settings, stack, end)
     store = RedisStore(redis_url, settings.redis_prefix, settings.redis_timeout, settings.redis_wait_replicas)
     stack.push_async_callback(store.close)
     executor = KernelExecutor(settings.threads)
@@ -140,7 +121,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: _End) -> None:
     stack.push_async_callback(health.enter_graceful_shutdown)
 
     _log.info("warming the kernels (the first start compiles them: about ten seconds)")
-    await asyncio.to_thread(families.warm)
+    await asyncio.to_thread(families.warm, _Compiled().report)
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.SERVING)
     await _follow(store, loader, health, stack)
@@ -148,6 +129,21 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: _End) -> None:
     # The one line on stdout, for whoever started the process and waits to know where it serves.
     sys.stdout.write(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n")
     sys.stdout.flush()
+
+
+class _Compiled:
+    """Says now and then how far a first start is."""
+
+    def __init__(self) -> None:
+        self._count = 0
+        self._said = time.monotonic()
+
+    def report(self, kernel: str) -> None:
+        """Takes note of one more kernel."""
+        self._count += 1
+        if time.monotonic() - self._said > _COMPILATION_REPORTED_EVERY:
+            self._said = time.monotonic()
+            _log.info("compiled %d kernels so far, %s the last", self._count, kernel)
 
 
 async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServicer, stack: AsyncExitStack) -> None:
@@ -172,28 +168,7 @@ async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServic
     stack.push_async_callback(let_go)
 
 
-async def _private_valkey(settings: Settings, stack: AsyncExitStack, end: _End) -> str:
-    """Starts the private Valkey server, and has it kept up. If that fails the service is to end.
-
-    Returns:
-        Its URL.
-    """
-    embedded = await EmbeddedServer.start(settings.data_dir, appendfsync=settings.appendfsync)
-    stack.push_async_callback(embedded.stop)
-    keeping = asyncio.create_task(embedded.keep_up())
-    keeping.add_done_callback(lambda _: end.begun.set())
-
-    async def let_go() -> None:
-        keeping.cancel()
-        with suppress(asyncio.CancelledError):
-            # Raises here what has ended it.
-            await keeping
-
-    stack.push_async_callback(let_go)
-    return embedded.url
-
-
-async def _finish_calls(server: grpc.aio.Server, grace: float, end: _End) -> None:
+async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None:
     """Accepts no more calls, and waits for those in flight as long as they may take."""
     finishing = asyncio.create_task(server.stop(grace))
     hurry = asyncio.create_task(end.at_once.wait())
@@ -205,14 +180,14 @@ async def _finish_calls(server: grpc.aio.Server, grace: float, end: _End) -> Non
     await finishing
 
 
-def _grpc_server(settings: Settings) -> grpc.aio.Server:
+def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
     return grpc.aio.server(
         interceptors=[AnswerErrors()],
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
-            # A second server on the same port is a mistake, and must fail instead of taking half of the calls.
-            ("grpc.so_reuseport", 0),
+            # A server of another service on the same port is a mistake, and must fail instead of taking half of the calls.
+            ("grpc.so_reuseport", int(shares_address)),
             # Of the calls that have come and are not accepted yet gRPC by itself answers some beyond a thousand, and all
             # beyond three, with a bare CANCELLED. A limit on the streams of a connection is no way out: a client that has
             # just connected sends before it has heard of it, and what exceeds it is reset.
@@ -238,46 +213,3 @@ def _add_services(server: grpc.aio.Server, settings: Settings, memories: Memorie
     reflection.enable_server_reflection(
         (*_SERVICES, health_pb2.DESCRIPTOR.services_by_name["Health"].full_name, reflection.SERVICE_NAME), server
     )
-
-
-def _bound_port(server: grpc.aio.Server, listen: str) -> int:
-    """Takes the address.
-
-    Returns:
-        The port, which the system chose if it was to be 0.
-
-    Raises:
-        CannotListen: says why.
-    """
-    try:
-        return server.add_insecure_port(listen)
-    except RuntimeError as error:
-        raise CannotListen(f"cannot serve on {listen}: {_why_not(listen)}") from error
-
-
-def _why_not(listen: str) -> str:
-    """Finds out by trying, since gRPC does not say, why an address cannot be served on."""
-    host, _, port = listen.rpartition(":")
-    try:
-        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
-    except OSError as error:
-        return f"the host name {host} is not known ({error.strerror})"
-    except UnicodeError:
-        return f"{host} is no host name"
-    for family, kind, protocol, _, address in found:
-        try:
-            with socket.socket(family, kind, protocol) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                return "another process serves there; choose another port, or 0 for a free one"
-            if error.errno == errno.EADDRNOTAVAIL:
-                return "the address is none of this machine"
-            return (error.strerror or str(error)).lower()
-    return "it could not be had a moment ago; try again"
-
-
-def _without_secrets(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

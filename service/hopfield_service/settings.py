@@ -82,7 +82,13 @@ class Settings(BaseSettings):
     threads: int = Field(
         default_factory=lambda: os.cpu_count() or 1,
         ge=1,
-        description="Threads that run kernels; one a core unless set.",
+        description="Threads that run kernels, of each worker; one a core, shared out among the workers, unless set.",
+    )
+    workers: int = Field(
+        1,
+        ge=1,
+        le=1 << 10,
+        description="Processes that serve, on one address. One takes about one core for RPC; each keeps networks of its own.",
     )
     grace: float = Field(
         10.0,
@@ -91,6 +97,14 @@ class Settings(BaseSettings):
         description="Seconds that calls in flight are given to finish after SIGTERM; a second SIGTERM gives them none.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged to stderr.")
+
+    @property
+    def where(self) -> str:
+        """Where the memories are kept, without passwords."""
+        if not self.redis_url:
+            return str(self.data_dir)
+        parts = urlsplit(self.redis_url)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
 
     @field_validator("listen")
     @classmethod

@@ -103,6 +103,13 @@ def client(connect: Connect, server: ServiceProcess) -> HopfieldClient:
 
 
 @pytest.fixture
+def other_client(server: ServiceProcess) -> Iterator[HopfieldClient]:
+    """Another client of that service, which blocks, for what happens there while a call of `client` runs."""
+    with HopfieldClient(server.address, timeout=60.0) as other:
+        yield other
+
+
+@pytest.fixture
 def name() -> str:
     """The name of a memory that no other test has."""
     return f"client-{uuid.uuid4().hex}"

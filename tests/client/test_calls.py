@@ -255,7 +255,7 @@ def test_words_that_only_a_later_client_knows_are_unknown(memory: MemoryCalls) -
     many = recall_service_pb2.BatchRecallResponse(patterns=bits)
     many.MergeFromString(bytes([9 << 3, 99, 6 << 3, 99]))
     answer = memory.recall([1, -1, 1, -1], options()).read(one)
-    answers = memory.recall_batch([[1, -1, 1, -1]], options()).read(many)
+    (answers,) = memory.recall_batch([[1, -1, 1, -1]], options(), progress=False).call.read(many).items
     assert (answer.match, answer.stop_reason) == ("unknown", "unknown")
     assert (answers.matches.tolist(), answers.stop_reasons.tolist()) == (["unknown"], ["unknown"])
 
@@ -264,7 +264,8 @@ def test_each_answer_of_a_batch_has_its_seed_also_across_the_largest(memory: Mem
     response = recall_service_pb2.BatchRecallResponse(
         patterns=patterns_pb2.Patterns(count=2, neurons=4, bits=b"\x05\x05"), seed=2**64 - 1
     )
-    answers = memory.recall_batch([[1, -1, 1, -1], [1, -1, 1, -1]], options()).read(response)
+    queries = [[1, -1, 1, -1], [1, -1, 1, -1]]
+    (answers,) = memory.recall_batch(queries, options(), progress=False).call.read(response).items
     assert answers.seeds.tolist() == [2**64 - 1, 0]
 
 

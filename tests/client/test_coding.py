@@ -156,7 +156,7 @@ def test_a_handle_knows_its_coding_if_it_was_made_or_told(calls: ClientCalls) ->
         assert memory.coding == "binary"
         for refused in (
             lambda memory=memory: memory.recall([1, -1, 1, 1], options()),
-            lambda memory=memory: memory.recall_batch([[1, -1, 1, 1]], options()),
+            lambda memory=memory: memory.recall_batch([[1, -1, 1, 1]], options(), progress=False),
             lambda memory=memory: memory.trace([1, -1, 1, 1], options()),
             lambda memory=memory: store(memory, [1, -1, 1, 1]),
         ):

@@ -178,6 +178,8 @@ def test_a_change_without_an_answer_says_what_a_repeat_does(
         lambda client, timeout: client.memory("digits").update(thresholds=0, timeout=timeout),
         lambda client, timeout: client.memory("digits").diagnose(timeout=timeout),
         lambda client, timeout: list(client.memory("digits").trace([1, -1], timeout=timeout)),
+        lambda client, timeout: list(client.memory("digits").recall_stream([[1, -1]], timeout=timeout)),
+        lambda client, timeout: client.memory("digits").nearest([1, -1], timeout=timeout),
     ],
 )
 def test_a_timeout_of_a_call_stands_in_for_the_clients(

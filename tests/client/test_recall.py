@@ -10,6 +10,7 @@ from tests.client.letters import LABELS, PATTERNS, N, corrupted, random_patterns
 from hopfield_client import (
     AlreadyExists,
     CapacityWarning,
+    Conflict,
     FailedPrecondition,
     HopfieldClient,
     InvalidArgument,
@@ -246,6 +247,55 @@ def test_a_batch_in_an_empty_memory_has_no_labels(client: HopfieldClient, name: 
     assert answers.labels.tolist() == [None] * 5
     assert np.isnan(answers.overlaps).all()
     assert answers.matches.tolist() == ["none"] * 5
+
+
+def test_a_batch_that_goes_in_parts_is_answered_as_a_whole(
+    letters: Memory, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    queries = random_patterns(50, seed=5).reshape(-1, 8, 8)
+    whole = letters.recall_batch(queries, seed=2**64 - 7)
+    monkeypatch.setattr("hopfield_client._recall_batch._PART_QUERIES", 8)
+    progress: list[tuple[int, int]] = []
+    parts = letters.recall_batch(queries, seed=2**64 - 7)
+    watched = letters.recall_batch(queries, seed=2**64 - 7, progress=lambda done, total: progress.append((done, total)))
+    assert progress == [(done, 50) for done in range(1, 51)]
+    assert capfd.readouterr().err == ""
+    shown = letters.recall_batch(queries, seed=2**64 - 7, progress=True)
+    assert capfd.readouterr().err.endswith("\r50 of 50 queries\n")
+    for batch in (parts, watched, shown):
+        np.testing.assert_array_equal(batch.patterns, whole.patterns, strict=True)
+        for column in ("energies", "initial_energies", "iterations", "flips", "stop_reasons", "labels", "overlaps"):
+            np.testing.assert_array_equal(getattr(batch, column), getattr(whole, column), strict=True)
+        assert batch.seeds.tolist() == whole.seeds.tolist()
+        assert (batch.revision, batch.uid) == (whole.revision, whole.uid)
+
+
+def test_a_seed_that_the_server_draws_goes_on_from_part_to_part(
+    letters: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hopfield_client._recall_batch._PART_BYTES", 3 * N // 8)
+    answers = letters.recall_batch(random_patterns(10, seed=5))
+    assert (answers.seeds - answers.seeds[0]).tolist() == list(range(10))
+
+
+def test_parts_of_a_batch_at_other_revisions_say_the_oldest_and_of_another_memory_are_refused(
+    letters: Memory, other_client: HopfieldClient
+) -> None:
+    revision = letters.info().revision
+
+    def store(done: int, _: int) -> None:
+        if done == 1:
+            other_client.memory(letters.name).store(-PATTERNS[:1], ["another"])
+
+    assert letters.recall_batch(PATTERNS, progress=store).revision == revision
+
+    def replace(done: int, _: int) -> None:
+        if done == 1:
+            other_client.delete_memory(letters.name)
+            other_client.create_memory(letters.name, N)
+
+    with pytest.raises(Conflict, match="made anew"):
+        letters.recall_batch(PATTERNS, progress=replace)
 
 
 def test_weights_are_those_of_the_rule(client: HopfieldClient, letters: Memory, name: str) -> None:

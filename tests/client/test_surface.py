@@ -5,7 +5,8 @@ import re
 import subprocess
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import AsyncIterable, Callable, Iterable
+from typing import get_args, get_origin
 
 import pytest
 
@@ -19,6 +20,7 @@ DOCUMENTED = {
         "Diagnosis",
         "LearningOutcome",
         "MemoryInfo",
+        "NearestPattern",
         "Recall",
         "RecallBatch",
         "ServerInfo",
@@ -63,7 +65,7 @@ DOCUMENTED = {
 PAIRS = [(HopfieldClient, AsyncHopfieldClient), (Memory, AsyncMemory)]
 TWINS = {**dict(PAIRS), Trace: AsyncTrace}
 # Calls that ask no server yet, and properties.
-NOT_AWAITED = {"memory", "name", "shape", "coding", "trace"}
+NOT_AWAITED = {"memory", "name", "shape", "coding", "trace", "recall_stream"}
 LISTS = {"list_memories", "patterns"}
 
 
@@ -109,6 +111,8 @@ def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
         "forget",
         "recall",
         "recall_batch",
+        "recall_stream",
+        "nearest",
         "weights",
         "import_weights",
         "update",
@@ -134,10 +138,15 @@ def test_both_clients_have_the_same_names(blocking: type, awaited: type) -> None
 def test_both_clients_have_the_same_signatures(blocking: type, awaited: type, name: str) -> None:
     one = inspect.signature(getattr(blocking, name))
     other = inspect.signature(getattr(awaited, name))
-    assert one.parameters == other.parameters
-    expected = TWINS.get(one.return_annotation, one.return_annotation)
-    renamed = str(expected).replace("collections.abc.Iterator", "collections.abc.AsyncIterator")
-    assert renamed == str(other.return_annotation)
+    for argument, of_other in zip(one.parameters.values(), other.parameters.values(), strict=True):
+        # What the one takes from an iterable, the other may take from an asynchronous one too.
+        items = get_args(argument.annotation) if get_origin(argument.annotation) is Iterable else ()
+        either = argument.annotation | types.GenericAlias(AsyncIterable, items) if items else argument.annotation
+        assert of_other in {argument, argument.replace(annotation=either)}
+    expected = str(TWINS.get(one.return_annotation, one.return_annotation))
+    for iterator in ("Iterator", "Generator"):
+        expected = expected.replace(f"collections.abc.{iterator}", f"collections.abc.Async{iterator}")
+    assert expected.replace(", None, None]", ", None]") == str(other.return_annotation)
 
 
 @pytest.mark.parametrize(("cls", "name"), [(cls, name) for _, cls in PAIRS for name in public(cls)])
@@ -153,8 +162,9 @@ def test_both_clients_are_made_alike() -> None:
 
 def test_every_recall_takes_the_same_arguments() -> None:
     one = inspect.signature(Memory.recall).parameters
-    for other in (Memory.recall_batch, Memory.trace):
-        assert [*one.values()][2:] == [*inspect.signature(other).parameters.values()][2:]
+    for other in (Memory.recall_batch, Memory.recall_stream, Memory.trace):
+        same = [argument for argument in inspect.signature(other).parameters.values() if argument.name != "progress"]
+        assert [*one.values()][2:] == same[2:]
 
 
 def test_a_memory_is_changed_by_the_arguments_it_is_made_with() -> None:

@@ -80,6 +80,8 @@ def logistic(x: float) -> float:
 class Weights:
     """A network: `matrix = divisor * J` (or T), of Python's integers or floats, thresholds, and the coding.
 
+    A projection bounds the sums of its rows, `sum_j |J_ij| <= sqrt(N J_ii)`, and says so in `largest_row_sum`; otherwise they are summed.
+
     States are -1 and 1 in either coding, 0 for unknown. With V = (1 + s) / 2, `T V` is `(T s + T 1) / 2`.
     """
 
@@ -87,6 +89,7 @@ class Weights:
     divisor: float = 1.0
     thresholds: list[float] = field(default_factory=list)
     binary: bool = False
+    largest_row_sum: float | None = None
 
     def __post_init__(self) -> None:
         self.thresholds = self.thresholds or [0.0] * len(self.matrix)
@@ -96,6 +99,8 @@ class Weights:
         exact = all(isinstance(weight, int) for row in self.matrix for weight in row)
         if exact and not any(self.thresholds):
             return 0.0
+        if self.largest_row_sum is not None:
+            return 1e-9 * max(1.0, self.largest_row_sum)
         return 1e-9 * max(1.0, *(in_order(abs(weight) for weight in row) / self.divisor for row in self.matrix))
 
     def total(self, i: int, state: Sequence[int]) -> float:

@@ -1,17 +1,30 @@
 """Networks, patterns and queries to test with, and the means to compare them."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core import oracle
 
-from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult, TieRule, Trajectory, UpdateRule
+from hopfield_service.core.dynamics import (
+    Order,
+    RecallOptions,
+    RecallResult,
+    StopReason,
+    TieRule,
+    Trajectories,
+    UpdateRule,
+)
 from hopfield_service.core.interruption import never
+from hopfield_service.core.kernels import updates
+from hopfield_service.core.kernels.couplings import Basis, Matrix
+from hopfield_service.core.kernels.recall import STATUS
 from hopfield_service.core.learning import Couplings, Hebbian, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
@@ -111,7 +124,7 @@ def of_integers(
     """A network of integer weights with a scale: as if so many patterns had left these sums."""
     matrix = np.array(sums, np.int32)
     parameters = LearningParameters(len(matrix), Normalization.PATTERNS)
-    return of_couplings(Hebbian(parameters, matrix, divisor), thresholds, coding)
+    return of_couplings(Hebbian(parameters, np.broadcast_to(np.uint8(0), (divisor, 1)), matrix), thresholds, coding)
 
 
 def weights_of(network: Network) -> NDArray[np.float64]:
@@ -142,8 +155,41 @@ def through_a_snapshot(network: PairwiseNetwork) -> PairwiseNetwork:
 # Recalls
 
 
+class Trajectory:
+    """One recall, step by step."""
+
+    def __init__(self, network: PairwiseNetwork, query: Signs, options: RecallOptions) -> None:
+        self._trajectories = Trajectories(network.dynamics, query[np.newaxis], options)
+        self._trajectories.start()
+        self._numbers = self._trajectories.courses.numbers[0]
+        self.state: Signs = self._trajectories.courses.states[0]
+
+    def advance(self, iterations: int) -> None:
+        self._trajectories.advance(iterations)
+
+    def settle(self) -> None:
+        while self.stop_reason is None:
+            self.advance(1000)
+
+    def energy(self) -> float:
+        return float(self._trajectories.energies()[0])
+
+    @property
+    def iterations(self) -> int:
+        return int(self._numbers[updates.ITERATIONS])
+
+    @property
+    def flips(self) -> int:
+        return int(self._numbers[updates.FLIPS])
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        status = self._numbers[STATUS]
+        return None if status == updates.RUNNING else self._trajectories.result().stop_reason
+
+
 def trajectory_of(network: PairwiseNetwork, query: Signs, options: RecallOptions) -> Trajectory:
-    return Trajectory(network.local_field, query, options)
+    return Trajectory(network, query, options)
 
 
 def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
@@ -266,6 +312,27 @@ class Case:
     weights: oracle.Weights
     query: Signs
 
+    def energy(self, state: Sequence[int]) -> Any:
+        """Of a state: to the last bit, but where the network adds floats in another order than that of the neurons."""
+        expected = self.weights.energy(state)
+        form = self.network.dynamics.form
+        if isinstance(form, Basis) or (isinstance(form, Matrix) and len(form.rest)):
+            return pytest.approx(expected, rel=1e-12, abs=1e-12 * self.size)
+        return expected
+
+    @property
+    def size(self) -> float:
+        """What an energy, and all that is added up on the way to it, is at most."""
+        weights = sum(abs(weight) for row in self.weights.matrix for weight in row) / self.weights.divisor
+        return 1 + weights + sum(map(abs, self.weights.thresholds))
+
+
+def largest_row_sum_of_projection(network: PairwiseNetwork) -> float:
+    """What the row sums of a projection are bounded by."""
+    basis = network.arrays()["basis"].values
+    squares = [oracle.in_order(float(entry) ** 2 for entry in column) for column in basis.T]
+    return math.sqrt(network.spec.neurons * max(squares))
+
 
 @st.composite
 def cases(
@@ -318,6 +385,8 @@ def cases(
             matrix, divisor = symmetric.tolist(), 1.0
     assume(diagonal == "any" or network.local_field.weights.diagonal().min() >= 0)
     weights = oracle.Weights(matrix, divisor, thresholds, coding is Coding.BINARY)
+    if network.spec.rule is Rule.PSEUDO_INVERSE:
+        weights.largest_row_sum = largest_row_sum_of_projection(network)
     return Case(network, weights, draw(queries(neurons)))
 
 

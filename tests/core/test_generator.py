@@ -108,7 +108,7 @@ def test_uniform_numbers_are_uniform() -> None:
 @given(seeds, st.integers(1, 60))
 def test_an_order_of_visits_is_a_permutation_drawn_from_the_identity_each_time(seed: int, count: int) -> None:
     compiled, plain = generator(seed), SplitMix64(seed)
-    order = np.full(count, -1, np.int64)
+    order = np.full(count, -1, np.int32)
     for _ in range(3):
         shuffle(compiled, order)
         assert order.tolist() == plain.permutation(count)
@@ -117,7 +117,7 @@ def test_an_order_of_visits_is_a_permutation_drawn_from_the_identity_each_time(s
 
 def test_an_order_of_one_neuron_takes_no_word() -> None:
     state = generator(5)
-    shuffle(state, np.zeros(1, np.int64))
+    shuffle(state, np.zeros(1, np.int32))
     assert int(state[0]) == 5
 
 
@@ -126,7 +126,7 @@ def test_all_permutations_are_equally_likely_within_a_recall_and_over_the_seeds_
     consecutive_seeds: bool,
 ) -> None:
     counts: Counter[tuple[int, ...]] = Counter()
-    state, order = generator(2026), np.empty(4, np.int64)
+    state, order = generator(2026), np.empty(4, np.int32)
     for k in range(24_000):
         if consecutive_seeds:
             state[0] = k
@@ -139,7 +139,7 @@ def test_all_permutations_are_equally_likely_within_a_recall_and_over_the_seeds_
 def test_every_neuron_is_equally_likely_at_every_place_of_a_longer_order() -> None:
     neurons, rounds = 20, 20_000
     counts = np.zeros((neurons, neurons), np.int64)
-    state, order = generator(11), np.empty(neurons, np.int64)
+    state, order = generator(11), np.empty(neurons, np.int32)
     for _ in range(rounds):
         shuffle(state, order)
         counts[np.arange(neurons), order] += 1

@@ -225,8 +225,8 @@ def test_learning_that_nobody_waits_for_any_longer_is_given_up(rule: Rule) -> No
 
 @rules
 def test_whether_anybody_waits_is_asked_again_and_again(rule: Rule) -> None:
-    # By Hebb's rule for each block of 2^24 weights, by the others every few milliseconds.
-    neurons, count = (6000, 1) if rule is Rule.HEBBIAN else (300, 300)
+    # By Hebb's rule, which only makes weights of many patterns, for each block of 2^24 weights, by the others every few milliseconds.
+    neurons, count = (4400, 1101) if rule is Rule.HEBBIAN else (300, 300)
     bits = store(random_signs(np.random.default_rng(2), count, neurons))
     with pytest.raises(Interrupted):
         PairwiseSpec(neurons, rule).empty().apply(bits, interruption_after(2))

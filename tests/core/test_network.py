@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tests.core.samples import LEARNT, after, memory, random_signs, store
+from tests.core.samples import LEARNT, after, memory, random_signs, recall, store
 
 from hopfield_service.core.families import FAMILIES, spec_from_parameters
 from hopfield_service.core.network import Forget, StoredPatterns
@@ -86,7 +86,23 @@ def test_the_capacity_is_that_of_the_rule_and_beyond_it_there_is_advice(rule: Ru
 
 
 @pytest.mark.parametrize("rule", LEARNT)
-def test_the_bytes_of_a_network_are_at_least_those_of_its_weights_and_patterns(rule: Rule) -> None:
-    network = memory(rule, random_signs(np.random.default_rng(3), 6, 80))
-    assert network.nbytes >= network.local_field.weights.nbytes + network.stored.bits.nbytes
-    assert network.nbytes <= network.local_field.weights.nbytes + network.stored.bits.nbytes + 6 * 80 * 8 + 100
+@pytest.mark.parametrize("count", [6, 40])
+def test_the_bytes_of_a_network_are_those_of_all_its_arrays(rule: Rule, count: int) -> None:
+    network = memory(rule, random_signs(np.random.default_rng(3), count, 80))
+    dynamics = network.dynamics
+    arrays = {
+        id(array): array.nbytes
+        for part in (dynamics.form, dynamics.heated_form, network.stored.bits, network.stored.words)
+        for array in (part if isinstance(part, tuple) else (part,))
+        if isinstance(array, np.ndarray)
+    }
+    assert network.nbytes >= sum(arrays.values())
+    # Beside them what learning keeps: a basis, its products, and the weights where recall takes them rounded.
+    assert network.nbytes <= sum(arrays.values()) + 3 * 80 * 80 * 8
+
+
+@pytest.mark.parametrize("rule", [Rule.HEBBIAN, Rule.PSEUDO_INVERSE])
+def test_a_network_of_few_patterns_takes_the_room_of_its_factors_and_not_of_a_matrix(rule: Rule) -> None:
+    network = memory(rule, random_signs(np.random.default_rng(4), 8, 1000))
+    recall(network, np.ones(1000, np.int8))
+    assert network.nbytes < 300_000 < 1000 * 1000

@@ -4,10 +4,23 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.samples import Signs, flipped, pattern_sets, random_signs, signs
+from tests.core.samples import (
+    LEARNT,
+    Signs,
+    flipped,
+    imported,
+    memory,
+    pattern_sets,
+    queries,
+    random_signs,
+    recall,
+    signs,
+)
 
-from hopfield_service.core.dynamics import Match, nearest
-from hopfield_service.core.patterns import overlaps, pack, padding_is_clear, row_bytes, unpack
+from hopfield_service.core.dynamics import Match
+from hopfield_service.core.learning import Imported
+from hopfield_service.core.pairwise import PairwiseNetwork, Rule
+from hopfield_service.core.patterns import Words, nearest, pack, padding_is_clear, row_bytes, unpack, words
 
 
 @given(pattern_sets())
@@ -43,13 +56,64 @@ def test_a_used_bit_is_no_padding() -> None:
         assert padding_is_clear(pack(np.ones((2, neurons), np.int8)), neurons)
 
 
-@given(pattern_sets(min_count=1), st.data())
-def test_the_overlap_is_the_mean_product_of_signs(patterns: Signs, data: st.DataObject) -> None:
+def stored(patterns: Signs) -> Words:
+    return words(pack(patterns))
+
+
+@given(pattern_sets())
+def test_words_hold_the_bits_and_zeros_behind_them(patterns: Signs) -> None:
     count, neurons = patterns.shape
-    state = random_signs(np.random.default_rng(data.draw(st.integers(0, 1000))), neurons)
-    found = overlaps(pack(patterns), pack(state[np.newaxis])[0], neurons)
-    for k in range(count):
-        assert found[k] == sum(int(x) * int(s) for x, s in zip(patterns[k], state, strict=True)) / neurons
+    packed = stored(patterns)
+    assert packed.dtype == np.uint64
+    assert packed.shape == (count, -(-neurons // 64))
+    assert np.array_equal(packed.view(np.uint8)[:, : row_bytes(neurons)], pack(patterns))
+    assert not packed.view(np.uint8)[:, row_bytes(neurons) :].any()
+
+
+@given(pattern_sets(), st.integers(1, 30), st.data())
+def test_the_nearest_are_those_of_the_largest_overlaps_the_oldest_first_of_equals(
+    patterns: Signs, count: int, data: st.DataObject
+) -> None:
+    neurons = patterns.shape[1]
+    query = data.draw(queries(neurons))
+    products = [sum(int(x) * int(s) for x, s in zip(xi, query, strict=True)) for xi in patterns]
+    expected = sorted(range(len(patterns)), key=lambda k: (-abs(products[k]), k))[:count]
+    found = nearest(stored(patterns), query, count)
+    assert found.positions.tolist() == expected
+    assert found.overlaps.tolist() == [products[k] / neurons for k in expected]
+
+
+@pytest.mark.parametrize("neurons", [63, 64, 65, 127, 1000, 5000])
+def test_the_nearest_of_many_long_patterns(neurons: int) -> None:
+    random = np.random.default_rng(neurons)
+    patterns = random_signs(random, 300, neurons)
+    query = flipped(-patterns[217], random.permutation(neurons)[: neurons // 5])
+    products = patterns.astype(np.int64) @ query
+    expected = np.lexsort((np.arange(300), -np.abs(products)))
+    for count in (1, 2, 10, 299, 300, 301):
+        found = nearest(stored(patterns), query, count)
+        assert found.positions.tolist() == expected[:count].tolist()
+        assert found.overlaps.tolist() == (products[expected[:count]] / neurons).tolist()
+    assert expected[0] == 217
+
+
+@pytest.mark.parametrize("rule", LEARNT)
+def test_a_network_of_any_rule_says_which_patterns_are_nearest(rule: Rule) -> None:
+    patterns = random_signs(np.random.default_rng(5), 6, 90)
+    network = memory(rule, patterns)
+    for k in range(6):
+        found = network.nearest(-patterns[k], 2)
+        assert (found.positions[0], found.overlaps[0], len(found.positions)) == (k, -1.0, 2)
+    assert network.nearest(np.zeros(90, np.int8), 9).positions.tolist() == list(range(6))
+    assert not len(memory(rule, patterns[:0]).nearest(patterns[0], 3).positions)
+
+
+def match(patterns: Signs, state: Signs) -> tuple[int | None, float | None, Match]:
+    """What a recall that ends at once, where every state is at rest, says of a state."""
+    still = imported(np.zeros((len(state), len(state))))
+    network = PairwiseNetwork(still.spec, memory(Rule.HEBBIAN, patterns).stored, Imported(np.zeros((len(state),) * 2)))
+    answer = recall(network, state)
+    return answer.nearest, answer.overlap, answer.match
 
 
 @given(pattern_sets(neurons=5, min_count=1, max_count=12), st.integers(0, 31))
@@ -60,29 +124,29 @@ def test_the_nearest_pattern_has_the_largest_overlap_in_size_and_is_the_oldest_o
     products = [sum(int(x) * int(s) for x, s in zip(xi, state, strict=True)) for xi in patterns]
     largest = max(abs(product) for product in products)
     oldest = [abs(product) for product in products].index(largest)
-    match = {5: Match.PATTERN, -5: Match.INVERSE}.get(products[oldest], Match.SPURIOUS)
-    assert nearest(pack(patterns), state) == (oldest, products[oldest] / 5, match)
+    what = {5: Match.PATTERN, -5: Match.INVERSE}.get(products[oldest], Match.SPURIOUS)
+    assert match(patterns, state) == (oldest, products[oldest] / 5, what)
 
 
 def test_where_nothing_is_stored_nothing_is_nearest() -> None:
-    assert nearest(np.empty((0, 2), np.uint8), np.ones(9, np.int8)) == (None, None, Match.NONE)
+    assert match(np.empty((0, 9), np.int8), np.ones(9, np.int8)) == (None, None, Match.NONE)
 
 
 def test_a_pattern_and_its_inverse_are_recognised_and_what_is_one_neuron_away_is_not() -> None:
     xi = random_signs(np.random.default_rng(1), 1, 300)
     almost = flipped(xi[0], np.array([17]))
-    assert nearest(pack(xi), xi[0]) == (0, 1.0, Match.PATTERN)
-    assert nearest(pack(xi), -xi[0]) == (0, -1.0, Match.INVERSE)
-    assert nearest(pack(xi), almost) == (0, 298 / 300, Match.SPURIOUS)
-    assert nearest(pack(xi), -almost) == (0, -298 / 300, Match.SPURIOUS)
+    assert match(xi, xi[0]) == (0, 1.0, Match.PATTERN)
+    assert match(xi, -xi[0]) == (0, -1.0, Match.INVERSE)
+    assert match(xi, almost) == (0, 298 / 300, Match.SPURIOUS)
+    assert match(xi, -almost) == (0, -298 / 300, Match.SPURIOUS)
 
 
 def test_an_older_inverse_wins_over_a_younger_equal() -> None:
     xi = random_signs(np.random.default_rng(2), 11)
-    assert nearest(pack(np.stack([-xi, xi])), xi) == (0, -1.0, Match.INVERSE)
-    assert nearest(pack(np.stack([xi, -xi])), xi) == (0, 1.0, Match.PATTERN)
+    assert match(np.stack([-xi, xi]), xi) == (0, -1.0, Match.INVERSE)
+    assert match(np.stack([xi, -xi]), xi) == (0, 1.0, Match.PATTERN)
 
 
 def test_one_neuron_is_a_pattern_or_its_inverse() -> None:
-    assert nearest(pack(signs([[1]])), signs([1])) == (0, 1.0, Match.PATTERN)
-    assert nearest(pack(signs([[1]])), signs([-1])) == (0, -1.0, Match.INVERSE)
+    assert match(signs([[1]]), signs([1])) == (0, 1.0, Match.PATTERN)
+    assert match(signs([[1]]), signs([-1])) == (0, -1.0, Match.INVERSE)

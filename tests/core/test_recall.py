@@ -1,5 +1,7 @@
 """Recall: the dynamics, step by step as a plain loop in Python runs them."""
 
+from collections.abc import Iterable
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -11,6 +13,7 @@ from numpy.typing import NDArray
 from tests.core import oracle
 from tests.core.samples import (
     Case,
+    Trajectory,
     after,
     cases,
     energy,
@@ -19,18 +22,41 @@ from tests.core.samples import (
     imported,
     interruption_after,
     memory,
+    networks,
+    queries,
     random_signs,
     recall,
     recall_options,
     signs,
     store,
     trajectory_of,
+    weights_of,
 )
 
-from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, Trajectory, UpdateRule
+from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResults, StopReason, UpdateRule
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.network import Forget
-from hopfield_service.core.pairwise import Rule
+from hopfield_service.core.pairwise import PairwiseNetwork, Rule
+from hopfield_service.core.patterns import unpack
+
+
+def batch_facts(answers: Iterable[RecallResults], neurons: int) -> list[tuple[Any, ...]]:
+    """Everything a batch says of each of its recalls, to the last bit."""
+    return [
+        (
+            unpack(answer.bits[k : k + 1], neurons)[0].tolist(),
+            float(answer.energies[k]).hex(),
+            float(answer.initial_energies[k]).hex(),
+            int(answer.iterations[k]),
+            int(answer.flips[k]),
+            answer.stop_reasons[k],
+            int(answer.nearest[k]) if answer.nearest[k] >= 0 else None,
+            float(answer.overlaps[k]) if answer.nearest[k] >= 0 else None,
+            answer.matches[k],
+        )
+        for answer in answers
+        for k in range(len(answer.bits))
+    ]
 
 
 def where(trajectory: Trajectory) -> tuple[Any, ...]:
@@ -39,7 +65,7 @@ def where(trajectory: Trajectory) -> tuple[Any, ...]:
         trajectory.state.tolist(),
         trajectory.iterations,
         trajectory.flips,
-        trajectory.energy().hex(),
+        trajectory.energy(),
         trajectory.stop_reason,
     )
 
@@ -54,10 +80,9 @@ def test_every_iteration_is_that_of_a_plain_loop(case: Case, data: st.DataObject
     expected = history_of(case, options)
     trajectory = trajectory_of(case.network, case.query, options)
     for k, (state, flips) in enumerate(zip(expected.states, expected.flips, strict=True)):
-        energy = case.weights.energy(state)
         last = k == len(expected.states) - 1
         reason = StopReason(expected.stop_reason) if last and k else None
-        assert where(trajectory) == (state, k, flips, energy.hex(), reason)
+        assert where(trajectory) == (state, k, flips, case.energy(state), reason)
         if not last:
             trajectory.advance(1)
 
@@ -71,8 +96,8 @@ def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.D
     expected = history_of(case, options)
     assert answer.state.tolist() == expected.states[-1]
     assert set(answer.state.tolist()) <= {1, -1}, "no neuron is left unknown"
-    assert answer.energy == case.weights.energy(expected.states[-1])
-    assert answer.initial_energy == case.weights.energy(case.query.tolist())
+    assert answer.energy == case.energy(expected.states[-1])
+    assert answer.initial_energy == case.energy(case.query.tolist())
     assert answer.iterations == len(expected.states) - 1
     assert answer.flips == expected.flips[-1]
     assert answer.stop_reason == StopReason(expected.stop_reason)
@@ -84,7 +109,7 @@ def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.D
 def test_a_trajectory_is_the_same_however_it_is_cut(case: Case, cuts: list[int], data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query), max_iterations=20))
     whole = trajectory_of(case.network, case.query, options)
-    whole.settle(never)
+    whole.settle()
     cut = trajectory_of(case.network, case.query, options)
     for iterations in [*cuts, 20]:
         before = where(cut)
@@ -99,6 +124,55 @@ def test_the_same_seed_gives_the_same_answer(case: Case, data: st.DataObject) ->
     options = data.draw(recall_options(len(case.query)))
     first = case.network.recall(case.query, options, never)
     assert facts(case.network.recall(case.query, options, never)) == facts(first)
+
+
+@settings(max_examples=120)
+@given(networks(), st.integers(1, 5), st.data())
+def test_a_batch_gives_each_query_the_bits_of_a_recall_of_its_own(
+    network: PairwiseNetwork, count: int, data: st.DataObject
+) -> None:
+    neurons = network.spec.neurons
+    options = data.draw(recall_options(neurons))
+    batch = np.stack([data.draw(queries(neurons)) for _ in range(count)])
+    before = batch.copy()
+    answers = list(network.recall_batch(batch, options, never))
+    assert np.array_equal(batch, before), "the queries are left as they are"
+    assert batch_facts(answers, neurons) == [
+        facts(network.recall(query, replace(options, seed=(options.seed + k) % 2**64), never))
+        for k, query in enumerate(batch)
+    ]
+
+
+@pytest.mark.parametrize("rule", Rule)
+@pytest.mark.parametrize("load", [0.05, 0.4])
+def test_a_batch_of_any_size_gives_the_same_bits(rule: Rule, load: float) -> None:
+    random = np.random.default_rng(31)
+    patterns = random_signs(random, int(150 * load), 150)
+    limited: dict[str, Any] = {"max_sweeps": 5} if rule is Rule.PERCEPTRON else {}
+    network = (
+        imported(weights_of(memory(Rule.STORKEY, patterns)))
+        if rule is Rule.IMPORTED
+        else memory(rule, patterns, **limited)
+    )
+    batch = random_signs(random, 200, 150)
+    options = RecallOptions(seed=2**64 - 7)
+    singly = [
+        facts(network.recall(query, replace(options, seed=(options.seed + k) % 2**64), never))
+        for k, query in enumerate(batch)
+    ]
+    assert batch_facts(network.recall_batch(batch, options, never), 150) == singly
+    for size in (1, 7, 63, 65):
+        found = [
+            answer
+            for first in range(0, 200, size)
+            for answer in batch_facts(
+                network.recall_batch(
+                    batch[first : first + size], replace(options, seed=(options.seed + first) % 2**64), never
+                ),
+                150,
+            )
+        ]
+        assert found == singly
 
 
 def test_the_seeds_at_the_ends_of_their_range_are_seeds() -> None:

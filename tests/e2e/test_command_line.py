@@ -191,6 +191,18 @@ class TestTheLog:
         (serves,) = (number for number, line in enumerate(lines) if re.search(r"serving after \d+\.\d s", line))
         assert warming < serves
 
+    def test_says_how_far_a_first_start_is(self, environment: dict[str, str], tmp_path: Path) -> None:
+        uncompiled = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "nothing compiled yet")}
+        with serving(uncompiled, tmp_path / "here", "--data-dir", "data") as (_, log):
+            pass
+        said = re.findall(r"compiled (\d+) kernels so far, (\w+) the last", log.read_text())
+        counts = [int(count) for count, _ in said]
+        assert counts
+        assert counts == sorted(counts)
+
+    def test_says_nothing_of_kernels_that_are_kept(self, lines: list[str]) -> None:
+        assert not [line for line in lines if "kernels so far" in line]
+
     def test_ends_with_the_end(self, lines: list[str]) -> None:
         assert lines[-2].endswith("stopping: calls in flight have 10 s to finish")
         assert lines[-1].endswith("stopped")

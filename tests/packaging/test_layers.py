@@ -1,7 +1,7 @@
 """Who may import whom.
 
-In the service, from the top: `__main__`, `command_line`, `server`, `rpc`, `serving`, `store`, `core`; at the bottom
-`errors` and `settings`. A layer imports lower ones only. The service and its client meet on the wire alone.
+In the service, from the top: `__main__`, `command_line`, `supervisor` and `worker`, `server`, `rpc`, `serving`, `private_valkey`,
+`store`, `core`; at the bottom `errors`, `settings`, `logs`, `ending` and `listening`. A layer imports lower ones only. The service and its client meet on the wire alone.
 """
 
 import ast
@@ -18,8 +18,12 @@ SOURCES = {
     for path in sorted((ROOT / tree).rglob("*.py"))
 }
 
-LAYERS = ("core", "store", "serving", "rpc", "server", "command_line", "__main__")
-HEIGHTS = {"errors": 0, "settings": 0, **{layer: height for height, layer in enumerate(LAYERS, start=1)}}
+BOTTOM = ("errors", "settings", "logs", "ending", "listening")
+LAYERS = (
+    *("core", "store", "private_valkey", "serving", "rpc", "server"),
+    *("worker", "supervisor", "command_line", "__main__"),
+)
+HEIGHTS = {**dict.fromkeys(BOTTOM, 0), **{layer: height for height, layer in enumerate(LAYERS, start=1)}}
 SPEAK_THE_WIRE = {"rpc", "server", "command_line", "__main__"}
 OURS = {"hopfield", "hopfield_client", "hopfield_service"}
 
@@ -124,7 +128,7 @@ def objection_within_the_service(module: str, target: str) -> str | None:
     below = target.split(".")[1]
     if below not in HEIGHTS:
         return f"{below} belongs to no layer"
-    if layer == below and layer not in {"errors", "settings"}:
+    if layer == below and layer not in BOTTOM:
         return None
     return None if HEIGHTS[below] < HEIGHTS[layer] else f"{layer} does not stand above {below}"
 

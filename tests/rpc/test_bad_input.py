@@ -87,6 +87,11 @@ def batch(queries: patterns_pb2.Patterns) -> Ask:
     return lambda wire: wire.recall.BatchRecall(recall_service_pb2.BatchRecallRequest(name="four", queries=queries))
 
 
+def nearest(queries: patterns_pb2.Patterns, **options: object) -> Ask:
+    request = recall_service_pb2.NearestRequest(name="four", queries=queries, **options)  # type: ignore[arg-type]
+    return lambda wire: wire.recall.Nearest(request)
+
+
 def import_weights(rows: list[list[float]], name: str = "new", **options: tuple[float, ...]) -> Ask:
     return lambda wire: wire.memory.ImportWeights(weight_parts(name, np.array(rows), **options))
 
@@ -224,6 +229,15 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     ),
     "an empty schedule": (recall(GOOD, update=GLAUBER, annealing={}), "options.annealing.beta", "1 to 1000000 numbers"),
     "an order of random draws": (recall(GOOD, update=GLAUBER, beta=1.0, order=2), "options.order", "ASYNCHRONOUS"),
+    "nearest patterns of a query too short": (nearest(signs([1, 1])), "queries.neurons", "must be 4"),
+    "nearest patterns of no query": (nearest(patterns_pb2.Patterns(neurons=4)), "queries.count", "at least 1"),
+    "no nearest patterns": (nearest(GOOD, k=0), "k", "must be 1 to 1000, is 0"),
+    "too many nearest patterns": (nearest(GOOD, k=1001), "k", "must be 1 to 1000, is 1001"),
+    "too many nearest patterns of all queries": (
+        nearest(bits(600_000, 4, bytes(600_000)), k=2),
+        "k",
+        "at most 1048576 for all queries together; 2 for 600000 are 1200000",
+    ),
     "a trace of a query too short": (trace(signs([1, 1])), "query.neurons", "must be 4"),
     "a trace of no iterations": (trace(GOOD, max_iterations=0), "options.max_iterations", "must be 1 to"),
     "a request id too long": (create("new", pairwise(4), request_id="x" * 129), "request_id", "at most 128"),

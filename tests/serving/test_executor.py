@@ -3,17 +3,55 @@
 import asyncio
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeVar
 
 import pytest
 
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interrupted, Interruption
 from hopfield_service.serving.executor import KernelExecutor
+
+Result = TypeVar("Result")
+
+A, B = object(), object()
+"""Stand for two networks."""
+
+
+async def on_thread(executor: KernelExecutor, function: Callable[[Interruption], Result], of: object = A) -> Result:
+    return await executor.recall(function, of, short=False)
+
+
+def until(interruption: Interruption) -> None:
+    """Runs until it is interrupted."""
+    while not interruption():
+        pass
+    raise Interrupted
+
+
+class Occupied:
+    """Keeps the threads of an executor busy until it is told to let go."""
+
+    def __init__(self, executor: KernelExecutor, threads: int) -> None:
+        self._begun = threading.Barrier(threads + 1)
+        self._over = threading.Event()
+        self._tasks = [asyncio.create_task(on_thread(executor, self._occupy, object())) for _ in range(threads)]
+
+    def _occupy(self, _: Interruption) -> None:
+        self._begun.wait(60)
+        self._over.wait(60)
+
+    async def begun(self) -> None:
+        await asyncio.to_thread(self._begun.wait, 60)
+
+    async def let_go(self) -> None:
+        self._over.set()
+        await asyncio.gather(*self._tasks)
 
 
 async def test_a_call_runs_on_another_thread_and_its_result_or_error_comes_back() -> None:
     executor = KernelExecutor(1)
     assert await executor.learn(lambda _: threading.current_thread().name) == "learning_0"
-    assert await executor.recall(lambda _: threading.current_thread().name) == "recalling_0"
+    assert await on_thread(executor, lambda _: threading.current_thread().name) == "recalling_0"
     with pytest.raises(ZeroDivisionError):
         await executor.learn(lambda _: 1 // 0)
     await executor.close()
@@ -22,7 +60,7 @@ async def test_a_call_runs_on_another_thread_and_its_result_or_error_comes_back(
 @pytest.mark.parametrize("kind", ["recall", "learn"])
 async def test_a_function_hears_that_its_caller_was_cancelled(kind: str) -> None:
     executor = KernelExecutor(1)
-    run = executor.recall if kind == "recall" else executor.learn
+    run = partial(on_thread, executor) if kind == "recall" else executor.learn
     started, ended = threading.Event(), threading.Event()
 
     def until_abandoned(abandoned: Callable[[], bool]) -> None:
@@ -42,7 +80,7 @@ async def test_a_function_hears_that_its_caller_was_cancelled(kind: str) -> None
 
 async def test_what_is_not_abandoned_is_not_told_so() -> None:
     executor = KernelExecutor(1)
-    assert await executor.recall(lambda abandoned: abandoned()) is False
+    assert await on_thread(executor, lambda abandoned: abandoned()) is False
     await executor.close()
 
 
@@ -56,7 +94,7 @@ async def test_closing_interrupts_the_recalls_that_run() -> None:
             pass
         return "interrupted"
 
-    task = asyncio.create_task(executor.recall(until_interrupted))
+    task = asyncio.create_task(on_thread(executor, until_interrupted))
     await asyncio.to_thread(started.wait)
     await executor.close()
     assert await task == "interrupted"
@@ -70,11 +108,112 @@ async def test_learning_does_not_wait_for_recalls() -> None:
         started.set()
         return learnt.wait(10) and not interrupted()
 
-    task = asyncio.create_task(executor.recall(until_learnt))
+    task = asyncio.create_task(on_thread(executor, until_learnt))
     await asyncio.to_thread(started.wait)
     await executor.learn(lambda _: learnt.set())
     assert await task
     await executor.close()
+
+
+async def test_a_short_recall_runs_where_the_request_is() -> None:
+    executor = KernelExecutor(1)
+    assert await executor.recall(lambda _: threading.current_thread(), A, short=True) is threading.main_thread()
+    with pytest.raises(ZeroDivisionError):
+        await executor.recall(lambda _: 1 // 0, A, short=True)
+    await executor.close()
+
+
+async def test_a_recall_that_is_not_as_short_as_expected_goes_on_on_a_thread() -> None:
+    executor = KernelExecutor(1)
+    tries = []
+
+    def longer(interruption: Interruption) -> str:
+        tries.append(threading.current_thread().name)
+        if len(tries) == 1:
+            until(interruption)
+        return tries[-1]
+
+    assert await executor.recall(longer, A, short=True) == "recalling_0"
+    assert tries == [threading.main_thread().name, "recalling_0"]
+    await executor.close()
+
+
+async def test_recalls_of_one_network_that_wait_run_one_after_the_other() -> None:
+    executor = KernelExecutor(1)
+    occupied = Occupied(executor, 1)
+    await occupied.begun()
+    order: list[str] = []
+    names = ("A1", "B1", "A2", "B2", "A3")
+    waiting = [
+        asyncio.create_task(on_thread(executor, lambda _, name=name: order.append(name), A if name[0] == "A" else B))  # type: ignore[misc]
+        for name in names
+    ]
+    await asyncio.sleep(0)
+    await occupied.let_go()
+    await asyncio.gather(*waiting)
+    assert order == ["A1", "A2", "A3", "B1", "B2"]
+    await executor.close()
+
+
+async def test_recalls_of_one_network_share_the_threads() -> None:
+    executor = KernelExecutor(2)
+    occupied = Occupied(executor, 2)
+    await occupied.begun()
+    together = threading.Barrier(2)
+
+    def both(_: Interruption) -> None:
+        together.wait(60)
+
+    waiting = [asyncio.create_task(on_thread(executor, both)) for _ in range(4)]
+    await asyncio.sleep(0)
+    await occupied.let_go()
+    await asyncio.gather(*waiting)
+    await executor.close()
+
+
+async def test_a_long_recall_keeps_the_others_of_its_batch_for_a_moment_only() -> None:
+    executor = KernelExecutor(1)
+    occupied = Occupied(executor, 1)
+    await occupied.begun()
+    long = asyncio.create_task(on_thread(executor, until))
+    others = [asyncio.create_task(on_thread(executor, lambda _: "done")) for _ in range(3)]
+    await asyncio.sleep(0)
+    await occupied.let_go()
+    # It is put back, and runs alone when they are done.
+    assert await asyncio.gather(*others) == ["done"] * 3
+    long.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await long
+    assert await on_thread(executor, lambda _: "next") == "next"
+    await executor.close()
+
+
+async def test_a_recall_given_up_while_it_waits_does_not_run() -> None:
+    executor = KernelExecutor(1)
+    occupied = Occupied(executor, 1)
+    await occupied.begun()
+    ran: list[str] = []
+    given_up = asyncio.create_task(on_thread(executor, lambda _: ran.append("given up")))
+    other = asyncio.create_task(on_thread(executor, lambda _: ran.append("other")))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    await occupied.let_go()
+    await other
+    assert ran == ["other"]
+    await executor.close()
+
+
+async def test_closing_gives_up_the_recalls_that_wait() -> None:
+    executor = KernelExecutor(1)
+    occupied = Occupied(executor, 1)
+    await occupied.begun()
+    waiting = asyncio.create_task(on_thread(executor, lambda _: "done"))
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(executor.close())
+    with pytest.raises(asyncio.CancelledError):
+        await waiting
+    await occupied.let_go()
+    await closing
 
 
 async def test_a_trace_passes_on_what_there_is_and_stands_still_until_it_is_taken() -> None:

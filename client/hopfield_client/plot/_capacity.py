@@ -1,9 +1,8 @@
 """How much a memory holds: exact recall against load, measured with the service."""
 
-import sys
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final, get_args
 
@@ -16,6 +15,7 @@ from hopfield_client._arguments import integer, real_number
 from hopfield_client._client import HopfieldClient
 from hopfield_client._errors import InvalidArgument
 from hopfield_client._memory import Memory
+from hopfield_client._progress import Progress, progress_of
 from hopfield_client._types import LearningRule
 from hopfield_client._warnings import HopfieldWarning
 from hopfield_client.plot._style import (
@@ -34,8 +34,6 @@ _RULES: Final = ("hebbian", "storkey", "pseudo_inverse", "perceptron")
 _LOADS: Final = (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.45, 0.5)
 # Seconds that one call may take; the perceptron rule learns anew at every load.
 _TIMEOUT = 300.0
-
-Progress = Callable[[int, int], None]
 
 
 def plot_capacity(
@@ -81,7 +79,7 @@ def plot_capacity(
             f"rules is {rules!r}; it must be some of {', '.join(map(repr, get_args(LearningRule)))}", field="rules"
         )
     rounds = integer(nets, "nets", 1, 1 << 20)
-    report = _progress(progress)
+    report = progress_of(progress, "measurements")
     total, done = len(rules) * rounds * len(counts), 0
     shares = np.empty((len(rules), rounds, len(counts)))
     capacities: list[float | None] = [None] * len(rules)
@@ -155,19 +153,6 @@ def _measured(
         stored = count
         answers = memory.recall_batch(queries[:count], seed=seed, timeout=_TIMEOUT)
         yield float((answers.patterns == patterns[:count]).all(axis=1).mean())
-
-
-def _progress(progress: bool | Progress) -> Progress:
-    if callable(progress):
-        return progress
-    if not progress:
-        return lambda _done, _total: None
-
-    def say(done: int, total: int) -> None:
-        sys.stderr.write(f"\r{done} of {total} measurements{'' if done < total else chr(10)}")
-        sys.stderr.flush()
-
-    return say
 
 
 def _draw(

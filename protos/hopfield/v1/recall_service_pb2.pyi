@@ -174,6 +174,24 @@ class BatchRecallResponse(_message.Message):
     revision: int
     def __init__(self, patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., initial_energies: _Optional[_Iterable[float]] = ..., iterations: _Optional[_Iterable[int]] = ..., flips: _Optional[_Iterable[int]] = ..., stop_reasons: _Optional[_Iterable[_Union[StopReason, str]]] = ..., labels: _Optional[_Iterable[str]] = ..., overlaps: _Optional[_Iterable[float]] = ..., matches: _Optional[_Iterable[_Union[Match, str]]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
 
+class StreamRecallRequest(_message.Message):
+    __slots__ = ("name", "queries", "options", "token")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    OPTIONS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    queries: _patterns_pb2.Patterns
+    options: RecallOptions
+    token: _memory_pb2.FreshnessToken
+    def __init__(self, name: _Optional[str] = ..., queries: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., options: _Optional[_Union[RecallOptions, _Mapping]] = ..., token: _Optional[_Union[_memory_pb2.FreshnessToken, _Mapping]] = ...) -> None: ...
+
+class StreamRecallResponse(_message.Message):
+    __slots__ = ("block",)
+    BLOCK_FIELD_NUMBER: _ClassVar[int]
+    block: BatchRecallResponse
+    def __init__(self, block: _Optional[_Union[BatchRecallResponse, _Mapping]] = ...) -> None: ...
+
 class TraceRecallRequest(_message.Message):
     __slots__ = ("name", "query", "options", "token")
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -199,3 +217,33 @@ class TraceRecallResponse(_message.Message):
     flips: _containers.RepeatedScalarFieldContainer[int]
     recall: RecallResponse
     def __init__(self, iterations: _Optional[_Iterable[int]] = ..., patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., flips: _Optional[_Iterable[int]] = ..., recall: _Optional[_Union[RecallResponse, _Mapping]] = ...) -> None: ...
+
+class NearestRequest(_message.Message):
+    __slots__ = ("name", "queries", "k", "include_patterns", "token")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    QUERIES_FIELD_NUMBER: _ClassVar[int]
+    K_FIELD_NUMBER: _ClassVar[int]
+    INCLUDE_PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    TOKEN_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    queries: _patterns_pb2.Patterns
+    k: int
+    include_patterns: bool
+    token: _memory_pb2.FreshnessToken
+    def __init__(self, name: _Optional[str] = ..., queries: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., k: _Optional[int] = ..., include_patterns: bool = ..., token: _Optional[_Union[_memory_pb2.FreshnessToken, _Mapping]] = ...) -> None: ...
+
+class NearestResponse(_message.Message):
+    __slots__ = ("count", "labels", "overlaps", "patterns", "uid", "revision")
+    COUNT_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    OVERLAPS_FIELD_NUMBER: _ClassVar[int]
+    PATTERNS_FIELD_NUMBER: _ClassVar[int]
+    UID_FIELD_NUMBER: _ClassVar[int]
+    REVISION_FIELD_NUMBER: _ClassVar[int]
+    count: int
+    labels: _containers.RepeatedScalarFieldContainer[str]
+    overlaps: _containers.RepeatedScalarFieldContainer[float]
+    patterns: _patterns_pb2.Patterns
+    uid: str
+    revision: int
+    def __init__(self, count: _Optional[int] = ..., labels: _Optional[_Iterable[str]] = ..., overlaps: _Optional[_Iterable[float]] = ..., patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...

@@ -45,10 +45,20 @@ class RecallServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.FromString,
                 _registered_method=True)
+        self.StreamRecall = channel.stream_stream(
+                '/hopfield.v1.RecallService/StreamRecall',
+                request_serializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallResponse.FromString,
+                _registered_method=True)
         self.TraceRecall = channel.unary_stream(
                 '/hopfield.v1.RecallService/TraceRecall',
                 request_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.FromString,
+                _registered_method=True)
+        self.Nearest = channel.unary_unary(
+                '/hopfield.v1.RecallService/Nearest',
+                request_serializer=hopfield_dot_v1_dot_recall__service__pb2.NearestRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_recall__service__pb2.NearestResponse.FromString,
                 _registered_method=True)
 
 
@@ -71,9 +81,28 @@ class RecallServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def StreamRecall(self, request_iterator, context):
+        """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+        Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+        blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+        block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+        the stream, after the answers to the blocks before the one it is about.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def TraceRecall(self, request, context):
         """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
         same seed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def Nearest(self, request, context):
+        """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+        is to be made up, this is the faster and the surer answer.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -92,10 +121,20 @@ def add_RecallServiceServicer_to_server(servicer, server):
                     request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_recall__service__pb2.BatchRecallResponse.SerializeToString,
             ),
+            'StreamRecall': grpc.stream_stream_rpc_method_handler(
+                    servicer.StreamRecall,
+                    request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_recall__service__pb2.StreamRecallResponse.SerializeToString,
+            ),
             'TraceRecall': grpc.unary_stream_rpc_method_handler(
                     servicer.TraceRecall,
                     request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.SerializeToString,
+            ),
+            'Nearest': grpc.unary_unary_rpc_method_handler(
+                    servicer.Nearest,
+                    request_deserializer=hopfield_dot_v1_dot_recall__service__pb2.NearestRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_recall__service__pb2.NearestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -164,6 +203,33 @@ class RecallService(object):
             _registered_method=True)
 
     @staticmethod
+    def StreamRecall(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/hopfield.v1.RecallService/StreamRecall',
+            hopfield_dot_v1_dot_recall__service__pb2.StreamRecallRequest.SerializeToString,
+            hopfield_dot_v1_dot_recall__service__pb2.StreamRecallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def TraceRecall(request,
             target,
             options=(),
@@ -180,6 +246,33 @@ class RecallService(object):
             '/hopfield.v1.RecallService/TraceRecall',
             hopfield_dot_v1_dot_recall__service__pb2.TraceRecallRequest.SerializeToString,
             hopfield_dot_v1_dot_recall__service__pb2.TraceRecallResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Nearest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hopfield.v1.RecallService/Nearest',
+            hopfield_dot_v1_dot_recall__service__pb2.NearestRequest.SerializeToString,
+            hopfield_dot_v1_dot_recall__service__pb2.NearestResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,9 +39,20 @@ class RecallServiceStub:
     """
     BatchRecall: _grpc.UnaryUnaryMultiCallable[_recall_service_pb2.BatchRecallRequest, _recall_service_pb2.BatchRecallResponse]
     """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+    StreamRecall: _grpc.StreamStreamMultiCallable[_recall_service_pb2.StreamRecallRequest, _recall_service_pb2.StreamRecallResponse]
+    """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+    Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+    blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+    block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+    the stream, after the answers to the blocks before the one it is about.
+    """
     TraceRecall: _grpc.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
     same seed.
+    """
+    Nearest: _grpc.UnaryUnaryMultiCallable[_recall_service_pb2.NearestRequest, _recall_service_pb2.NearestResponse]
+    """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+    is to be made up, this is the faster and the surer answer.
     """
 
 @_typing.type_check_only
@@ -55,9 +66,20 @@ class RecallServiceAsyncStub(RecallServiceStub):
     """
     BatchRecall: _aio.UnaryUnaryMultiCallable[_recall_service_pb2.BatchRecallRequest, _recall_service_pb2.BatchRecallResponse]  # type: ignore[assignment]
     """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
+    StreamRecall: _aio.StreamStreamMultiCallable[_recall_service_pb2.StreamRecallRequest, _recall_service_pb2.StreamRecallResponse]  # type: ignore[assignment]
+    """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+    Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+    blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+    block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+    the stream, after the answers to the blocks before the one it is about.
+    """
     TraceRecall: _aio.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]  # type: ignore[assignment]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
     same seed.
+    """
+    Nearest: _aio.UnaryUnaryMultiCallable[_recall_service_pb2.NearestRequest, _recall_service_pb2.NearestResponse]  # type: ignore[assignment]
+    """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+    is to be made up, this is the faster and the surer answer.
     """
 
 class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -82,6 +104,19 @@ class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
         """Runs the dynamics from each of many queries. Each answer is bit for bit that of Recall with the seed it was computed with."""
 
     @_abc_1.abstractmethod
+    def StreamRecall(
+        self,
+        request_iterator: _MaybeAsyncIterator[_recall_service_pb2.StreamRecallRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_recall_service_pb2.StreamRecallResponse], _abc.AsyncIterator[_recall_service_pb2.StreamRecallResponse]]:
+        """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
+        Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
+        blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+        block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+        the stream, after the answers to the blocks before the one it is about.
+        """
+
+    @_abc_1.abstractmethod
     def TraceRecall(
         self,
         request: _recall_service_pb2.TraceRecallRequest,
@@ -89,6 +124,16 @@ class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_recall_service_pb2.TraceRecallResponse], _abc.AsyncIterator[_recall_service_pb2.TraceRecallResponse]]:
         """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
         same seed.
+        """
+
+    @_abc_1.abstractmethod
+    def Nearest(
+        self,
+        request: _recall_service_pb2.NearestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_recall_service_pb2.NearestResponse, _abc.Awaitable[_recall_service_pb2.NearestResponse]]:
+        """Finds the stored patterns nearest to each of some queries by |overlap|. No dynamics: where only a clean pattern is wanted, and none
+        is to be made up, this is the faster and the surer answer.
         """
 
 def add_RecallServiceServicer_to_server(servicer: RecallServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,8 +1,9 @@
 """The families of networks there are."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from hopfield_service.core.kernels.reports import reported
 from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec
 
@@ -20,7 +21,12 @@ def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:
     return FAMILIES[family].from_parameters(parameters)
 
 
-def warm() -> None:
-    """Has everything compiled that is compiled on first use, so that no caller waits for it."""
-    for family in FAMILIES.values():
-        family.warm()
+def warm(report: Callable[[str], None] = lambda _: None) -> None:
+    """Has everything compiled that is compiled on first use, so that no caller waits for it.
+
+    Args:
+        report: is called with the name of every kernel that was compiled, and not found on disk.
+    """
+    with reported(report):
+        for family in FAMILIES.values():
+            family.warm()

@@ -1,4 +1,4 @@
-"""Local field and energy of a pairwise network, in either coding.
+"""Local field of a pairwise network, in either coding.
 
 Bipolar, `s in {-1, +1}^N`: `h = J s - U`, `E = -1/2 s'Js + U's` (Hopfield 1982; Amit 1989). Binary, `V = (1 + s) / 2`: `h = T V - U`,
 `E = -1/2 V'TV + U'V`. With `J = T / 4` and `U_s = U / 2 - sum_j T_ij / 4` a binary network is a bipolar one: fields are twice as
@@ -6,6 +6,7 @@ large, trajectories are the same, energies differ by a constant.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,9 +16,18 @@ from hopfield_service.core.kernels import fields
 from hopfield_service.core.patterns import Coding, Signs
 
 
+def tolerance_of(largest_row_sum: float) -> float:
+    """A field of at most this size counts as zero, where weights or thresholds are floats and rounding would otherwise decide.
+
+    Args:
+        largest_row_sum: `max_i sum_j |J_ij|`, or what that does not exceed.
+    """
+    return 1e-9 * max(1.0, largest_row_sum)
+
+
 @dataclass(frozen=True, eq=False)
 class LocalField:
-    """The local field of a network as a function of its state, and its energy.
+    """The local field of a network as a function of its state, by its matrix of weights.
 
     The *sums* of a state are `scale` times its field without the thresholds. They are integers where the weights are, and a
     neuron that changes by d changes them by d times its row of the weights, in either coding.
@@ -27,60 +37,43 @@ class LocalField:
         divisor: what the weights are divided by.
         thresholds: U, (N,) float64.
         coding: of the network.
+        largest_row_sum: `max_i sum_j |J_ij|`, or what that does not exceed.
         scale: what sums are divided by.
-        tolerance: a field of at most this size counts as zero. Sums of integers are exact and need none; where weights or
-            thresholds are floats, rounding would otherwise decide.
+        tolerance: a field of at most this size counts as zero. Sums of integers are exact and need none where there are no thresholds.
     """
 
     weights: NDArray[Any]
     divisor: float
     thresholds: NDArray[np.float64]
     coding: Coding
+    largest_row_sum: float
     scale: float = field(init=False)
     tolerance: float = field(init=False)
-    _offsets: NDArray[Any] | None = field(init=False)
 
     def __post_init__(self) -> None:
-        exact = self.weights.dtype == np.int32
-        binary = self.coding is Coding.BINARY
-        offsets = np.empty(len(self.weights), self._sum_dtype) if binary else None
-        if offsets is not None:
-            # T V = (T s + T 1) / 2.
-            fields.weighted_sums(self.weights, np.ones(len(self.weights), np.int8), offsets)
-        tolerance = 0.0
-        if not exact or self.thresholds.any():
-            tolerance = 1e-9 * max(1.0, float(fields.largest_row_sum(self.weights)) / self.divisor)
-        object.__setattr__(self, "scale", self.divisor * (2.0 if binary else 1.0))
-        object.__setattr__(self, "tolerance", tolerance)
-        object.__setattr__(self, "_offsets", offsets)
+        exact = self.weights.dtype == np.int32 and not self.thresholds.any()
+        object.__setattr__(self, "scale", self.divisor * (2.0 if self.coding is Coding.BINARY else 1.0))
+        object.__setattr__(self, "tolerance", 0.0 if exact else tolerance_of(self.largest_row_sum))
 
-    @property
-    def _sum_dtype(self) -> Any:
-        # A sum is at most 2 N P in size, for the largest N and P that Settings allows 2^18 * 2^24.
-        return np.int64 if self.weights.dtype == np.int32 else np.float64
+    @cached_property
+    def totals(self) -> NDArray[np.float64]:
+        """The sums of the rows of the weights, (N,) float64, each in the order of the neurons."""
+        totals = np.empty(len(self.weights))
+        fields.weighted_sums(self.weights, np.ones(len(self.weights), np.int8), totals)
+        return totals
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes it takes in memory beside the weights."""
-        return self.thresholds.nbytes + (0 if self._offsets is None else self._offsets.nbytes)
-
-    def sums(self, state: Signs) -> NDArray[Any]:
-        """The sums of a state, (N,) int64 or float64, taken anew in the order of the neurons.
+    def sums(self, state: Signs) -> NDArray[np.float64]:
+        """The sums of a state, (N,) float64, each in the order of the neurons: integers, where the weights are.
 
         Args:
             state: (N,) int8: 1, -1, or 0 for an unknown neuron, which is half-way between its values in either coding.
         """
-        sums = np.empty(len(state), self._sum_dtype)
+        sums = np.empty(len(state))
         fields.weighted_sums(self.weights, state, sums)
-        if self._offsets is not None:
-            sums += self._offsets
-        return sums
+        # T V = (T s + T 1) / 2.
+        return sums + self.totals if self.coding is Coding.BINARY else sums
 
     def of(self, state: Signs) -> NDArray[np.float64]:
         """The local field h of every neuron in a state, (N,) float64. Arguments: as `sums`."""
         field_of: NDArray[np.float64] = self.sums(state) / self.scale - self.thresholds
         return field_of
-
-    def energy(self, state: Signs, sums: NDArray[Any]) -> float:
-        """The energy of a state whose sums are known. Arguments: as `sums`."""
-        return float(fields.energy(sums, self.scale, self.thresholds, state, int(self.coding)))

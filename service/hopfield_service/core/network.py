@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep
+from hopfield_service.core.dynamics import RecallOptions, RecallResult, RecallResults, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
-from hopfield_service.core.patterns import Bits, Coding, Signs
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, Words, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +116,17 @@ class StoredPatterns:
         """Where the pattern of each label stands."""
         return {label: position for position, label in enumerate(self.labels)}
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes the patterns take in memory, as bits and as words."""
+        word_bytes = -(-self.bits.shape[1] // 8) * 8
+        return int(self.bits.nbytes + len(self) * word_bytes)
+
+    @cached_property
+    def words(self) -> Words:
+        """(P, ceil(N / 64)) uint64, the patterns as kernels compare them."""
+        return words(self.bits)
+
     def with_added(self, bits: Bits, labels: Sequence[str]) -> Self:
         """These and some younger ones."""
         end = self.next_number + len(labels)
@@ -183,6 +194,11 @@ class Network(ABC):
     def nbytes(self) -> int:
         """Bytes the network takes in memory."""
 
+    @property
+    @abstractmethod
+    def recall_size(self) -> int:
+        """How many numbers stand for the weights where recalls read them; one from near a stored pattern takes about as many additions."""
+
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
         """The fold: the network after one more operation, which must fit it (see the operations).
@@ -221,6 +237,24 @@ class Network(ABC):
         """
 
     @abstractmethod
+    def recall_batch(
+        self, queries: Signs, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[RecallResults]:
+        """Runs the dynamics from each query, each as `recall` would; query k with the seed plus k (mod 2^64).
+
+        Args:
+            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+            options: how to run them.
+            interruption: asked every few milliseconds.
+
+        Yields:
+            The answers in order, some at a time.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
+
+    @abstractmethod
     def trace(
         self, query: Signs, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
@@ -228,6 +262,15 @@ class Network(ABC):
 
         Yields:
             The query, then where each iteration ended; last, what `recall` returns.
+        """
+
+    @abstractmethod
+    def nearest(self, query: Signs, count: int) -> Nearest:
+        """The stored patterns that a query is nearest to, without any dynamics.
+
+        Args:
+            query: (N,) int8: 1, -1, or 0 for an unknown neuron, which counts for nothing.
+            count: how many at most, at least 1: all of them, where fewer are stored.
         """
 
     @abstractmethod

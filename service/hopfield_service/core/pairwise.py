@@ -5,14 +5,25 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from functools import cached_property
+from itertools import product
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core import diagnostics, learning
+from hopfield_service.core import diagnostics, forms, learning
 from hopfield_service.core.diagnostics import Diagnosis, Stability
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, TraceStep, Trajectory, UpdateRule, nearest
+from hopfield_service.core.dynamics import (
+    Dynamics,
+    RecallOptions,
+    RecallResult,
+    RecallResults,
+    TraceStep,
+    Trajectories,
+    UpdateRule,
+    recall_all,
+    recall_one,
+)
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
@@ -28,7 +39,7 @@ from hopfield_service.core.network import (
     Store,
     StoredPatterns,
 )
-from hopfield_service.core.patterns import Bits, Coding, Signs, row_bytes
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
 from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000
@@ -200,18 +211,32 @@ class PairwiseSpec(Spec):
     def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "PairwiseNetwork":
         """See Spec."""
         couplings_type = _LEARNING_RULES.get(self.rule, learning.Imported)
-        return PairwiseNetwork(self, stored, couplings_type.restored(self.learning_parameters, arrays))
+        return PairwiseNetwork(self, stored, couplings_type.restored(self.learning_parameters, arrays, stored.bits))
 
     @classmethod
     def warm(cls) -> None:
         """See Spec."""
-        stored = Store(np.array([[0b0001], [0b0110]], np.uint8), ("a", "b"))
-        options = [RecallOptions(seed=0, update=update) for update in UpdateRule if update is not UpdateRule.GLAUBER]
-        options.append(RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1))
-        for rule in _LEARNING_RULES:
-            network = cls(4, rule, (0.5, 0.0, 0.0, 0.0)).empty().apply(stored, never)
-            for option in options:
-                network.recall(np.array([1, -1, 0, 1], np.int8), option, never)
+        # Nine neurons, ninths of which no float is: weights that have to be rounded.
+        bits = np.array([[23, 1], [98, 0], [201, 1], [77, 1], [140, 0], [33, 0]], np.uint8)
+        query = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
+        ways = [RecallOptions(seed=0), RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1)]
+        for rule, thresholds in product(_LEARNING_RULES, [(), (0.5,) * 9]):
+            network = cls(9, rule, thresholds).empty()
+            # Two patterns are kept as factors, five and six as a matrix.
+            for first, last in ((0, 2), (2, 5), (5, 6)):
+                network = network.apply(Store(bits[first:last], tuple("abcdef"[first:last])), never)
+                for options in ways:
+                    list(network.trace(query, options, never))
+                    network.recall(query, options, never)
+            network.nearest(query, 1)
+            list(network.weight_rows(9))
+            network.local_field.of(query)
+        few = cls(9).empty().apply(Store(bits[:2], ("a", "b")), never)
+        list(few.weight_rows(9))
+        few.local_field.of(query)
+        for options in ways:
+            list(Trajectories(few.dynamics.wide(), query[np.newaxis], options).steps(never))
+            recall_one(few.dynamics.wide(), query, options, never)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
@@ -242,18 +267,48 @@ class PairwiseNetwork(Network):
         """See Network."""
         return np.array(self.spec.thresholds or np.zeros(self.spec.neurons), np.float64)
 
-    @cached_property
+    @property
     def local_field(self) -> LocalField:
-        """Field and energy as functions of the state."""
+        """Field as a function of the state, by the matrix of weights, which is made for it where it is not kept."""
         couplings = self._couplings
-        return LocalField(couplings.weights, couplings.divisor, self.thresholds, self.spec.coding)
+        return LocalField(
+            couplings.weights, couplings.divisor, self.thresholds, self.spec.coding, couplings.largest_row_sum
+        )
+
+    @cached_property
+    def dynamics(self) -> Dynamics:
+        """What recalls need."""
+        couplings, stored, coding = self._couplings, self.stored, self.spec.coding
+        match couplings:
+            case learning.Hebbian(kept_as_factors=True) if not self.thresholds.any():
+                patterns = forms.patterns_form(couplings, stored.bits, coding)
+                return Dynamics(patterns, patterns, forms.overlaps_dtype(patterns), stored.words)
+            case learning.PseudoInverse(kept_as_factors=True):
+                basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding)
+                return Dynamics(basis, basis, np.float64, stored.words)
+            case _:
+                local_field = self.local_field
+                matrix = forms.matrix_form(local_field)
+                heated = forms.exact_form(local_field) if matrix.doubt >= 0 else matrix
+                return Dynamics(matrix, heated, matrix.totals.dtype, stored.words)
 
     @property
     def nbytes(self) -> int:
         """See Network."""
-        arrays = self._couplings.arrays()
-        kept = sum(array.values.nbytes for array in arrays.values() if array.values is not self._couplings.weights)
-        return self._couplings.weights.nbytes + kept + self.stored.bits.nbytes
+        return self._couplings.nbytes + self.stored.nbytes + self.dynamics.nbytes
+
+    @property
+    def recall_size(self) -> int:
+        """See Network."""
+        # As `dynamics` chooses, which may take long to be made and is not made for this.
+        neurons = self.spec.neurons
+        match self._couplings:
+            case learning.Hebbian(kept_as_factors=True) if not any(self.spec.thresholds):
+                return neurons * len(self.stored)
+            case learning.PseudoInverse(kept_as_factors=True, basis=basis):
+                return neurons * len(basis)
+            case _:
+                return neurons**2
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""
@@ -304,40 +359,30 @@ class PairwiseNetwork(Network):
 
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
         """See Network."""
-        for start in range(0, self.spec.neurons, rows):
-            yield self._couplings.weights[start : start + rows] / self._couplings.divisor
+        for block in self._couplings.weight_rows(rows):
+            yield np.asarray(block, np.float64) / self._couplings.divisor
 
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        trajectory = Trajectory(self.local_field, query, options)
-        initial_energy = trajectory.energy()
-        trajectory.settle(interruption)
-        return self._result(trajectory, initial_energy)
+        return recall_one(self.dynamics, query, options, interruption)
+
+    def recall_batch(
+        self, queries: Signs, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[RecallResults]:
+        """See Network."""
+        return recall_all(self.dynamics, queries, options, interruption)
 
     def trace(
         self, query: Signs, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """See Network."""
-        trajectory = Trajectory(self.local_field, query, options)
-        initial_energy = trajectory.energy()
-        yield from trajectory.steps(interruption)
-        yield self._result(trajectory, initial_energy)
+        trajectories = Trajectories(self.dynamics, query[np.newaxis], options)
+        yield from trajectories.steps(interruption)
+        yield trajectories.result()
 
-    def _result(self, trajectory: Trajectory, initial_energy: float) -> RecallResult:
-        if trajectory.stop_reason is None:
-            raise RuntimeError("the recall goes on")
-        position, overlap, match = nearest(self.stored.bits, trajectory.state)
-        return RecallResult(
-            state=trajectory.state,
-            energy=trajectory.energy(),
-            initial_energy=initial_energy,
-            iterations=trajectory.iterations,
-            flips=trajectory.flips,
-            stop_reason=trajectory.stop_reason,
-            nearest=position,
-            overlap=overlap,
-            match=match,
-        )
+    def nearest(self, query: Signs, count: int) -> Nearest:
+        """See Network."""
+        return nearest(self.stored.words, query, count)
 
     def diagnose(self, interruption: Interruption) -> Diagnosis:
         """See Network."""
@@ -369,7 +414,9 @@ class PairwiseNetwork(Network):
             return None
         weights = self._couplings.weights.copy()
         np.fill_diagonal(weights, 0)
-        alone = LocalField(weights, self._couplings.divisor, self.thresholds, self.spec.coding)
+        alone = LocalField(
+            weights, self._couplings.divisor, self.thresholds, self.spec.coding, self._couplings.largest_row_sum
+        )
         return diagnostics.stability(alone, self.stored.bits, interruption)
 
     def _trials(self, interruption: Interruption) -> Iterator[tuple[str, Stability | None]]:

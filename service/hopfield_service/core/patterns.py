@@ -5,17 +5,21 @@ a network, its states are -1 and +1 in here; what depends on the coding is the l
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from enum import IntEnum
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels import fields
+from hopfield_service.core.kernels import fields, overlaps
 
 Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
+Words = NDArray[np.uint64]
 
 _BLOCK_NEURONS = 1 << 24
+# (256, 8) int8: the eight neurons that a byte packs.
+_SIGNS_OF_BYTE = np.where(np.arange(256)[:, np.newaxis] >> np.arange(8) & 1, 1, -1).astype(np.int8)
 
 
 class Coding(IntEnum):
@@ -52,6 +56,10 @@ def unpack(bits: Bits, neurons: int) -> Signs:
     Returns:
         (count, N) int8, every value 1 or -1.
     """
+    if len(bits) == 1:
+        # In half of the time. For many it would take several times as long.
+        signs: Signs = _SIGNS_OF_BYTE.take(bits[0], axis=0).reshape(1, -1)
+        return signs[:, :neurons]
     unpacked = np.unpackbits(bits, axis=1, count=neurons, bitorder="little").view(np.int8)
     unpacked *= 2
     unpacked -= 1
@@ -76,19 +84,42 @@ def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:
 def padding_is_clear(bits: Bits, neurons: int) -> bool:
     """Whether the bits behind the last neuron of each packed pattern are zero."""
     used = neurons % 8
-    return used == 0 or not bool(np.any(bits[:, -1] >> used))
+    return used == 0 or int(bits[:, -1].max(initial=0)) >> used == 0
 
 
-def overlaps(stored: Bits, state: Bits, neurons: int) -> NDArray[np.float64]:
-    """Overlap m = (1/N) sum_i xi_i s_i of a state with each stored pattern.
+def words(bits: Bits) -> Words:
+    """Packed patterns as kernels compare them, 64 neurons a word: (count, ceil(N / 64)) uint64, of (count, ceil(N / 8)) uint8."""
+    count, width = bits.shape
+    padded = np.zeros((count, (width + 7) // 8 * 8), np.uint8)
+    padded[:, :width] = bits
+    return padded.view(np.uint64)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Nearest:
+    """Some stored patterns, the nearest first: by the size of the overlap, the oldest first of equals.
+
+    Attributes:
+        positions: (k,) int64, where they stand among those stored.
+        overlaps: (k,) float64, `m = (1/N) sum_i xi_i s_i` with each, in [-1, 1]: exactly 1 for an equal pattern and exactly -1 for
+            its inverse.
+    """
+
+    positions: NDArray[np.int64]
+    overlaps: NDArray[np.float64]
+
+
+def nearest(stored: Words, state: Signs, count: int) -> Nearest:
+    """The stored patterns that a state is nearest to.
 
     Args:
-        stored: (P, ceil(N / 8)) uint8, packed patterns.
-        state: (ceil(N / 8),) uint8, a packed state.
-        neurons: N.
-
-    Returns:
-        (P,) float64 in [-1, 1]; exactly 1 for an equal pattern and exactly -1 for its inverse.
+        stored: (P, ceil(N / 64)) uint64, patterns as `words` gives them, oldest first.
+        state: (N,) int8: 1, -1, or 0 for an unknown neuron, which counts for nothing.
+        count: how many at most, at least 1.
     """
-    differing: NDArray[np.int64] = np.bitwise_count(stored ^ state).sum(axis=1, dtype=np.int64)
-    return (neurons - 2 * differing).astype(np.float64) / neurons
+    rows = state[np.newaxis]
+    products, ranks = np.empty(len(stored), np.int64), np.empty(len(stored), np.int64)
+    overlaps.rank_by_overlap(stored, words(pack(rows))[0], words(pack(np.abs(rows)))[0], products, ranks)
+    positions = np.arange(len(stored)) if count >= len(stored) else np.argpartition(ranks, count)[:count]
+    positions = positions[np.argsort(ranks[positions])]
+    return Nearest(positions, products[positions] / len(state))

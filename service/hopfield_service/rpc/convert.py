@@ -1,6 +1,7 @@
 """Messages to values, and values to messages. Everything that a message alone can be wrong in is found here."""
 
 import hashlib
+import random
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is
 from hopfield_service.errors import InvalidField, shown
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
-from hopfield_service.serving.memories import Recalled, TracePiece
+from hopfield_service.serving.memories import NearestPatterns, Recalled, TracePiece
 from hopfield_service.store.layout import Head
 from hopfield_service.store.notes import Request
 
@@ -48,6 +49,13 @@ _CODING_NUMBERS = {coding: number for number, coding in _CODINGS.items()}
 _RULE_NUMBERS = {rule: number for number, rule in LEARNING_RULES.items()} | {
     Rule.IMPORTED: memory_pb2.LEARNING_RULE_IMPORTED
 }
+# The order is what the message spells out.
+_EXPLICIT = None
+_ORDERS = {
+    recall_service_pb2.UPDATE_ORDER_RANDOM: Order.RANDOM,
+    recall_service_pb2.UPDATE_ORDER_SEQUENTIAL: Order.SEQUENTIAL,
+    recall_service_pb2.UPDATE_ORDER_EXPLICIT: _EXPLICIT,
+}
 _TIE_RULES = {
     recall_service_pb2.TIE_RULE_KEEP: TieRule.KEEP,
     recall_service_pb2.TIE_RULE_PLUS: TieRule.PLUS,
@@ -66,6 +74,9 @@ _MATCHES = {
 }
 
 _DEFAULT_MAX_ITERATIONS = 100
+# Of seeds that the caller does not give. They are no secrets, and this is faster than asking the system for each.
+_seeds = random.Random()  # noqa: S311
+_DEFAULT_K = 1
 _REQUEST_ID_LENGTH = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -161,10 +172,22 @@ def query_in(message: patterns_pb2.Patterns) -> Block:
 
 
 def queries_in(message: patterns_pb2.Patterns) -> Block:
-    """The queries of a batch."""
+    """The queries of a request that takes many."""
     if message.count == 0:
         raise InvalidField("queries.count", "must be at least 1, is 0")
     return block_in(message, "queries")
+
+
+def recall_in(
+    message: recall_service_pb2.RecallRequest | recall_service_pb2.TraceRecallRequest,
+) -> tuple[Block, RecallOptions]:
+    """What one recall is asked from, and how it is to be run."""
+    return query_in(message.query), options_in(message.options)
+
+
+def batch_in(message: recall_service_pb2.BatchRecallRequest) -> tuple[Block, RecallOptions]:
+    """What many recalls are asked from, and how they are to be run."""
+    return queries_in(message.queries), options_in(message.options)
 
 
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
@@ -277,7 +300,7 @@ def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
         field = message.WhichOneof("temperature")
         raise InvalidField(f"options.{field}", "must not be set but with UPDATE_RULE_GLAUBER")
     return RecallOptions(
-        seed=message.seed if message.HasField("seed") else secrets.randbits(64),
+        seed=message.seed if message.HasField("seed") else _seeds.getrandbits(64),
         update=update,
         order=order,
         max_iterations=message.max_iterations if message.HasField("max_iterations") else _DEFAULT_MAX_ITERATIONS,
@@ -302,17 +325,12 @@ def _beta(message: recall_service_pb2.RecallOptions) -> float | NDArray[np.float
 
 
 def _order(message: recall_service_pb2.RecallOptions) -> Order | NDArray[np.int64]:
-    given = np.array(message.explicit_order, np.int64)
-    orders: dict[Any, Order | NDArray[np.int64]] = {
-        recall_service_pb2.UPDATE_ORDER_RANDOM: Order.RANDOM,
-        recall_service_pb2.UPDATE_ORDER_SEQUENTIAL: Order.SEQUENTIAL,
-        recall_service_pb2.UPDATE_ORDER_EXPLICIT: given,
-    }
-    default: Order | NDArray[np.int64] = given if len(given) else Order.RANDOM
-    order = _chosen(message.order, orders, default, recall_service_pb2.UpdateOrder, "options.order")
-    if len(given) and order is not given:
+    explicit = bool(message.explicit_order)
+    default = _EXPLICIT if explicit else Order.RANDOM
+    order = _chosen(message.order, _ORDERS, default, recall_service_pb2.UpdateOrder, "options.order")
+    if explicit and order is not _EXPLICIT:
         raise InvalidField("options.explicit_order", "must be empty but with UPDATE_ORDER_EXPLICIT")
-    return order
+    return np.array(message.explicit_order, np.int64) if order is _EXPLICIT else order
 
 
 def _chosen(number: int, values: dict[Any, Value], default: Value, enumeration: EnumTypeWrapper, field: str) -> Value:
@@ -327,6 +345,11 @@ def _chosen(number: int, values: dict[Any, Value], default: Value, enumeration: 
 def token_in(message: memory_pb2.FreshnessToken) -> Token | None:
     """What the caller has seen, if it says so."""
     return Token(message.uid, message.revision) if message.uid else None
+
+
+def k_in(message: recall_service_pb2.NearestRequest) -> int:
+    """How many nearest patterns are asked for."""
+    return message.k if message.HasField("k") else _DEFAULT_K
 
 
 def page_size_in(page_size: int) -> int:
@@ -480,6 +503,18 @@ def trace_out(piece: TracePiece, query: patterns_pb2.Patterns, seed: int) -> rec
         energies=[step.energy for step in steps],
         flips=[step.flips for step in steps],
         recall=None if piece.recalled is None else recall_out(piece.recalled, query, seed),
+    )
+
+
+def nearest_out(found: NearestPatterns, queries: patterns_pb2.Patterns) -> recall_service_pb2.NearestResponse:
+    """The stored patterns nearest to some queries."""
+    return recall_service_pb2.NearestResponse(
+        count=found.count,
+        labels=found.labels,
+        overlaps=found.overlaps,
+        patterns=None if found.bits is None else _states_out(found.bits, queries, found.head.spec),
+        uid=found.head.uid,
+        revision=found.head.revision,
     )
 
 

@@ -34,6 +34,10 @@ class AnswerErrors(Interceptor):
     grpc.aio by itself answers both of the latter with UNKNOWN, and with the text of the exception.
     """  # noqa: D205 - the summary does not fit a line
 
+    def __init__(self) -> None:
+        # The handler of a method is the same for every call, and so is what is made of it.
+        self._answering: dict[str, Handler] = {}
+
     # The stubs forget that a method nobody serves has no handler.
     async def intercept_service(  # type: ignore[override]
         self, continuation: Callable[[Details], Awaitable[Handler | None]], handler_call_details: Details
@@ -43,24 +47,30 @@ class AnswerErrors(Interceptor):
         if handler is None:
             return None
         method = handler_call_details.method
-        deserializer = _forgiving(handler.request_deserializer) if handler.request_deserializer else None
-        if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                _answering_once(method, handler.unary_unary, streamed=False), deserializer, handler.response_serializer
-            )
-        if handler.stream_unary is not None:
-            return grpc.stream_unary_rpc_method_handler(
-                _answering_once(method, handler.stream_unary, streamed=True), deserializer, handler.response_serializer
-            )
-        if handler.unary_stream is not None:
-            return grpc.unary_stream_rpc_method_handler(
-                _answering_often(method, handler.unary_stream, streamed=False),
-                deserializer,
-                handler.response_serializer,
-            )
-        return grpc.stream_stream_rpc_method_handler(
-            _answering_often(method, handler.stream_stream, streamed=True), deserializer, handler.response_serializer
+        if method not in self._answering:
+            self._answering[method] = _answering(method, handler)
+        return self._answering[method]
+
+
+def _answering(method: str, handler: Handler) -> Handler:
+    deserializer = _forgiving(handler.request_deserializer) if handler.request_deserializer else None
+    if handler.unary_unary is not None:
+        return grpc.unary_unary_rpc_method_handler(
+            _answering_once(method, handler.unary_unary, streamed=False), deserializer, handler.response_serializer
         )
+    if handler.stream_unary is not None:
+        return grpc.stream_unary_rpc_method_handler(
+            _answering_once(method, handler.stream_unary, streamed=True), deserializer, handler.response_serializer
+        )
+    if handler.unary_stream is not None:
+        return grpc.unary_stream_rpc_method_handler(
+            _answering_often(method, handler.unary_stream, streamed=False),
+            deserializer,
+            handler.response_serializer,
+        )
+    return grpc.stream_stream_rpc_method_handler(
+        _answering_often(method, handler.stream_stream, streamed=True), deserializer, handler.response_serializer
+    )
 
 
 def _forgiving(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:

@@ -5,23 +5,29 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar, TypeVarTuple
 
 import grpc
 import numpy as np
 
 from hopfield.v1 import (
+    memory_pb2,
     memory_service_pb2,
     memory_service_pb2_grpc,
+    patterns_pb2,
     recall_service_pb2,
     recall_service_pb2_grpc,
     server_service_pb2,
     server_service_pb2_grpc,
 )
+from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert
+from hopfield_service.rpc.streaming import answered_in_order
 from hopfield_service.serving.checks import check_name
-from hopfield_service.serving.memories import Memories, weight_rows
+from hopfield_service.serving.memories import Memories, Recalled, weight_rows
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -29,8 +35,12 @@ _MAX_LABELS = 1000
 # Bytes of a page of memories, at most about: a client that was told nothing takes four times as many.
 _PAGE_BYTES = 1 << 20
 _TOKEN_LENGTH = 1000
+# Blocks of a stream that are taken in and not answered yet; see the .proto.
+_BLOCKS_AHEAD = 4
 # Bytes of a message that takes about a millisecond to convert.
 _LARGE = 1 << 18
+# Answers that take as long.
+_MANY_ANSWERS = 1 << 11
 
 Rest = TypeVarTuple("Rest")
 Result = TypeVar("Result")
@@ -221,8 +231,7 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.RecallRequest, context: Context
     ) -> recall_service_pb2.RecallResponse:
         """See the .proto."""
-        options = await _converted(request.options, convert.options_in)
-        query = await _converted(request.query, convert.query_in)
+        query, options = await _converted(request, convert.recall_in)
         recalled = await self._memories.recall(request.name, query, options, convert.token_in(request.token))
         return convert.recall_out(recalled, request.query, options.seed)
 
@@ -230,19 +239,72 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.BatchRecallRequest, context: Context
     ) -> recall_service_pb2.BatchRecallResponse:
         """See the .proto."""
-        options = await _converted(request.options, convert.options_in)
-        queries = await _converted(request.queries, convert.queries_in)
+        queries, options = await _converted(request, convert.batch_in)
         recalled = await self._memories.recall(request.name, queries, options, convert.token_in(request.token))
-        return await asyncio.to_thread(convert.batch_out, recalled, request.queries, options.seed)
+        return await _batch(recalled, request.queries, options.seed)
+
+    async def StreamRecall(
+        self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
+    ) -> AsyncIterator[recall_service_pb2.StreamRecallResponse]:
+        """See the .proto."""
+
+        async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
+            queries = await _converted(block.queries, convert.queries_in)
+            recalled = await self._memories.recall(block.name, queries, block.options, convert.token_in(block.token))
+            return recall_service_pb2.StreamRecallResponse(
+                block=await _batch(recalled, block.queries, block.options.seed)
+            )
+
+        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
+            async for response in answers:
+                yield response
 
     async def TraceRecall(
         self, request: recall_service_pb2.TraceRecallRequest, context: Context
     ) -> AsyncIterator[recall_service_pb2.TraceRecallResponse]:
         """See the .proto."""
-        options = await _converted(request.options, convert.options_in)
-        query = await _converted(request.query, convert.query_in)
+        query, options = await _converted(request, convert.recall_in)
         async for piece in self._memories.trace(request.name, query, options, convert.token_in(request.token)):
             yield convert.trace_out(piece, request.query, options.seed)
+
+    async def Nearest(
+        self, request: recall_service_pb2.NearestRequest, context: Context
+    ) -> recall_service_pb2.NearestResponse:
+        """See the .proto."""
+        queries = await _converted(request.queries, convert.queries_in)
+        found = await self._memories.nearest(
+            request.name, queries, convert.k_in(request), request.include_patterns, convert.token_in(request.token)
+        )
+        return await asyncio.to_thread(convert.nearest_out, found, request.queries)
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamedBlock:
+    """Some queries of a stream, with what its first message said of all of them, and the seed of their own."""
+
+    name: str
+    queries: patterns_pb2.Patterns
+    options: RecallOptions
+    token: memory_pb2.FreshnessToken
+
+
+async def _streamed_blocks(
+    requests: AsyncIterator[recall_service_pb2.StreamRecallRequest],
+) -> AsyncIterator[_StreamedBlock]:
+    opening: _StreamedBlock | None = None
+    recalled = 0
+    async for request in requests:
+        if opening is None:
+            check_name(request.name)
+            options = await _converted(request.options, convert.options_in)
+            opening = _StreamedBlock(request.name, request.queries, options, request.token)
+        else:
+            for field, given in (("name", bool(request.name)), ("options", request.HasField("options"))):
+                if given:
+                    raise InvalidField(field, "must not be set but in the first message of a stream")
+        seed = (opening.options.seed + recalled) % (1 << 64)
+        yield _StreamedBlock(opening.name, request.queries, replace(opening.options, seed=seed), request.token)
+        recalled += request.queries.count
 
 
 class ServerServicer(server_service_pb2_grpc.ServerServiceServicer):
@@ -268,6 +330,15 @@ async def _converted(message: Any, convert_in: Callable[[Any, *Rest], Result], *
     if message.ByteSize() < _LARGE:
         return convert_in(message, *rest)
     return await asyncio.to_thread(convert_in, message, *rest)
+
+
+async def _batch(
+    recalled: Recalled, queries: patterns_pb2.Patterns, seed: int
+) -> recall_service_pb2.BatchRecallResponse:
+    """The message of many answers; very many are converted on a thread, as `_converted` does."""
+    if len(recalled.energies) <= _MANY_ANSWERS and recalled.states.nbytes < _LARGE:
+        return convert.batch_out(recalled, queries, seed)
+    return await asyncio.to_thread(convert.batch_out, recalled, queries, seed)
 
 
 def _page_token(position: str | int) -> str:

@@ -41,13 +41,20 @@ class Block:
 
     def state(self, k: int, coding: Coding) -> Signs:
         """Pattern k, (N,) int8: 1, -1, or 0 for an unknown neuron, whatever the coding of the memory."""
-        if self.values.dtype == np.int8:
-            signs: Signs = self.values[k].view(np.int8)
-            return signs if coding is Coding.BIPOLAR else np.where(signs, 1, -1).astype(np.int8)
-        state: Signs = unpack(self.values[k : k + 1].view(np.uint8), self.neurons)[0]
-        if self.known is not None:
-            state *= np.unpackbits(self.known[k], count=self.neurons, bitorder="little").view(np.int8)
+        state: Signs = self.states(k, k + 1, coding)[0]
         return state
+
+    def states(self, start: int, end: int, coding: Coding) -> Signs:
+        """Some of the patterns, (count, N) int8, each as `state` gives it."""
+        values = self.values[start:end]
+        if values.dtype == np.int8:
+            signs: Signs = values.view(np.int8)
+            return signs if coding is Coding.BIPOLAR else np.where(signs, 1, -1).astype(np.int8)
+        states: Signs = unpack(values.view(np.uint8), self.neurons)
+        if self.known is not None:
+            known = np.unpackbits(self.known[start:end], axis=1, count=self.neurons, bitorder="little")
+            states *= known.view(np.int8)
+        return states
 
     def stored(self, coding: Coding) -> Bits:
         """All patterns, packed.

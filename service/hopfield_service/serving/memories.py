@@ -6,7 +6,7 @@ A change is: load, check, fold, commit where the memory still is what was loaded
 import asyncio
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, StopReason, TraceStep
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, RecallResults, StopReason, TraceStep
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
     Configure,
@@ -29,7 +29,7 @@ from hopfield_service.core.network import (
     Spec,
     Store,
 )
-from hopfield_service.core.patterns import Bits, pack, row_bytes
+from hopfield_service.core.patterns import Bits, pack
 from hopfield_service.errors import (
     Contention,
     CorruptMemory,
@@ -57,6 +57,17 @@ _log = logging.getLogger(__name__)
 _PAGE_BYTES = 1 << 20
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
+# What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
+_NEAREST_EACH = 1000
+_NEAREST_ALL = 1 << 20
+_NEAREST_NEURONS = 1 << 26
+# Neurons of queries that are unpacked at a time, a byte each.
+_UNPACKED_NEURONS = 1 << 24
+# Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
+# additions. And bytes of stored patterns that are compared in that time.
+_SHORT_RECALL = 1 << 20
+_RECALL_OVERHEAD = 1 << 14
+_SHORT_COMPARISON = 1 << 19
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -106,6 +117,25 @@ class TracePiece:
     head: Head
     steps: list[TraceStep]
     recalled: Recalled | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NearestPatterns:
+    """The stored patterns nearest to some queries: `count` of them for the first query, then as many for the next.
+
+    Attributes:
+        head: where the memory stood.
+        count: how many a query.
+        labels: of the patterns.
+        overlaps: of each with its query.
+        bits: (queries x count, ceil(N / 8)) uint8; None where they were not asked for.
+    """
+
+    head: Head
+    count: int
+    labels: list[str]
+    overlaps: list[float]
+    bits: Bits | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -473,17 +503,21 @@ class Memories:
 
         def answers(interruption: Interruption) -> Recalled:
             network = loaded.network
-            results = (
-                network.recall(
-                    queries.state(k, network.spec.coding),
-                    replace(options, seed=(options.seed + k) % (1 << 64)),
-                    interruption,
+            if len(queries) == 1:
+                return _recalled_once(
+                    loaded, network.recall(queries.state(0, network.spec.coding), options, interruption)
                 )
-                for k in range(len(queries))
-            )
-            return _recalled(loaded, results, len(queries))
+            size = max(1, _UNPACKED_NEURONS // network.spec.neurons)
+            parts: list[RecallResults] = []
+            for start in range(0, len(queries), size):
+                states = queries.states(start, start + size, network.spec.coding)
+                of_part = replace(options, seed=(options.seed + start) % (1 << 64)) if start else options
+                parts += network.recall_batch(states, of_part, interruption)
+            return _recalled(loaded, parts)
 
-        return await self._executor.recall(answers)
+        return await self._executor.recall(
+            answers, loaded.network, short=_is_short(loaded.network, options, len(queries))
+        )
 
     async def trace(
         self, name: str, query: Block, options: RecallOptions, token: Token | None
@@ -500,7 +534,7 @@ class Memories:
         async for items in self._executor.trace(partial(network.trace, state, options), most):
             steps = [item for item in items if isinstance(item, TraceStep)]
             results = [item for item in items if isinstance(item, RecallResult)]
-            yield TracePiece(loaded.head, steps, _recalled(loaded, results, 1) if results else None)
+            yield TracePiece(loaded.head, steps, _recalled_once(loaded, results[0]) if results else None)
 
     async def _to_recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Loaded:
         """The network that queries are for, which they and the options fit."""
@@ -515,6 +549,49 @@ class Memories:
             raise InvalidField("options.annealing.beta", f"must be 1 to {limit} numbers, are {len(options.beta)}")
         return loaded
 
+    async def nearest(
+        self, name: str, queries: Block, k: int, include_patterns: bool, token: Token | None
+    ) -> NearestPatterns:
+        """The k stored patterns of largest |overlap| with each query, or all where fewer are stored.
+
+        Raises:
+            InvalidField: the queries break a rule, or the answer would be too large.
+            MemoryNotFound, RevisionAhead: as they say.
+        """
+        check_name(name)
+        if not 1 <= k <= _NEAREST_EACH:
+            raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
+        loaded = await self._loader.cached_or_loaded(name, token)
+        queries.check(name, loaded.network)
+        network = loaded.network
+        stored, spec = network.stored, network.spec
+        each = min(k, len(stored))
+        total = each * len(queries)
+        if total > _NEAREST_ALL:
+            raise InvalidField(
+                "k", f"must be at most {_NEAREST_ALL} for all queries together; {each} for {len(queries)} are {total}"
+            )
+        if include_patterns and total * spec.neurons > _NEAREST_NEURONS:
+            most = _NEAREST_NEURONS // spec.neurons
+            raise InvalidField(
+                "include_patterns",
+                f"must not be set for more than {most} patterns of {spec.neurons} neurons, are {total}",
+            )
+
+        def answers(interruption: Interruption) -> NearestPatterns:
+            positions = np.empty((len(queries), each), np.int64)
+            overlaps = np.empty((len(queries), each), np.float64)
+            for q in range(len(queries)):
+                check(interruption)
+                found = network.nearest(queries.state(q, spec.coding), k)
+                positions[q], overlaps[q] = found.positions, found.overlaps
+            labels = [stored.labels[position] for position in positions.ravel().tolist()]
+            bits = stored.bits[positions.ravel()] if include_patterns else None
+            return NearestPatterns(loaded.head, each, labels, overlaps.ravel().tolist(), bits)
+
+        short = len(queries) * len(stored) * stored.bits.shape[1] <= _SHORT_COMPARISON
+        return await self._executor.recall(answers, network, short=short)
+
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
         """How well a memory holds what is stored in it, and where it stood.
 
@@ -527,23 +604,50 @@ class Memories:
         return loaded.head, await self._executor.learn(loaded.network.diagnose)
 
 
-def _recalled(loaded: Loaded, results: Iterable[RecallResult], count: int) -> Recalled:
-    network = loaded.network
-    recalled = Recalled(
-        loaded.head, np.empty((count, row_bytes(network.spec.neurons)), np.uint8), [], [], [], [], [], [], [], []
+def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
+    """Whether so many recalls are expected to end before they had come to a thread and back."""
+    # A sweep at a temperature takes about as many additions as a whole recall from near a stored pattern.
+    if isinstance(options.beta, np.ndarray):
+        heated = len(options.beta)
+    else:
+        heated = 0 if options.beta is None else options.max_iterations
+    return count * (1 + heated) * (network.recall_size + _RECALL_OVERHEAD) <= _SHORT_RECALL
+
+
+def _recalled(loaded: Loaded, parts: Sequence[RecallResults]) -> Recalled:
+    stored = loaded.network.stored
+    return Recalled(
+        loaded.head,
+        parts[0].bits if len(parts) == 1 else np.concatenate([part.bits for part in parts]),
+        [energy for part in parts for energy in part.energies.tolist()],
+        [energy for part in parts for energy in part.initial_energies.tolist()],
+        [iterations for part in parts for iterations in part.iterations.tolist()],
+        [flips for part in parts for flips in part.flips.tolist()],
+        [reason for part in parts for reason in part.stop_reasons],
+        [match for part in parts for match in part.matches],
+        [stored.labels[position] for part in parts for position in part.nearest.tolist()] if len(stored) else [],
+        [overlap for part in parts for overlap in part.overlaps.tolist()] if len(stored) else [],
     )
-    for k, result in enumerate(results):
-        recalled.states[k] = pack(result.state[np.newaxis])[0]
-        recalled.energies.append(result.energy)
-        recalled.initial_energies.append(result.initial_energy)
-        recalled.iterations.append(result.iterations)
-        recalled.flips.append(result.flips)
-        recalled.stop_reasons.append(result.stop_reason)
-        recalled.matches.append(result.match)
-        if result.nearest is not None and result.overlap is not None:
-            recalled.labels.append(network.stored.labels[result.nearest])
-            recalled.overlaps.append(result.overlap)
-    return recalled
+
+
+def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
+    labels: list[str] = []
+    overlaps: list[float] = []
+    if result.nearest is not None and result.overlap is not None:
+        labels.append(loaded.network.stored.labels[result.nearest])
+        overlaps.append(result.overlap)
+    return Recalled(
+        loaded.head,
+        pack(result.state[np.newaxis]),
+        [result.energy],
+        [result.initial_energy],
+        [result.iterations],
+        [result.flips],
+        [result.stop_reason],
+        [result.match],
+        labels,
+        overlaps,
+    )
 
 
 def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:

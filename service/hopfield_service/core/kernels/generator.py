@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hopfield_service.core.kernels.compilation import Indices, Word, compiled
+from hopfield_service.core.kernels.compilation import Order, Word, compiled
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -48,7 +48,7 @@ def next_uniform(generator: Word) -> float:
 
 
 @compiled
-def shuffle(generator: Word, order: Indices) -> None:
+def shuffle(generator: Word, order: Order) -> None:
     """Fills `order` with a permutation of 0..N-1, each equally likely (Fisher and Yates; Durstenfeld 1964)."""
     n = order.shape[0]
     for i in range(n):

@@ -1,28 +1,55 @@
 """What learning rules compute. Weights are float64 here; Hebb's integer sums are numpy's."""
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Floats, Signs, compiled
 
 
 @compiled
-def orthonormalise(basis: Floats, rank: int, pattern: Signs, out: Floats) -> float:
+def products_with(rows: Floats, count: int, vector: Floats, out: Floats) -> None:
+    """`out = rows[:count] @ vector`, each sum in the order of the columns; eight sums at a time, none of which waits for another."""
+    n = vector.shape[0]
+    whole = count - count % 8
+    for k in range(0, whole, 8):
+        a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+        for i in range(n):
+            value = vector[i]
+            a += rows[k, i] * value
+            b += rows[k + 1, i] * value
+            c += rows[k + 2, i] * value
+            d += rows[k + 3, i] * value
+            e += rows[k + 4, i] * value
+            f += rows[k + 5, i] * value
+            g += rows[k + 6, i] * value
+            h += rows[k + 7, i] * value
+        out[k], out[k + 1], out[k + 2], out[k + 3] = a, b, c, d
+        out[k + 4], out[k + 5], out[k + 6], out[k + 7] = e, f, g, h
+    for k in range(whole, count):
+        total = 0.0
+        for i in range(n):
+            total += rows[k, i] * vector[i]
+        out[k] = total
+
+
+@compiled
+def orthonormalise(basis: Floats, rank: int, pattern: Signs, out: Floats, products: Floats) -> float:
     """Writes what of `pattern` lies outside the span of `basis[:rank]` to `out`, normalised; returns its squared length.
 
     `r = xi - B'(B xi)`, taken twice (classical Gram-Schmidt with re-orthogonalisation: "twice is enough", Giraud,
     Langou and Rozloznik 2005). Where the squared length is at most 1e-9 N the pattern depends on the others: `out` is
-    then of no use.
+    then of no use. `products` become those of the pattern with the basis, its new vector included.
     """
     n = pattern.shape[0]
     for i in range(n):
         out[i] = pattern[i]
     coefficients = np.empty(rank, np.float64)
-    for _ in range(2):
-        for k in range(rank):
-            total = 0.0
-            for i in range(n):
-                total += basis[k, i] * out[i]
-            coefficients[k] = total
+    for turn in range(2):
+        products_with(basis, rank, out, coefficients)
+        if turn == 0:
+            products[:rank] = coefficients
         for k in range(rank):
             for i in range(n):
                 out[i] -= coefficients[k] * basis[k, i]
@@ -31,26 +58,81 @@ def orthonormalise(basis: Floats, rank: int, pattern: Signs, out: Floats) -> flo
         length += out[i] * out[i]
     if length > 1e-9 * n:
         norm = np.sqrt(length)
+        products[rank] = 0.0
         for i in range(n):
             out[i] /= norm
+            products[rank] += out[i] * pattern[i]
     return length
 
 
 @compiled
-def add_outer_products(rows: Floats, diagonal: bool, weights: Floats) -> None:
+def add_outer_products(rows: Floats, diagonal: bool, first: int, weights: Floats) -> None:
     """`weights += sum_k rows[k] rows[k]'`, off the diagonal or everywhere, each entry in the order of k.
 
-    Neuron by neuron, so that a row of the weights stays in the cache while every k is added to it.
+    `weights` are those of the neurons from `first` on. Neuron by neuron, so that a row of the weights stays in the cache while
+    every k is added to it.
     """
-    n = weights.shape[0]
-    for i in range(n):
+    for row in range(weights.shape[0]):
+        i = first + row
         for k in range(rows.shape[0]):
             factor = rows[k, i]
-            kept = weights[i, i]
-            for j in range(n):
-                weights[i, j] += factor * rows[k, j]
+            kept = weights[row, i]
+            for j in range(weights.shape[1]):
+                weights[row, j] += factor * rows[k, j]
             if not diagonal:
-                weights[i, i] = kept
+                weights[row, i] = kept
+
+
+@compiled
+def squared_lengths(rows: Floats, out: Floats) -> None:
+    """`out_i = sum_k rows_ki^2`, in the order of k: the diagonal of a projection."""
+    out[:] = 0.0
+    for k in range(rows.shape[0]):
+        for i in range(out.shape[0]):
+            out[i] += rows[k, i] * rows[k, i]
+
+
+@compiled
+def round_to_step(weights: NDArray[Any], step: float, rounded: NDArray[np.int16], totals: NDArray[np.int32]) -> float:
+    """`rounded = step * weights` to whole numbers, and their row sums; returns the largest `sum_j |weights_ij - rounded_ij / step|`."""
+    largest = 0.0
+    for i in range(weights.shape[0]):
+        error = 0.0
+        total = np.int64(0)
+        for j in range(weights.shape[1]):
+            value = np.floor(step * weights[i, j] + 0.5)
+            rounded[i, j] = np.int16(value)
+            total += np.int64(value)
+            error += abs(weights[i, j] - value / step)
+        totals[i] = total
+        largest = max(largest, error)
+    return largest
+
+
+@compiled
+def rest_of_rounding(
+    weights: Floats, step: float, rounded: NDArray[np.int16], rest: NDArray[np.float32], totals: Floats
+) -> None:
+    """`rest = step * weights - rounded`, and its row sums."""
+    for i in range(weights.shape[0]):
+        total = 0.0
+        for j in range(weights.shape[1]):
+            rest[i, j] = np.float32(step * weights[i, j] - rounded[i, j])
+            total += np.float64(rest[i, j])
+        totals[i] = total
+
+
+@compiled
+def add_signs(sums: NDArray[np.int32], patterns: Signs, sign: int, diagonal: int, out: NDArray[np.int32]) -> None:
+    """`out = sums + sign * sum_mu xi^mu xi^mu'` in one pass, with `diagonal` on the diagonal."""
+    for i in range(sums.shape[0]):
+        for j in range(sums.shape[1]):
+            out[i, j] = sums[i, j]
+        for mu in range(patterns.shape[0]):
+            factor = np.int32(sign * patterns[mu, i])
+            for j in range(sums.shape[1]):
+                out[i, j] = np.int32(out[i, j] + factor * np.int32(patterns[mu, j]))
+        out[i, i] = diagonal
 
 
 @compiled

@@ -1,15 +1,13 @@
-"""The update rules: how a state changes, one iteration after the other.
+"""The update rules: how a state changes in one iteration, whatever the form of the weights (see couplings.py).
 
-`sums[i] / scale - thresholds[i]` is the local field of neuron i (see LocalField); a flip changes the sums by a row of the weights.
+`state`, `kept`, `order`, `generator` and `counters` are all there is to a trajectory, and are changed in place.
 """
-
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, Word, compiled
-from hopfield_service.core.kernels.fields import add_row
+from hopfield_service.core.kernels.compilation import Indices, Order, Signs, Word, compiled, inlined, leaf
+from hopfield_service.core.kernels.couplings import Couplings, Kept, change, field_of_others, sign_of_field
 from hopfield_service.core.kernels.generator import next_below, next_sign, next_uniform, shuffle
 
 # Codes shared with dynamics.py: kernels take and return integers.
@@ -26,16 +24,9 @@ _LN2_LOW = 1.90821492927058770002e-10
 _DEGREE = 13
 
 
-@compiled
-def decide(field: float, tolerance: float, present: int, tie: int, generator: Word) -> int:
-    """The state a neuron takes in a local field: its sign, or what the tie rule says where the field counts as zero.
-
-    An unknown neuron has no state to keep: there TIE_KEEP draws one.
-    """
-    if field > tolerance:
-        return 1
-    if field < -tolerance:
-        return -1
+@leaf
+def decide_tie(present: int, tie: int, generator: Word) -> int:
+    """The state a neuron takes in a field of zero. An unknown neuron has no state to keep: there TIE_KEEP draws one."""
     if tie == TIE_PLUS:
         return 1
     if tie == TIE_MINUS:
@@ -45,95 +36,92 @@ def decide(field: float, tolerance: float, present: int, tie: int, generator: Wo
     return present
 
 
-@compiled
+@leaf
+def rests(couplings: Couplings, kept: Kept, tie: int, held: NDArray[np.bool_], state: Signs, generator: Word) -> bool:
+    """Whether a sweep, in whichever order, would leave the state as it is. An unknown neuron never stays one."""
+    for i in range(state.shape[0]):
+        if not held[i]:
+            present = state[i]
+            if present == 0:
+                return False
+            decided = sign_of_field(couplings, kept, state, i)
+            if decided == 0:
+                decided = decide_tie(present, tie, generator)
+            if decided != present:
+                return False
+    return True
+
+
+@leaf
 def asynchronous(
-    weights: NDArray[Any],
-    scale: float,
-    thresholds: Floats,
-    tolerance: float,
+    couplings: Couplings,
+    kept: Kept,
     tie: int,
     random_order: bool,
     held: NDArray[np.bool_],
     state: Signs,
-    sums: NDArray[Any],
-    order: Indices,
+    order: Order,
     generator: Word,
     counters: Indices,
-    sweeps: int,
-) -> int:
-    """Runs at most `sweeps` sweeps of one-neuron-at-a-time updates from where the arrays say, and leaves them there.
-
-    `state`, `sums` (which must be those of the state, see LocalField), `order`, `generator` and `counters` are all there is to a
-    trajectory, so that calls of any lengths continue one another with identical results. `held` neurons are passed over.
-    Returns RUNNING or CONVERGED.
-    """
-    for _ in range(sweeps):
-        if random_order:
-            shuffle(generator, order)
-        counters[ITERATIONS] += 1
-        quiet = True
-        for position in range(order.shape[0]):
-            i = order[position]
-            if held[i]:
-                continue
-            present = state[i]
-            decided = decide(sums[i] / scale - thresholds[i], tolerance, present, tie, generator)
-            if decided != present:
-                quiet = False
-                if present != 0:
-                    counters[FLIPS] += 1
-                state[i] = decided
-                add_row(weights, i, decided - present, sums)
-        if quiet:
-            return CONVERGED
-    return RUNNING
+) -> None:
+    """Runs a sweep of one-neuron-at-a-time updates; `held` neurons are passed over."""
+    if random_order:
+        shuffle(generator, order)
+    counters[ITERATIONS] += 1
+    for position in range(order.shape[0]):
+        i = order[position]
+        if held[i]:
+            continue
+        present = state[i]
+        decided = sign_of_field(couplings, kept, state, i)
+        if decided == 0:
+            decided = decide_tie(present, tie, generator)
+        if decided != present:
+            if present != 0:
+                counters[FLIPS] += 1
+            state[i] = decided
+            change(couplings, kept, i, decided - present)
 
 
-@compiled
+@leaf
 def synchronous(
-    weights: NDArray[Any],
-    scale: float,
-    thresholds: Floats,
-    tolerance: float,
+    couplings: Couplings,
+    kept: Kept,
     tie: int,
     held: NDArray[np.bool_],
     state: Signs,
     before: Signs,
-    sums: NDArray[Any],
+    decided: Signs,
     generator: Word,
     counters: Indices,
-    sweeps: int,
 ) -> int:
-    """Runs at most `sweeps` updates of all neurons at once; resumes as `asynchronous` does.
+    """Runs an update of all neurons at once.
 
-    `before` is the state one iteration earlier (all 0 at the start, which no computed state equals).
+    `before` is the state one iteration earlier (all 0 at the start, which no computed state equals), `decided` is room for the next.
     Returns RUNNING, CONVERGED, or CYCLE where the new state is that of two iterations ago.
     """
     n = state.shape[0]
-    decided = np.empty(n, np.int8)
-    for _ in range(sweeps):
-        counters[ITERATIONS] += 1
-        for i in range(n):
-            decided[i] = state[i]
-            if not held[i]:
-                decided[i] = decide(sums[i] / scale - thresholds[i], tolerance, state[i], tie, generator)
-        quiet = True
-        cycle = True
-        for i in range(n):
-            if decided[i] != before[i]:
-                cycle = False
-            if decided[i] != state[i]:
-                quiet = False
-                if state[i] != 0:
-                    counters[FLIPS] += 1
-                add_row(weights, i, decided[i] - state[i], sums)
-            before[i] = state[i]
-            state[i] = decided[i]
-        if quiet:
-            return CONVERGED
-        if cycle:
-            return CYCLE
-    return RUNNING
+    counters[ITERATIONS] += 1
+    for i in range(n):
+        decided[i] = state[i]
+        if not held[i]:
+            sign = sign_of_field(couplings, kept, state, i)
+            decided[i] = sign if sign != 0 else decide_tie(state[i], tie, generator)
+    quiet = True
+    cycle = True
+    for i in range(n):
+        if decided[i] != before[i]:
+            cycle = False
+        if decided[i] != state[i]:
+            quiet = False
+            if state[i] != 0:
+                counters[FLIPS] += 1
+            change(couplings, kept, i, decided[i] - state[i])
+        before[i] = state[i]
+        state[i] = decided[i]
+    if quiet:
+        return CONVERGED
+    return CYCLE if cycle else RUNNING
 
 
 @compiled
@@ -161,73 +149,52 @@ def logistic(x: float) -> float:
     return odds / (1.0 + odds)
 
 
-@compiled
+@leaf
 def glauber(
-    weights: NDArray[Any],
-    scale: float,
-    thresholds: Floats,
-    gains: Floats,
+    couplings: Couplings,
+    kept: Kept,
+    gain: float,
     held: NDArray[np.bool_],
     state: Signs,
-    sums: NDArray[Any],
     generator: Word,
     counters: Indices,
-    sweeps: int,
 ) -> None:
-    """Runs `sweeps` sweeps of N draws of one random neuron each, with replacement (Glauber 1963); resumes as `asynchronous` does.
+    """Runs a sweep of N draws of one random neuron each, with replacement (Glauber 1963).
 
     A neuron drawn becomes +1 with probability `logistic(gain * field)`, the field taken without its own weight, so that the
-    stationary law is `exp(-beta E) / Z` whatever the diagonal. Iteration k has the gain `gains[k]`, or the last one
-    where there are fewer. A draw that hits a `held` neuron does nothing.
+    stationary law is `exp(-beta E) / Z` whatever the diagonal. A draw that hits a `held` neuron does nothing.
     """
     n = state.shape[0]
-    for _ in range(sweeps):
-        gain = gains[min(counters[ITERATIONS], gains.shape[0] - 1)]
-        counters[ITERATIONS] += 1
-        for _draw in range(n):
-            i = next_below(generator, n)
-            if not held[i]:
-                heat(weights, scale, thresholds, gain, i, state, sums, generator, counters)
+    counters[ITERATIONS] += 1
+    for _draw in range(n):
+        i = next_below(generator, n)
+        if not held[i]:
+            heat(couplings, kept, gain, i, state, generator, counters)
 
 
-@compiled
+@leaf
 def heat_unknown(
-    weights: NDArray[Any],
-    scale: float,
-    thresholds: Floats,
-    gain: float,
-    state: Signs,
-    sums: NDArray[Any],
-    generator: Word,
-    counters: Indices,
+    couplings: Couplings, kept: Kept, gain: float, state: Signs, generator: Word, counters: Indices
 ) -> None:
     """Gives every neuron that no draw has hit its first state, in the order of the neurons."""
     for i in range(state.shape[0]):
         if state[i] == 0:
-            heat(weights, scale, thresholds, gain, i, state, sums, generator, counters)
+            heat(couplings, kept, gain, i, state, generator, counters)
 
 
-@compiled
+@inlined
 def heat(
-    weights: NDArray[Any],
-    scale: float,
-    thresholds: Floats,
-    gain: float,
-    i: int,
-    state: Signs,
-    sums: NDArray[Any],
-    generator: Word,
-    counters: Indices,
+    couplings: Couplings, kept: Kept, gain: float, i: int, state: Signs, generator: Word, counters: Indices
 ) -> None:
     """Lets neuron i take a state at random, by the energies of its two states, the others as they are.
 
     Their difference is twice the field (in binary coding: the field) without what the neuron adds to it by its own weight.
     """
     present = state[i]
-    field = (sums[i] - weights[i, i] * present) / scale - thresholds[i]
+    field = field_of_others(couplings, kept, state, i)
     decided = 1 if next_uniform(generator) < logistic(gain * field) else -1
     if decided != present:
         if present != 0:
             counters[FLIPS] += 1
         state[i] = decided
-        add_row(weights, i, decided - present, sums)
+        change(couplings, kept, i, decided - present)

@@ -1,0 +1,81 @@
+"""A batch of recalls in as few messages as it takes, without I/O; both clients drive it."""
+
+import math
+
+from hopfield.v1 import recall_service_pb2
+from hopfield_client import _answers
+from hopfield_client._calls import Call, Page, PageCall
+from hopfield_client._freshness import Freshness
+from hopfield_client._patterns import Packed, part_of
+from hopfield_client._progress import Progress, progress_of
+from hopfield_client._types import RecallBatch
+
+# Of one message: what every gRPC server and proxy takes unless told otherwise, and what is answered in some megabytes.
+_PART_BYTES = 4_000_000
+_PART_QUERIES = 1 << 16
+# Parts of a batch whose progress is watched.
+_WATCHED_PARTS = 100
+
+PartCall = PageCall[recall_service_pb2.BatchRecallRequest, recall_service_pb2.BatchRecallResponse, RecallBatch]
+Part = Page[recall_service_pb2.BatchRecallRequest, recall_service_pb2.BatchRecallResponse, RecallBatch]
+
+
+class RecallBatchCall:
+    """A call that goes in parts, one after the other: run `call` and those that follow it, `take` each part, then `finish`.
+
+    Attributes:
+        call: for the first part.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        queries: Packed,
+        options: recall_service_pb2.RecallOptions,
+        freshness: Freshness,
+        progress: bool | Progress,
+    ) -> None:
+        self._name = name
+        self._queries = queries
+        self._options = options
+        self._freshness = freshness
+        self._report = progress_of(progress, "queries")
+        self._parts: list[RecallBatch] = []
+        self._done = 0
+        message = queries.message
+        row_bytes = (len(message.bits) + len(message.known)) // message.count
+        size = min(_PART_QUERIES, max(1, _PART_BYTES // row_bytes))
+        self._size = min(size, math.ceil(message.count / _WATCHED_PARTS)) if progress else size
+        self.call = self._part(0)
+
+    def _part(self, start: int) -> PartCall:
+        count = self._queries.message.count
+        end = min(start + self._size, count)
+        part = part_of(self._queries, start, end)
+        request = recall_service_pb2.BatchRecallRequest(
+            name=self._name, queries=part.message, options=self._options, token=self._freshness.token(self._name)
+        )
+        note = self._freshness.watch(self._name)
+
+        def read(response: recall_service_pb2.BatchRecallResponse) -> Part:
+            note(response.uid, response.revision)
+            answers = _answers.recall_batch(response, part)
+            # The seeds go on where those of this part end, be they given or drawn by the server.
+            self._options.seed = (response.seed + end - start) % (1 << 64)
+            return Page([answers], self._part(end) if end < count else None)
+
+        return Call(request, read, if_other_coding=part.if_other_coding)
+
+    def take(self, part: RecallBatch) -> None:
+        """Keeps the answers to the next part, and reports progress."""
+        self._parts.append(part)
+        self._done += len(part)
+        self._report(self._done, self._queries.message.count)
+
+    def finish(self) -> RecallBatch:
+        """The answers to all queries, once every part was taken.
+
+        Raises:
+            Conflict: the memory was deleted and made anew between two parts.
+        """
+        return _answers.joined(self._parts)

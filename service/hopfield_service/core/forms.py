@@ -1,0 +1,177 @@
+"""The form in which recall takes the weights of a network: see ARCHITECTURE.md, "How a recall is computed"."""
+
+import math
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.kernels import couplings as forms
+from hopfield_service.core.kernels import fields
+from hopfield_service.core.kernels import learning as kernels
+from hopfield_service.core.learning import Hebbian, PseudoInverse
+from hopfield_service.core.local_field import LocalField, tolerance_of
+from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks, words
+
+# Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
+_LANES = 64
+_INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
+
+
+def patterns_form(couplings: Hebbian, stored: Bits, coding: Coding) -> forms.Patterns:
+    """Hebb's weights, without thresholds, as their patterns.
+
+    Args:
+        couplings: kept as factors.
+        stored: (P, ceil(N / 8)) uint8, the patterns.
+        coding: of the network.
+    """
+    neurons, count = couplings.parameters.neurons, len(stored)
+    signs = _neuron_by_neuron(stored, neurons)
+    return forms.Patterns(
+        rows=signs,
+        words=words(stored),
+        counts=signs.sum(axis=0, dtype=np.int64)[:count],
+        excluded=0 if couplings.parameters.self_coupling else count,
+        scale=couplings.divisor * (1.0 + coding),
+        coding=int(coding),
+        thresholds=np.empty(0),
+    )
+
+
+def overlaps_dtype(form: forms.Patterns) -> type[np.signedinteger[Any]]:
+    """How wide overlaps with the patterns are kept: int16 where none can be larger than that, however alike the patterns.
+
+    An overlap is at most N in size, 2 N in binary coding, and a sum over the patterns at most P times that: with at most one
+    pattern to four neurons 2^28, which the int32 that kernels then add in holds.
+    """
+    return np.int16 if form.rows.shape[0] * (1 + form.coding) <= _INT16 else np.int64
+
+
+def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.float64], coding: Coding) -> forms.Basis:
+    """A projection as its basis.
+
+    Overlaps with the basis are at most `|v| <= sqrt(N) (1 + coding)` in size, all together: they are those of a projection. So
+    steps can be chosen with which nothing overflows, and what rounding takes from a field can be bounded by the inequality of Cauchy and
+    Schwarz.
+
+    Args:
+        couplings: kept as factors.
+        stored: (P, ceil(N / 8)) uint8, the patterns.
+        thresholds: (N,) float64.
+        coding: of the network.
+    """
+    rank, neurons = couplings.basis.shape
+    spanning = stored[couplings.spanning]
+    diagonal = couplings.diagonal
+    longest, radius = math.sqrt(float(diagonal.max(initial=0.0))), math.sqrt(neurons) * (1 + coding)
+    overlap_step = _power_of_two(_INT16 / radius)
+    largest = float(np.abs(couplings.basis).max(initial=0.0))
+    # The sum of the products is at most |row| |overlaps|, and what rounding adds to both.
+    room = _INT32 / 4 / ((longest + 1e-9) * radius * overlap_step)
+    step = _power_of_two(min(_INT16 / max(largest, 1e-9), room))
+    exact = np.ascontiguousarray(couplings.basis.T)
+    rows = np.zeros((neurons, _padded(rank)), np.int16)
+    rows[:, :rank] = np.floor(step * exact + 0.5)
+    tolerance = tolerance_of(couplings.largest_row_sum)
+    rounding = math.sqrt(rank) * (longest / (2 * overlap_step) + (radius + math.sqrt(rank)) / (2 * step))
+    return forms.Basis(
+        rows=rows,
+        exact=exact,
+        words=words(spanning),
+        counts=_neuron_by_neuron(spanning, neurons).sum(axis=0, dtype=np.int64)[:rank],
+        upper=np.ascontiguousarray(couplings.lower.T),
+        diagonal=diagonal,
+        zeroed=int(not couplings.parameters.self_coupling),
+        step=step,
+        overlap_step=overlap_step,
+        doubt=1.001 * rounding + 2 * tolerance,
+        scale=1.0 + coding,
+        thresholds=thresholds,
+        tolerance=tolerance,
+        coding=int(coding),
+    )
+
+
+def matrix_form(local_field: LocalField) -> forms.Matrix:
+    """Weights as a matrix, of 16 bits each where that says all or, for fields that are not near zero, enough of them."""
+    weights, coding = local_field.weights, local_field.coding
+    neurons = len(weights)
+    largest = float(np.abs(weights).max(initial=0.0))
+    step = step_of(largest, float(fields.largest_row_sum(weights)), neurons, coding)
+    rounded, totals = np.empty((neurons, neurons), np.int16), np.empty(neurons, np.int32)
+    error = kernels.round_to_step(weights, step, rounded, totals)
+    if error > 0 and weights.dtype == np.int32:
+        return exact_form(local_field)
+    rest, rest_totals = np.empty((0, 0), np.float32), np.empty(0)
+    if error > 0:
+        rest, rest_totals = np.empty((neurons, neurons), np.float32), np.empty(neurons)
+        kernels.rest_of_rounding(weights, step, rounded, rest, rest_totals)
+    return forms.Matrix(
+        weights=rounded,
+        totals=totals,
+        whole=True,
+        exact=weights if error > 0 else np.empty((0, 0)),
+        rest=rest,
+        rest_totals=rest_totals,
+        exact_scale=local_field.scale,
+        doubt=1.001 * error / local_field.divisor + 2 * local_field.tolerance if error > 0 else -1.0,
+        scale=step * local_field.scale,
+        thresholds=local_field.thresholds,
+        tolerance=local_field.tolerance,
+        coding=int(coding),
+    )
+
+
+def step_of(largest: float, largest_row_sum: float, neurons: int, coding: Coding) -> float:
+    """What weights are multiplied by before they are rounded: a power of two, so that it takes nothing from them.
+
+    Rounded weights fit into 16 bits, and a sum of them, at most that of the sizes in a row, twice in binary coding, in 32.
+
+    Args:
+        largest: size of any weight.
+        largest_row_sum: of the sizes of the weights.
+        neurons: N.
+        coding: of the network.
+    """
+    room = (_INT32 / (1 + coding) - neurons) / max(largest_row_sum, 1e-300)
+    return _power_of_two(min(_INT16 / max(largest, 1e-300), room))
+
+
+def exact_form(local_field: LocalField) -> forms.Matrix:
+    """Weights as a matrix of float64, to the last bit."""
+    weights = local_field.weights
+    return forms.Matrix(
+        weights=weights.astype(np.float64, copy=False),
+        totals=local_field.totals,
+        whole=weights.dtype == np.int32,
+        exact=np.empty((0, 0)),
+        rest=np.empty((0, 0), np.float32),
+        rest_totals=np.empty(0),
+        exact_scale=local_field.scale,
+        doubt=-1.0,
+        scale=local_field.scale,
+        thresholds=local_field.thresholds,
+        tolerance=local_field.tolerance,
+        coding=int(local_field.coding),
+    )
+
+
+def _power_of_two(limit: float) -> float:
+    """The largest that is not above a limit: numbers are rounded to its inverse, and scaled by it, exactly."""
+    exponent = math.frexp(limit)[1] - 1
+    return math.ldexp(1.0, max(-1000, min(1000, exponent)))
+
+
+def _padded(count: int) -> int:
+    return -(-count // _LANES) * _LANES
+
+
+def _neuron_by_neuron(bits: Bits, neurons: int) -> Signs:
+    """(N, P padded) int8, the signs of a neuron in all patterns next to one another, with zeros behind."""
+    rows = np.zeros((neurons, _padded(len(bits))), np.int8)
+    start = 0
+    for patterns in unpacked_blocks(bits, neurons):
+        rows[:, start : start + len(patterns)] = patterns.T
+        start += len(patterns)
+    return rows

@@ -1,0 +1,419 @@
+"""The three forms in which recall knows the weights of a network, and what each keeps of a state along a trajectory.
+
+All of them answer the same four questions, with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
+coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inlined, leaf
+from hopfield_service.core.kernels.fields import add_row, add_rows
+from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
+
+_COLUMNS = 512
+
+
+class Kept(NamedTuple):
+    """What is known of a state.
+
+    Attributes:
+        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,).
+        rounded: int16, the overlaps with basis vectors once more.
+        room: (N,) float64 to add up the energy in, where the weights are rounded; otherwise (0,).
+    """
+
+    values: NDArray[Any]
+    rounded: NDArray[np.int16]
+    room: Floats
+
+
+class Matrix(NamedTuple):
+    """The weights themselves; the sum of every neuron is kept, and a change adds a row to all of them.
+
+    Attributes:
+        weights: (N, N) symmetric, float64 or int16, `scale` times the weights.
+        totals: (N,) float64 or int32, `sum_j weights_ij`.
+        whole: whether the weights are whole numbers, which may be added in any order.
+        exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
+        rest: (N, N) float32, what rounding took, `weights + rest` being near enough for an energy; otherwise (0, 0).
+        rest_totals: (N,) float64, the sums of its rows; otherwise (0,).
+        exact_scale: of those.
+        doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
+        scale: what sums are divided by.
+        thresholds: (N,) float64.
+        tolerance: a field of at most this size counts as zero.
+        coding: BIPOLAR or BINARY.
+    """
+
+    weights: NDArray[Any]
+    totals: NDArray[Any]
+    whole: bool
+    exact: Floats
+    rest: NDArray[np.float32]
+    rest_totals: Floats
+    exact_scale: float
+    doubt: float
+    scale: float
+    thresholds: Floats
+    tolerance: float
+    coding: int
+
+
+class Patterns(NamedTuple):
+    """Hebb's sums by their patterns, `sum_mu xi_i^mu xi_j^mu`, without thresholds: the N-fold overlaps `M_mu = sum_i xi_i^mu v_i` are kept.
+
+    Attributes:
+        rows: (N, P) int8, the signs of a neuron in all patterns next to one another, with zeros behind.
+        words: (P, W) uint64, the patterns packed.
+        counts: (P,) int64, `sum_i xi_i^mu`.
+        excluded: what the sum of a neuron has too much by its own weight: P where the diagonal is zero, 0 where it is kept.
+        scale, coding: as of Matrix.
+        thresholds: (0,) float64: there are none, so that sums of whole numbers decide by themselves.
+    """
+
+    rows: Signs
+    words: Words
+    counts: Indices
+    excluded: int
+    scale: float
+    coding: int
+    thresholds: Floats
+
+
+class Basis(NamedTuple):
+    """A projection by its orthonormal basis, `sum_k B_ki B_kj`: the overlaps `b_k = sum_i B_ki v_i` are kept.
+
+    Those of a state follow from its overlaps M with the patterns that span the basis, `X = L B`: `b = L^-1 M`.
+
+    Attributes:
+        rows: (N, r) int16, `step` times B, the numbers of a neuron next to one another, with zeros behind.
+        exact: (N, r) float64, B.
+        words: (r, W) uint64, the patterns that span it, packed.
+        counts: (r,) int64, `sum_i xi_i` of each.
+        upper: (r, r) float64, the transpose of L.
+        diagonal: (N,) float64, `sum_k B_ki^2`.
+        zeroed: 1 where the diagonal of the weights is zero, 0 where it is kept.
+        step: of the rows.
+        overlap_step: of the rounded overlaps.
+        doubt: as of Matrix.
+        scale, thresholds, tolerance, coding: as of Matrix.
+    """
+
+    rows: NDArray[np.int16]
+    exact: Floats
+    words: Words
+    counts: Indices
+    upper: Floats
+    diagonal: Floats
+    zeroed: int
+    step: float
+    overlap_step: float
+    doubt: float
+    scale: float
+    thresholds: Floats
+    tolerance: float
+    coding: int
+
+
+Couplings = Matrix | Patterns | Basis
+
+
+# The questions. Each form answers them below; numba takes the answer that fits the form, at no cost.
+
+
+def begin(couplings: Couplings, state: Signs, words: Words, known: Words, kept: Kept) -> None:
+    """Writes what is kept of a state to `kept`.
+
+    Args:
+        couplings: of the network.
+        state: (N,) int8: 1, -1, or 0 for an unknown neuron.
+        words: (W,) uint64, the state packed.
+        known: (W,) uint64, which neurons are known, packed.
+        kept: to be written.
+    """
+    raise NotImplementedError
+
+
+def is_exact(couplings: Couplings) -> bool:
+    """Whether what is kept depends on the state alone, and not on the way to it: where it is whole numbers."""
+    raise NotImplementedError
+
+
+def sign_of_field(couplings: Couplings, kept: Kept, state: Signs, i: int) -> int:
+    """The sign of the local field of neuron i, 0 where the field counts as zero."""
+    raise NotImplementedError
+
+
+def field_of_others(couplings: Couplings, kept: Kept, state: Signs, i: int) -> float:
+    """The local field of neuron i to the last bit, without what the neuron adds to it by its own weight."""
+    raise NotImplementedError
+
+
+def change(couplings: Couplings, kept: Kept, i: int, difference: int) -> None:
+    """Takes note that neuron i changed by so much."""
+    raise NotImplementedError
+
+
+def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
+    """`sum_ij v_i J_ij v_j`, times `(1 + coding) divisor`, of a state of which `kept` was just written: what `energy` takes."""
+    raise NotImplementedError
+
+
+@inlined
+def sign_of(field: float, tolerance: float) -> int:
+    """The sign of a field. By arithmetic, since a branch on what is as good as random is guessed wrong every other time."""
+    return int(field > tolerance) - int(field < -tolerance)
+
+
+# Matrix
+
+
+@compiled
+def commonest(state: Signs) -> int:
+    """The value that most neurons have: 1, -1, or 0."""
+    plus, minus = 0, 0
+    for i in range(state.shape[0]):
+        plus += state[i] > 0
+        minus += state[i] < 0
+    unknown = state.shape[0] - plus - minus
+    if plus >= minus:
+        return 1 if plus >= unknown else 0
+    return -1 if minus >= unknown else 0
+
+
+def _matrix_begin(couplings: Matrix, state: Signs, words: Words, known: Words, kept: Kept) -> None:  # noqa: ARG001
+    sums, totals = kept.values, couplings.totals
+    # Only the rows of the neurons that are not what most are. Floats are added in the order of the neurons, from none on.
+    most = commonest(state) if couplings.whole else 0
+    for i in range(sums.shape[0]):
+        sums[i] = most * totals[i]
+    add_rows(couplings.weights, state, most, state.shape[0], 0, sums)
+    if couplings.coding != 0:
+        for i in range(sums.shape[0]):
+            sums[i] += totals[i]
+
+
+def _matrix_is_exact(couplings: Matrix) -> bool:
+    return couplings.whole
+
+
+def _matrix_sign(couplings: Matrix, kept: Kept, state: Signs, i: int) -> int:
+    field = kept.values[i] / couplings.scale - couplings.thresholds[i]
+    if abs(field) <= couplings.doubt:
+        field = exact_field(couplings, state, i)
+    return sign_of(field, couplings.tolerance)
+
+
+@leaf
+def exact_field(couplings: Matrix, state: Signs, i: int) -> float:
+    """The local field of neuron i by the exact weights, summed in the order of the neurons."""
+    total, constant = 0.0, 0.0
+    for j in range(state.shape[0]):
+        total += couplings.exact[i, j] * state[j]
+    if couplings.coding != 0:
+        for j in range(state.shape[0]):
+            constant += couplings.exact[i, j]
+        total += constant
+    return float(total / couplings.exact_scale - couplings.thresholds[i])
+
+
+def _matrix_field_of_others(couplings: Matrix, kept: Kept, state: Signs, i: int) -> float:
+    own = couplings.weights[i, i] * state[i]
+    return float((kept.values[i] - own) / couplings.scale - couplings.thresholds[i])
+
+
+def _matrix_change(couplings: Matrix, kept: Kept, i: int, difference: int) -> None:
+    add_row(couplings.weights, i, difference, kept.values)
+
+
+def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
+    coupling = 0 * kept.values[0]
+    for i in range(state.shape[0]):
+        coupling += kept.values[i] * (state[i] + couplings.coding)
+    if couplings.rest.shape[0] == 0:
+        return float(coupling / couplings.scale)
+    return float((coupling + rest_of_coupling(couplings, kept.room, state)) / couplings.scale)
+
+
+@leaf
+def rest_of_coupling(couplings: Matrix, sums: Floats, state: Signs) -> float:
+    """`v'Rv` of what rounding took, where `v` differs by `d` from what most neurons have: `c^2 1'R1 + 2 c d'R1 + d'Rd`.
+
+    So at most half of the rows are read, and of those the half behind the diagonal.
+    """
+    most = commonest(state)
+    common = most + couplings.coding
+    total, crossed, own = 0.0, 0.0, 0.0
+    sums[:] = 0.0
+    for i in range(state.shape[0]):
+        difference = state[i] - most
+        total += couplings.rest_totals[i]
+        if difference != 0:
+            crossed += difference * couplings.rest_totals[i]
+            own += difference * difference * couplings.rest[i, i]
+    # Some columns at a time, whose sums stay in the first cache: what is above them, and then the triangle beside the diagonal.
+    for first in range(0, state.shape[0], _COLUMNS):
+        last = min(first + _COLUMNS, state.shape[0])
+        add_rows(couplings.rest, state, most, first, first, sums[first:last])
+        for i in range(first, last):
+            difference = np.float64(state[i] - most)
+            if difference != 0:
+                row, behind = couplings.rest[i, i + 1 : last], sums[i + 1 : last]
+                for j in range(behind.shape[0]):
+                    behind[j] += difference * np.float64(row[j])
+    squared = 0.0
+    for j in range(state.shape[0]):
+        squared += (state[j] - most) * sums[j]
+    return common * common * total + 2.0 * common * crossed + (own + 2.0 * squared)
+
+
+# Patterns
+
+
+@inlined
+def narrow_product(rows: NDArray[Any], i: int, overlaps: NDArray[np.int16]) -> Any:
+    """`sum_mu row_mu overlaps_mu`, of whole numbers whose sum an int32 holds: a vector instruction multiplies 32 of them at once."""
+    total = np.int32(0)
+    for mu in range(overlaps.shape[0]):
+        total = np.int32(total + np.int32(rows[i, mu]) * np.int32(overlaps[mu]))
+    return total
+
+
+@inlined
+def pattern_product(rows: Signs, i: int, overlaps: NDArray[Any]) -> Any:
+    """The same, of overlaps that may be too large for that."""
+    if overlaps.itemsize == 2:
+        return np.int64(narrow_product(rows, i, overlaps))
+    total = 0
+    for mu in range(overlaps.shape[0]):
+        total += rows[i, mu] * overlaps[mu]
+    return total
+
+
+@compiled
+def overlaps_with(
+    patterns: Words, counts: Indices, coding: int, words: Words, known: Words, overlaps: NDArray[Any]
+) -> None:
+    """`overlaps_mu = sum_i xi_i^mu v_i` of a packed state."""
+    known_count = bits_set(known)
+    for mu in range(patterns.shape[0]):
+        overlaps[mu] = overlap(patterns[mu], words, known, known_count) + coding * counts[mu]
+
+
+def _patterns_begin(couplings: Patterns, state: Signs, words: Words, known: Words, kept: Kept) -> None:  # noqa: ARG001
+    kept.values[:] = 0
+    overlaps_with(couplings.words, couplings.counts, couplings.coding, words, known, kept.values)
+
+
+def _patterns_is_exact(couplings: Patterns) -> bool:  # noqa: ARG001
+    return True
+
+
+def _patterns_sign(couplings: Patterns, kept: Kept, state: Signs, i: int) -> int:
+    total = pattern_product(couplings.rows, i, kept.values)
+    own = couplings.excluded * (state[i] + couplings.coding)
+    return int(total > own) - int(total < own)
+
+
+def _patterns_field_of_others(couplings: Patterns, kept: Kept, state: Signs, i: int) -> float:
+    # Its own weight is the number of patterns, or zero already.
+    own = couplings.words.shape[0] * state[i] + couplings.coding * couplings.excluded
+    return float((pattern_product(couplings.rows, i, kept.values) - own) / couplings.scale)
+
+
+def _patterns_change(couplings: Patterns, kept: Kept, i: int, difference: int) -> None:
+    row, overlaps = couplings.rows[i], kept.values
+    for mu in range(overlaps.shape[0]):
+        overlaps[mu] += difference * row[mu]
+
+
+def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> float:
+    squares, lengths = np.int64(0), np.int64(0)
+    for mu in range(kept.values.shape[0]):
+        squares += np.int64(kept.values[mu]) * np.int64(kept.values[mu])
+    for i in range(state.shape[0]):
+        lengths += (state[i] + couplings.coding) * (state[i] + couplings.coding)
+    return float((squares - couplings.excluded * lengths) / couplings.scale)
+
+
+# Basis
+
+
+def _basis_begin(couplings: Basis, state: Signs, words: Words, known: Words, kept: Kept) -> None:  # noqa: ARG001
+    overlaps, upper = kept.values, couplings.upper
+    overlaps_with(couplings.words, couplings.counts, couplings.coding, words, known, overlaps)
+    # L b = M, solved column by column.
+    rank = overlaps.shape[0]
+    for k in range(rank):
+        overlaps[k] /= upper[k, k]
+        column, later = upper[k, k + 1 :], overlaps[k + 1 :]
+        for below in range(later.shape[0]):
+            later[below] -= column[below] * overlaps[k]
+    kept.rounded[:] = 0
+    round_overlaps(overlaps, couplings.overlap_step, kept.rounded)
+
+
+@compiled
+def round_overlaps(overlaps: Floats, step: float, rounded: NDArray[np.int16]) -> None:
+    """`rounded = step * overlaps`, to whole numbers."""
+    for k in range(overlaps.shape[0]):
+        rounded[k] = np.int16(np.floor(step * overlaps[k] + 0.5))
+
+
+@leaf
+def basis_field(couplings: Basis, kept: Kept, i: int, own: float) -> float:
+    """The local field of neuron i to the last bit, of which `own` times its diagonal element is taken away."""
+    total = 0.0
+    for k in range(kept.values.shape[0]):
+        total += couplings.exact[i, k] * kept.values[k]
+    return float((total - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i])
+
+
+def _basis_is_exact(couplings: Basis) -> bool:  # noqa: ARG001
+    return False
+
+
+def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
+    own = couplings.zeroed * (state[i] + couplings.coding)
+    rough = narrow_product(couplings.rows, i, kept.rounded) / (couplings.step * couplings.overlap_step)
+    field = (rough - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i]
+    if abs(field) <= couplings.doubt:
+        field = basis_field(couplings, kept, i, own)
+    return sign_of(field, couplings.tolerance)
+
+
+def _basis_field_of_others(couplings: Basis, kept: Kept, state: Signs, i: int) -> float:
+    return basis_field(couplings, kept, i, state[i] + couplings.coding * couplings.zeroed)
+
+
+def _basis_change(couplings: Basis, kept: Kept, i: int, difference: int) -> None:
+    overlaps = kept.values
+    for k in range(overlaps.shape[0]):
+        overlaps[k] += difference * couplings.exact[i, k]
+    round_overlaps(overlaps, couplings.overlap_step, kept.rounded)
+
+
+def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> float:
+    squares, own = 0.0, 0.0
+    for k in range(kept.values.shape[0]):
+        squares += kept.values[k] * kept.values[k]
+    if couplings.zeroed:
+        for i in range(state.shape[0]):
+            own += couplings.diagonal[i] * ((state[i] + couplings.coding) * (state[i] + couplings.coding))
+    return float((squares - own) / couplings.scale)
+
+
+# Which answer fits
+
+answer(begin, {Matrix: _matrix_begin, Patterns: _patterns_begin, Basis: _basis_begin})
+answer(is_exact, {Matrix: _matrix_is_exact, Patterns: _patterns_is_exact, Basis: _basis_is_exact})
+answer(sign_of_field, {Matrix: _matrix_sign, Patterns: _patterns_sign, Basis: _basis_sign})
+answer(
+    field_of_others,
+    {Matrix: _matrix_field_of_others, Patterns: _patterns_field_of_others, Basis: _basis_field_of_others},
+)
+answer(change, {Matrix: _matrix_change, Patterns: _patterns_change, Basis: _basis_change})
+answer(coupling_of, {Matrix: _matrix_coupling, Patterns: _patterns_coupling, Basis: _basis_coupling})

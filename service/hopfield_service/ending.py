@@ -1,0 +1,46 @@
+"""When the service is to end, and how much patience is left."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable
+from typing import NoReturn
+
+
+class End:
+    """Whether the service is to end.
+
+    Attributes:
+        begun: It is to end, and calls in flight are given the time that the settings grant.
+        at_once: They are given no more of it.
+    """
+
+    def __init__(self) -> None:
+        self.begun = asyncio.Event()
+        self.at_once = asyncio.Event()
+
+    def heed_signals(self) -> None:
+        """SIGTERM or SIGINT ends the service, a second one its patience."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._signal)
+
+    def _signal(self) -> None:
+        (self.at_once if self.begun.is_set() else self.begun).set()
+
+
+async def end_process_after(serving: Awaitable[None], cannot_serve: tuple[type[Exception], ...]) -> NoReturn:
+    """Waits until a service has ended, and ends the process: with status 0, or with 1 and a line on stderr if it could not serve.
+
+    It is ended here and not by returning, since threads may still be at what cannot be interrupted and nobody waits for, such
+    as a compilation or the look-up of a host name.
+    """
+    status = 0
+    try:
+        await serving
+    except cannot_serve as error:
+        sys.stderr.write(f"hopfield-server: {error}\n")
+        status = 1
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
