@@ -281,23 +281,38 @@ class PairwiseNetwork(Network):
     def dynamics(self) -> Dynamics:
         """What recalls need."""
         couplings, stored, coding = self._couplings, self.stored, self.spec.coding
-        match couplings:
-            case learning.Hebbian(kept_as_factors=True) if not self.thresholds.any():
-                patterns = forms.patterns_form(couplings, stored.bits, coding)
-                return Dynamics(patterns, patterns, forms.overlaps_dtype(patterns), stored.words)
-            case learning.PseudoInverse(kept_as_factors=True):
-                basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding)
-                return Dynamics(basis, basis, np.float64, stored.words)
-            case _:
-                local_field = self.local_field
-                matrix = forms.matrix_form(local_field)
-                heated = forms.exact_form(local_field) if matrix.doubt >= 0 else matrix
-                return Dynamics(matrix, heated, matrix.totals.dtype, stored.words)
+        if self._recalls_by_factors and isinstance(couplings, learning.Hebbian):
+            patterns = forms.patterns_form(couplings, stored.words, coding)
+            return Dynamics(patterns, patterns, forms.overlaps_dtype(patterns), stored.words)
+        if self._recalls_by_factors and isinstance(couplings, learning.PseudoInverse):
+            basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding)
+            return Dynamics(basis, basis, np.float64, stored.words)
+        local_field = self.local_field
+        matrix = forms.matrix_form(local_field)
+        heated = forms.exact_form(local_field) if matrix.doubt >= 0 else matrix
+        return Dynamics(matrix, heated, matrix.totals.dtype, stored.words)
+
+    @property
+    def _recalls_by_factors(self) -> bool:
+        """Whether recalls take the factors that the weights are kept as: Hebb's only where sums of whole numbers decide."""
+        hebbian = self.spec.rule is Rule.HEBBIAN
+        return self._couplings.kept_as_factors and not (hebbian and any(self.spec.thresholds))
+
+    def prepare(self) -> None:
+        """See Network."""
+        _ = self.dynamics
 
     @property
     def nbytes(self) -> int:
         """See Network."""
-        return self._couplings.nbytes + self.stored.nbytes + self.dynamics.nbytes
+        neurons, couplings = self.spec.neurons, self._couplings
+        if not self._recalls_by_factors:
+            recalled = forms.matrix_nbytes(neurons, self.spec.rule is Rule.HEBBIAN)
+        elif isinstance(couplings, learning.PseudoInverse):
+            recalled = forms.basis_nbytes(neurons, len(couplings.basis))
+        else:
+            recalled = forms.patterns_nbytes(neurons, len(self.stored))
+        return couplings.nbytes + self.stored.nbytes + recalled
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""
