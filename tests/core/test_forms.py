@@ -35,10 +35,10 @@ from hopfield_service.core.dynamics import (
 )
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix, Patterns
-from hopfield_service.core.learning import PseudoInverse
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import Coding
+from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # The rule
 

@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.kernels import couplings as forms
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
-from hopfield_service.core.learning import Hebbian, PseudoInverse
 from hopfield_service.core.local_field import LocalField, tolerance_of
 from hopfield_service.core.patterns import Bits, Coding, Signs, Words, unpacked_blocks, words
+from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
 _LANES = 64
