@@ -205,8 +205,8 @@ def learning(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
 def growth(progress: Progress) -> Iterator[tuple[str, list[Row], dict[str, list[tuple[int, float]]]]]:
     """Time of a recall against N and against P."""
     for what, sizes in (
-        ("N", [(neurons, 64) for neurons in (512, 1024, 2048, 4096, 8192, 16384)]),
-        ("P", [(8192, count) for count in (32, 64, 128, 256, 400)]),
+        ("N", [(neurons, 16) for neurons in (256, 512, 1024, 2048, 4096, 8192, 16384)]),
+        ("P", [(8192, count) for count in (25, 50, 100, 200, 400)]),
     ):
         curves: dict[str, list[tuple[int, float]]] = {"hebbian": [], "pseudo_inverse": []}
         for neurons, count in sizes:

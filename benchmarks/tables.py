@@ -104,13 +104,16 @@ def draw(singles: Mapping[int, Mapping[str, float]], curves: Mapping[str, Mappin
         points = [(neurons, 1e3 * times[name]) for neurons, times in singles.items() if name in times]
         ours = name in {"hebbian", "pseudo_inverse", "imported", "nearest"}
         axes[0].plot(*zip(*points, strict=True), "o-" if ours else "s--", label=name, lw=2 if ours else 1)
-    axes[0].set(title="one recall, load 0.05", xlabel="N", ylabel="milliseconds")
-    for axis, (what, fixed) in zip(axes[1:], (("N", "P = 64"), ("P", "N = 8192")), strict=True):
+    axes[0].set(title="one recall, load 0.05", xlabel="N", ylabel="milliseconds", xscale="log")
+    for axis, (what, fixed) in zip(axes[1:], (("N", "P = 16"), ("P", "N = 8192")), strict=True):
         for name, curve in curves[f"Growth with {what}"].items():
             axis.plot(*zip(*((size, 1e3 * seconds) for size, seconds in curve), strict=True), "o-", label=name, lw=2)
-        axis.set(title=f"one recall, {fixed}", xlabel=what)
+        axis.set(title=f"one recall, {fixed}", xlabel=what, xscale="log")
+        sizes = [size for size, _ in next(iter(curves[f"Growth with {what}"].values()))]
+        axis.set_xticks(sizes, [str(size) for size in sizes], fontsize=8)
+        axis.minorticks_off()
     for axis in axes:
-        axis.set(xscale="log", yscale="log")
+        axis.set(yscale="log")
         axis.grid(visible=True, which="both", alpha=0.2)
         axis.legend(fontsize=8)
     figure.tight_layout()

@@ -21,11 +21,12 @@ from hopfield_service.core.dynamics import (
     Trajectories,
     UpdateRule,
 )
+from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels import updates
 from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.kernels.recall import STATUS
-from hopfield_service.core.learning import Couplings, Hebbian, LearningParameters, Normalization, StateArray
+from hopfield_service.core.learning import Couplings, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Coding, pack, row_bytes

@@ -35,10 +35,10 @@ from hopfield_service.core.dynamics import (
 )
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix, Patterns
-from hopfield_service.core.learning import PseudoInverse
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import Coding
+from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # The rule
 
@@ -178,7 +178,7 @@ def test_patterns_that_are_all_the_same_overflow_nothing(coding: Coding, wide: b
     neurons = (32767 // (1 + coding)) + (1 if wide else 0)
     xi = random_signs(np.random.default_rng(3), neurons)
     network = memory(Rule.HEBBIAN, np.broadcast_to(xi, (40, neurons)), coding=coding)
-    assert network.dynamics.value.dtype == (np.int64 if wide else np.int16)
+    assert network.dynamics.plan.value.dtype == (np.int64 if wide else np.int16)
     answer = recall(network, flipped(xi, np.arange(neurons // 3)))
     assert answer.state.tolist() == xi.tolist()
     assert answer.match is Match.PATTERN

@@ -22,8 +22,9 @@ from tests.core.samples import (
 )
 
 from hopfield_service.core.dynamics import UpdateRule
+from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
-from hopfield_service.core.learning import Hebbian, LearningParameters, Normalization
+from hopfield_service.core.learning import LearningParameters, Normalization
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import Rule
 from hopfield_service.core.patterns import pack

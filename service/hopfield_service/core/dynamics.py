@@ -172,24 +172,47 @@ class Dynamics:
         """
         self.form = form
         self.heated_form = heated_form
-        self.value = np.empty(0, values)
         self.stored = recall.Stored(stored, np.zeros((len(stored), 6), np.bool_))
+        self.plan = Plan.of(form, values)
+        self._heated_plan = self.plan if heated_form is form else Plan.of(heated_form, np.float64)
 
-    def form_for(self, options: RecallOptions) -> tuple[Couplings, NDArray[Any]]:
-        """The form of the weights for some options, and an empty array of the dtype of what it keeps of a state."""
-        if options.beta is None or self.heated_form is self.form:
-            return self.form, self.value
-        return self.heated_form, _FLOAT
+    def plan_for(self, options: RecallOptions) -> "Plan":
+        """How recalls with these options are computed."""
+        return self.plan if options.beta is None else self._heated_plan
 
     def wide(self) -> "Dynamics":
         """The same, with room for the overlaps of the largest networks."""
         return Dynamics(self.form, self.heated_form, np.int64, self.stored.words)
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes it takes in memory beside the patterns."""
-        parts = [part for form in (self.form, self.heated_form) for part in form if isinstance(part, np.ndarray)]
-        return sum({id(part): part.nbytes for part in parts}.values())
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plan:
+    """How recalls are computed.
+
+    Attributes:
+        form: of the weights.
+        value: (0,) of the dtype of what the form keeps of a state.
+        sizes: how many values that are, how many of them rounded, and how much room it takes for the energy.
+        sweeps: how many make up the time between two questions whether anybody still waits.
+    """
+
+    form: Couplings
+    value: NDArray[Any]
+    sizes: tuple[int, int, int]
+    sweeps: int
+
+    @classmethod
+    def of(cls, form: Couplings, values: Any) -> "Plan":
+        """How recalls with a form of the weights are computed, that keeps values of a dtype."""
+        match form:
+            case Matrix():
+                (neurons, width), sizes = form.weights.shape, (len(form.totals), 0, len(form.rest_totals))
+            case Patterns():
+                (neurons, width), sizes = form.rows.shape, (form.rows.shape[1], 0, 0)
+            case Basis():
+                (neurons, width), sizes = form.rows.shape, (form.exact.shape[1], form.rows.shape[1], 0)
+        sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
+        return cls(form, np.empty(0, values), sizes, sweeps)
 
 
 class Trajectories:
@@ -210,8 +233,9 @@ class Trajectories:
             options: how to run them.
         """
         count, neurons = queries.shape
-        self._form, value = dynamics.form_for(options)
-        (values, rounded, room), self._sweeps = _sizes_of(self._form), _sweeps_between_questions(self._form)
+        plan = dynamics.plan_for(options)
+        values, rounded, room = plan.sizes
+        self._form, self._sweeps = plan.form, plan.sweeps
         self._stored = dynamics.stored
         self._rules = _rules(options, neurons, self._form.coding)
         before = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
@@ -222,7 +246,7 @@ class Trajectories:
             before=np.zeros((count + 1, before), np.int8),
             held=np.zeros((count, neurons), np.bool_),
             words=np.empty((count, -(-neurons // 64)), np.uint64),
-            values=np.empty((count, values), value.dtype),
+            values=np.empty((count, values), plan.value.dtype),
             rounded=np.empty((count, rounded), np.int16),
             room=np.empty(room),
             generators=generators,
@@ -324,11 +348,10 @@ def recall_one(dynamics: Dynamics, query: Signs, options: RecallOptions, interru
         Interrupted: `interruption` said so.
     """
     check(interruption)
-    form, value = dynamics.form_for(options)
-    rules = _rules(options, len(query), form.coding)
-    seed, sweeps = np.uint64(options.seed), _sweeps_between_questions(form)
+    plan = dynamics.plan_for(options)
+    rules = _rules(options, len(query), plan.form.coding)
     left, state, energy, initial_energy, *numbers = recall.run(
-        form, rules, dynamics.stored, query, seed, value, _sizes_of(form), sweeps
+        plan.form, rules, dynamics.stored, query, np.uint64(options.seed), plan.value, plan.sizes, plan.sweeps
     )
     if left:
         return _result(state, energy, initial_energy, *numbers)
@@ -366,25 +389,6 @@ _STOP_REASONS = {
     recall.LIMIT: StopReason.ITERATION_LIMIT,
 }
 _NO_GAINS = np.zeros(1)
-
-
-_FLOAT = np.empty(0)
-
-
-def _sizes_of(form: Couplings) -> tuple[int, int, int]:
-    """How many values a form keeps of a state, how many of them rounded, and how much room it takes for the energy."""
-    match form:
-        case Matrix():
-            return len(form.totals), 0, len(form.rest_totals)
-        case Patterns():
-            return form.rows.shape[1], 0, 0
-        case Basis():
-            return form.exact.shape[1], form.rows.shape[1], 0
-
-
-def _sweeps_between_questions(form: Couplings) -> int:
-    neurons, values = form.weights.shape if isinstance(form, Matrix) else form.rows.shape
-    return max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (values + _VISIT)))
 
 
 def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:

@@ -6,31 +6,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.kernels import couplings as forms
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
-from hopfield_service.core.learning import Hebbian, PseudoInverse
 from hopfield_service.core.local_field import LocalField, tolerance_of
-from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks, words
+from hopfield_service.core.patterns import Bits, Coding, Signs, Words, unpacked_blocks, words
+from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
 _LANES = 64
+# Bytes of all arrays together that have a number or two for each neuron, or for each pattern.
+_ENTRY = 64
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
 
 
-def patterns_form(couplings: Hebbian, stored: Bits, coding: Coding) -> forms.Patterns:
+def patterns_form(couplings: Hebbian, packed: Words, coding: Coding) -> forms.Patterns:
     """Hebb's weights, without thresholds, as their patterns.
 
     Args:
         couplings: kept as factors.
-        stored: (P, ceil(N / 8)) uint8, the patterns.
+        packed: (P, ceil(N / 64)) uint64, the patterns.
         coding: of the network.
     """
-    neurons, count = couplings.parameters.neurons, len(stored)
-    signs = _neuron_by_neuron(stored, neurons)
+    neurons, count = couplings.parameters.neurons, len(packed)
+    signs = _neuron_by_neuron(couplings.bits, neurons)
     return forms.Patterns(
         rows=signs,
-        words=words(stored),
+        words=packed,
         counts=signs.sum(axis=0, dtype=np.int64)[:count],
         excluded=0 if couplings.parameters.self_coupling else count,
         scale=couplings.divisor * (1.0 + coding),
@@ -155,6 +158,21 @@ def exact_form(local_field: LocalField) -> forms.Matrix:
         tolerance=local_field.tolerance,
         coding=int(local_field.coding),
     )
+
+
+def patterns_nbytes(neurons: int, count: int) -> int:
+    """Bytes that so many patterns take in that form, beside those stored."""
+    return neurons * _padded(count) + _ENTRY * count
+
+
+def basis_nbytes(neurons: int, rank: int) -> int:
+    """Bytes that so many vectors take in that form."""
+    return neurons * (2 * _padded(rank) + 8 * rank + _ENTRY) + rank * (8 * rank + neurons // 8 + _ENTRY)
+
+
+def matrix_nbytes(neurons: int, whole: bool) -> int:
+    """Bytes that a matrix takes in that form, beside the weights learnt, where it has to be rounded unless they are `whole`."""
+    return neurons * (neurons * (2 if whole else 6) + _ENTRY)
 
 
 def _power_of_two(limit: float) -> float:

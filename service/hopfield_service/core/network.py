@@ -192,7 +192,7 @@ class Network(ABC):
     @property
     @abstractmethod
     def nbytes(self) -> int:
-        """Bytes the network takes in memory."""
+        """Bytes the network takes in memory once it has recalled."""
 
     @property
     @abstractmethod
@@ -222,6 +222,10 @@ class Network(ABC):
     @abstractmethod
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
         """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Makes what recalls need, for which the first of them would otherwise wait: it may take as long as learning."""
 
     @abstractmethod
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:

@@ -24,6 +24,7 @@ from hopfield_service.core.dynamics import (
     recall_all,
     recall_one,
 )
+from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
@@ -40,6 +41,7 @@ from hopfield_service.core.network import (
     StoredPatterns,
 )
 from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
+from hopfield_service.core.pseudo_inverse import PseudoInverse
 from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000
@@ -59,10 +61,10 @@ class Rule(Enum):
 
 
 _LEARNING_RULES: dict[Rule, type[learning.LearningRule]] = {
-    Rule.HEBBIAN: learning.Hebbian,
+    Rule.HEBBIAN: Hebbian,
     Rule.STORKEY: learning.Storkey,
     Rule.STORKEY_SECOND_ORDER: learning.StorkeySecondOrder,
-    Rule.PSEUDO_INVERSE: learning.PseudoInverse,
+    Rule.PSEUDO_INVERSE: PseudoInverse,
     Rule.PERCEPTRON: learning.Perceptron,
 }
 # Parameters that mean something under one rule alone.
@@ -279,23 +281,38 @@ class PairwiseNetwork(Network):
     def dynamics(self) -> Dynamics:
         """What recalls need."""
         couplings, stored, coding = self._couplings, self.stored, self.spec.coding
-        match couplings:
-            case learning.Hebbian(kept_as_factors=True) if not self.thresholds.any():
-                patterns = forms.patterns_form(couplings, stored.bits, coding)
-                return Dynamics(patterns, patterns, forms.overlaps_dtype(patterns), stored.words)
-            case learning.PseudoInverse(kept_as_factors=True):
-                basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding)
-                return Dynamics(basis, basis, np.float64, stored.words)
-            case _:
-                local_field = self.local_field
-                matrix = forms.matrix_form(local_field)
-                heated = forms.exact_form(local_field) if matrix.doubt >= 0 else matrix
-                return Dynamics(matrix, heated, matrix.totals.dtype, stored.words)
+        if self._recalls_by_factors and isinstance(couplings, Hebbian):
+            patterns = forms.patterns_form(couplings, stored.words, coding)
+            return Dynamics(patterns, patterns, forms.overlaps_dtype(patterns), stored.words)
+        if self._recalls_by_factors and isinstance(couplings, PseudoInverse):
+            basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding)
+            return Dynamics(basis, basis, np.float64, stored.words)
+        local_field = self.local_field
+        matrix = forms.matrix_form(local_field)
+        heated = forms.exact_form(local_field) if matrix.doubt >= 0 else matrix
+        return Dynamics(matrix, heated, matrix.totals.dtype, stored.words)
+
+    @property
+    def _recalls_by_factors(self) -> bool:
+        """Whether recalls take the factors that the weights are kept as: Hebb's only where sums of whole numbers decide."""
+        hebbian = self.spec.rule is Rule.HEBBIAN
+        return self._couplings.kept_as_factors and not (hebbian and any(self.spec.thresholds))
+
+    def prepare(self) -> None:
+        """See Network."""
+        _ = self.dynamics
 
     @property
     def nbytes(self) -> int:
         """See Network."""
-        return self._couplings.nbytes + self.stored.nbytes + self.dynamics.nbytes
+        neurons, couplings = self.spec.neurons, self._couplings
+        if not self._recalls_by_factors:
+            recalled = forms.matrix_nbytes(neurons, self.spec.rule is Rule.HEBBIAN)
+        elif isinstance(couplings, PseudoInverse):
+            recalled = forms.basis_nbytes(neurons, len(couplings.basis))
+        else:
+            recalled = forms.patterns_nbytes(neurons, len(self.stored))
+        return couplings.nbytes + self.stored.nbytes + recalled
 
     @property
     def recall_size(self) -> int:

@@ -1,6 +1,6 @@
 """The three forms in which recall knows the weights of a network, and what each keeps of a state along a trajectory.
 
-All of them answer the same four questions, with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
+All of them answer the same questions, with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
 coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
 """
 
@@ -13,6 +13,7 @@ from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, an
 from hopfield_service.core.kernels.fields import add_row, add_rows
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
+# Columns whose sums, of float64, stay in the first cache.
 _COLUMNS = 512
 
 
@@ -38,9 +39,9 @@ class Matrix(NamedTuple):
         totals: (N,) float64 or int32, `sum_j weights_ij`.
         whole: whether the weights are whole numbers, which may be added in any order.
         exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
+        exact_scale: what sums over those are divided by.
         rest: (N, N) float32, what rounding took, `weights + rest` being near enough for an energy; otherwise (0, 0).
         rest_totals: (N,) float64, the sums of its rows; otherwise (0,).
-        exact_scale: of those.
         doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
         scale: what sums are divided by.
         thresholds: (N,) float64.
@@ -52,9 +53,9 @@ class Matrix(NamedTuple):
     totals: NDArray[Any]
     whole: bool
     exact: Floats
+    exact_scale: float
     rest: NDArray[np.float32]
     rest_totals: Floats
-    exact_scale: float
     doubt: float
     scale: float
     thresholds: Floats
@@ -158,7 +159,7 @@ def change(couplings: Couplings, kept: Kept, i: int, difference: int) -> None:
 
 
 def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
-    """`sum_ij v_i J_ij v_j`, times `(1 + coding) divisor`, of a state of which `kept` was just written: what `energy` takes."""
+    """`s'Js`, or in binary coding `2 V'TV`, of a state of which `kept` was just written: what `energy` takes."""
     raise NotImplementedError
 
 
@@ -254,7 +255,7 @@ def rest_of_coupling(couplings: Matrix, sums: Floats, state: Signs) -> float:
         if difference != 0:
             crossed += difference * couplings.rest_totals[i]
             own += difference * difference * couplings.rest[i, i]
-    # Some columns at a time, whose sums stay in the first cache: what is above them, and then the triangle beside the diagonal.
+    # Some columns at a time: what is above them, and then the triangle beside the diagonal.
     for first in range(0, state.shape[0], _COLUMNS):
         last = min(first + _COLUMNS, state.shape[0])
         add_rows(couplings.rest, state, most, first, first, sums[first:last])

@@ -1,0 +1,147 @@
+"""Hebb's rule."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.kernels import learning as kernels
+from hopfield_service.core.learning import (
+    LearningOutcome,
+    LearningParameters,
+    LearningRule,
+    Normalization,
+    StateArray,
+    has_few,
+)
+from hopfield_service.core.patterns import Bits, row_bytes, unpack, unpacked_blocks
+
+# Entries of the largest array that Hebb's rule makes beside the weights. float32 holds every integer up to 2^24, and no partial
+# sum of that many products of signs is larger.
+_BLOCK = 1 << 24
+# Patterns that are added to a matrix faster one after the other than by way of a product of matrices.
+_PATTERNS_IN_A_PASS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Hebbian(LearningRule):
+    """Hebb's rule, `J = (1/N) sum_mu xi^mu xi^mu'` with zero diagonal (Hopfield 1982, eq. 2), or another normalization.
+
+    A function of the patterns stored: kept as those where they are few, otherwise as the integer sums `N J`. So learning is
+    exact, its order does not matter, and forgetting is subtraction. An entry is at most P in size, which int32 holds: no setting
+    lets a memory store more than 2^24 patterns.
+    """
+
+    parameters: LearningParameters
+    bits: Bits
+    sums: NDArray[np.int32] | None
+    divisor: float = field(init=False)
+    outcome: LearningOutcome | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        divisors = {
+            Normalization.NEURONS: self.parameters.neurons,
+            Normalization.PATTERNS: max(1, len(self.bits)),
+            Normalization.NONE: 1,
+        }
+        object.__setattr__(self, "divisor", float(divisors[self.parameters.normalization]))
+
+    @classmethod
+    def nothing(cls, parameters: LearningParameters) -> Self:
+        """See LearningRule."""
+        return cls(parameters, np.empty((0, row_bytes(parameters.neurons)), np.uint8), None)
+
+    @classmethod
+    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:
+        """See Couplings."""
+        few = has_few(len(stored), parameters.neurons)
+        return cls(parameters, stored, None if few else arrays["sums"].astype(np.int32, copy=False))
+
+    def arrays(self) -> dict[str, StateArray]:
+        """See Couplings."""
+        return {"sums": StateArray(self.weights, symmetric=True)}
+
+    @property
+    def weights(self) -> NDArray[np.int32]:
+        """See Couplings."""
+        if self.sums is not None:
+            return self.sums
+        neurons = self.parameters.neurons
+        size = max(1, _BLOCK // neurons)
+        sums = np.empty((neurons, neurons), np.int32)
+        for start, block in zip(range(0, neurons, size), self._products(self.bits, size), strict=True):
+            sums[start : start + size] = block
+        return sums
+
+    @property
+    def kept_as_factors(self) -> bool:
+        """See Couplings."""
+        return self.sums is None
+
+    def weight_rows(self, rows: int) -> Iterator[NDArray[Any]]:
+        """See Couplings."""
+        if self.sums is None:
+            yield from self._products(self.bits, rows)
+        else:
+            for start in range(0, len(self.sums), rows):
+                yield self.sums[start : start + rows]
+
+    @property
+    def nbytes(self) -> int:
+        """See Couplings: the patterns are counted as stored ones."""
+        return 0 if self.sums is None else self.sums.nbytes
+
+    def learn(self, added: Bits, stored: Bits, interruption: Interruption) -> Self:
+        """See LearningRule."""
+        return self._of(stored, added, 1, interruption)
+
+    def forget(self, forgotten: Bits, remaining: Bits, interruption: Interruption) -> Self:
+        """See LearningRule: subtracts what was added."""
+        return self._of(remaining, forgotten, -1, interruption)
+
+    def _of(self, bits: Bits, changed: Bits, sign: int, interruption: Interruption) -> Self:
+        """The state with these patterns, of which some came, or others went."""
+        check(interruption)
+        neurons = self.parameters.neurons
+        if has_few(len(bits), neurons):
+            return type(self)(self.parameters, bits, None)
+        if self.sums is not None and len(changed) <= _PATTERNS_IN_A_PASS:
+            sums = np.empty_like(self.sums)
+            kernels.add_signs(self.sums, unpack(changed, neurons), sign, self._diagonal(len(bits)), sums)
+            return type(self)(self.parameters, bits, sums)
+        sums = np.empty((neurons, neurons), np.int32)
+        size = max(1, _BLOCK // neurons)
+        products = self._products(bits if self.sums is None else changed, size)
+        for start in range(0, neurons, size):
+            check(interruption)
+            rows = slice(start, start + size)
+            sums[rows] = next(products)
+            if self.sums is not None:
+                sums[rows] *= sign
+                sums[rows] += self.sums[rows]
+        np.fill_diagonal(sums, self._diagonal(len(bits)))
+        return type(self)(self.parameters, bits, sums)
+
+    def _diagonal(self, count: int) -> int:
+        return count if self.parameters.self_coupling else 0
+
+    def _products(self, bits: Bits, rows: int) -> Iterator[NDArray[Any]]:
+        """`sum_mu xi^mu xi^mu'` in blocks of so many rows: whole numbers, as float32 where that holds them."""
+        neurons = self.parameters.neurons
+        if len(bits) * neurons <= _BLOCK:
+            patterns = unpack(bits, neurons).astype(np.float32)
+        for start in range(0, neurons, rows):
+            stop = min(start + rows, neurons)
+            if len(bits) * neurons <= _BLOCK:
+                # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
+                block: NDArray[Any] = patterns[:, start:stop].T @ patterns
+            else:
+                block = np.zeros((stop - start, neurons), np.int32)
+                for some in unpacked_blocks(bits, neurons):
+                    wide = some.astype(np.float32)
+                    block += (wide[:, start:stop].T @ wide).astype(np.int32)
+            block[np.arange(stop - start), np.arange(start, stop)] = self._diagonal(len(bits))
+            yield block
