@@ -317,15 +317,10 @@ class PairwiseNetwork(Network):
     @property
     def recall_size(self) -> int:
         """See Network."""
-        # As `dynamics` chooses, which may take long to be made and is not made for this.
-        neurons = self.spec.neurons
-        match self._couplings:
-            case learning.Hebbian(kept_as_factors=True) if not any(self.spec.thresholds):
-                return neurons * len(self.stored)
-            case learning.PseudoInverse(kept_as_factors=True, basis=basis):
-                return neurons * len(basis)
-            case _:
-                return neurons**2
+        neurons, couplings = self.spec.neurons, self._couplings
+        if not self._recalls_by_factors:
+            return neurons**2
+        return neurons * (len(couplings.basis) if isinstance(couplings, PseudoInverse) else len(self.stored))
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""

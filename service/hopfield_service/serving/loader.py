@@ -6,6 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
+from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.network import Network, Operation
 from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead, StorageUnavailable
 from hopfield_service.serving.cache import Loaded, NetworkCache
@@ -184,6 +185,7 @@ class NetworkLoader:
                     _log.warning("memory %r was folded from its log, since its snapshot does not lead to it", name)
                     self._writer.replace_unreadable(loaded)
             if loaded is not None:
+                await self._executor.learn(partial(_prepared, loaded.network))
                 # Not where it was deleted here since: what began before that may have read what was there before.
                 if self._loads.get(name) is this:
                     self._cache.put(loaded)
@@ -241,6 +243,11 @@ class NetworkLoader:
             # Another replica has written one since: what it leaves to be replayed, at a pass an operation.
             tail = max(0, head.revision - head.snapshot.revision)
         return Loaded(head, network, tail)
+
+
+def _prepared(network: Network, _: Interruption) -> None:
+    """Makes a network ready to recall, which is not to be done where calls are answered."""
+    network.prepare()
 
 
 def _has_seen(head: Head, token: Token) -> bool:

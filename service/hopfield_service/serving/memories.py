@@ -450,7 +450,7 @@ class Memories:
                         return loaded.head, ()
                     continue
                 labels = operation.labels if numbered and isinstance(operation, Store) else ()
-                network = await self._executor.learn(partial(loaded.network.apply, operation))
+                network = await self._executor.learn(partial(_applied, loaded.network, operation))
                 outcome, head = await self._store.commit(loaded.head, operation, network, request, labels)
                 if outcome is Outcome.DONE:
                     await self._loader.committed(loaded, operation, head, network)
@@ -602,6 +602,13 @@ class Memories:
         loaded = await self._loader.cached_or_loaded(name, token)
         # Not on the threads that recalls wait for: it may take long.
         return loaded.head, await self._executor.learn(loaded.network.diagnose)
+
+
+def _applied(network: Network, operation: Operation, interruption: Interruption) -> Network:
+    """The network after one more operation, ready to recall."""
+    after = network.apply(operation, interruption)
+    after.prepare()
+    return after
 
 
 def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
