@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks import contenders
 from benchmarks.measuring import Call, Row, Times, take_turns
+from hopfield_service.core import families
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
@@ -249,5 +250,5 @@ def memory(progress: Progress) -> Iterator[Row]:
 def warm() -> float:
     """Seconds until everything is compiled, or read from where compiled code is kept."""
     began = time.perf_counter()
-    PairwiseSpec.warm()
+    families.warm()
     return time.perf_counter() - began

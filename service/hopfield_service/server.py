@@ -21,12 +21,12 @@ from hopfield.v1 import (
     server_service_pb2_grpc,
 )
 from hopfield_service import private_valkey
-from hopfield_service.core import families
 from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.servicers import MemoryServicer, RecallServicer, ServerServicer
+from hopfield_service.serving import compilation
 from hopfield_service.serving.cache import NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.follower import Follower
@@ -120,8 +120,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     stack.push_async_callback(_finish_calls, server, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
 
-    _log.info("warming the kernels (the first start compiles them, which may take a minute or two)")
-    await asyncio.to_thread(families.warm, _Compiled().report)
+    _log.info("warming the kernels (the first start compiles them, which may take a minute)")
+    await compilation.ready(_Compiled().report)
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.SERVING)
     await _follow(store, loader, health, stack)

@@ -6,7 +6,7 @@ A *family* (the classical pairwise network is the first) is a `Spec`, which hold
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -353,5 +353,5 @@ class Spec(ABC):
 
     @classmethod
     @abstractmethod
-    def warm(cls) -> None:
-        """Runs once, on a small network, everything that is compiled on first use."""
+    def warming(cls) -> Iterator[Callable[[], None]]:
+        """Pieces that together run everything once, on small networks, that is compiled on first use."""

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import product
 from typing import Any, ClassVar, Self
 
@@ -216,31 +216,44 @@ class PairwiseSpec(Spec):
         return PairwiseNetwork(self, stored, couplings_type.restored(self.learning_parameters, arrays, stored.bits))
 
     @classmethod
-    def warm(cls) -> None:
-        """See Spec."""
-        # Nine neurons, ninths of which no float is: weights that have to be rounded.
-        bits = np.array([[23, 1], [98, 0], [201, 1], [77, 1], [140, 0], [33, 0]], np.uint8)
-        query = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
-        ways = [RecallOptions(seed=0), RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1)]
-        for rule, thresholds in product(_LEARNING_RULES, [(), (0.5,) * 9]):
-            network = cls(9, rule, thresholds).empty()
-            # Two patterns are kept as factors, five and six as a matrix.
-            for first, last in ((0, 2), (2, 5), (5, 6)):
-                network = network.apply(Store(bits[first:last], tuple("abcdef"[first:last])), never)
-                for options in ways:
-                    list(network.trace(query, options, never))
-                    network.recall(query, options, never)
-            network.nearest(query, 1)
-            list(network.weight_rows(9))
-            network.local_field.of(query)
-        few = cls(9).empty().apply(Store(bits[:2], ("a", "b")), never)
-        list(few.weight_rows(9))
-        few.local_field.of(query)
-        for options in ways:
-            list(Trajectories(few.dynamics.wide(), query[np.newaxis], options).steps(never))
-            recall_one(few.dynamics.wide(), query, options, never)
+    def warming(cls) -> Iterator[Callable[[], None]]:
+        """See Spec: those that have the most in common stand apart, as they are compiled at the same time."""
+        for rule in (Rule.PSEUDO_INVERSE, Rule.HEBBIAN):
+            yield partial(cls._warm, rule, (), 2)
+        yield cls._warm_wide
+        for thresholds, rule in product([(), (0.5,) * _WARM_NEURONS], _LEARNING_RULES):
+            yield partial(cls._warm, rule, thresholds, 6)
+
+    @classmethod
+    def _warm(cls, rule: Rule, thresholds: tuple[float, ...], most: int) -> None:
+        network = cls(_WARM_NEURONS, rule, thresholds).empty()
+        # Two patterns are kept as factors, five and six as a matrix.
+        for first, last in ((0, 2), (2, 5), (5, 6)):
+            if last <= most:
+                network = network.apply(Store(_WARM_BITS[first:last], tuple("abcdef"[first:last])), never)
+                for options in _WARM_OPTIONS:
+                    list(network.trace(_WARM_QUERY, options, never))
+                    network.recall(_WARM_QUERY, options, never)
+        network.nearest(_WARM_QUERY, 1)
+        list(network.weight_rows(_WARM_NEURONS))
+        network.local_field.of(_WARM_QUERY)
+
+    @classmethod
+    def _warm_wide(cls) -> None:
+        few = cls(_WARM_NEURONS).empty().apply(Store(_WARM_BITS[:2], ("a", "b")), never)
+        for options in _WARM_OPTIONS:
+            list(Trajectories(few.dynamics.wide(), _WARM_QUERY[np.newaxis], options).steps(never))
+            recall_one(few.dynamics.wide(), _WARM_QUERY, options, never)
 
 
+# Ninths of which no float is: weights that have to be rounded.
+_WARM_NEURONS = 9
+_WARM_BITS = np.array([[23, 1], [98, 0], [201, 1], [77, 1], [140, 0], [33, 0]], np.uint8)
+_WARM_QUERY = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
+_WARM_OPTIONS = (
+    RecallOptions(seed=0),
+    RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1),
+)
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
