@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
+import grpc
 import numpy as np
 import pytest
 from tests.processes import StartService, ValkeyProcess
@@ -81,9 +82,16 @@ def store_in_turn(address: str, writer: str, stores: int) -> list[str]:
     with connected(address) as wire:
         for k, pattern in enumerate(random_patterns(stores, N, seed=sum(map(ord, writer)))):
             label = f"{writer}-{k}"
-            request = memory_service_pb2.StorePatternsRequest(name="m", patterns=signs(pattern), labels=[label])
-            wire.memory.StorePatterns(request)
-            acknowledged.append(label)
+            request = memory_service_pb2.StorePatternsRequest(
+                name="m", patterns=signs(pattern), labels=[label], request_id=label
+            )
+            while label not in acknowledged:
+                try:
+                    wire.memory.StorePatterns(request)
+                    acknowledged.append(label)
+                except grpc.RpcError as error:
+                    # A machine that is busy with all of this may keep Redis from answering in time: then it is asked again.
+                    assert error.code() is grpc.StatusCode.UNAVAILABLE
     return acknowledged
 
 

@@ -85,9 +85,10 @@ class SnapshotWriter:
 
     async def _compacted(self, loaded: Loaded) -> bool:
         head, network = loaded.head, loaded.network
-        if await self._executor.learn(lambda _: blob_nbytes(base_arrays(network))) > self._max_snapshot_bytes:
+        arrays = await self._executor.learn(lambda _: base_arrays(network))
+        if blob_nbytes(arrays) > self._max_snapshot_bytes:
             return False
-        base = await self._store.snapshots.compact(head, network)
+        base = await self._store.snapshots.compact(head, arrays, network.stored.next_number)
         if base is None:
             return False
         _log.info("memory %r: a log of %d bytes compacted at revision %d", head.name, head.log_bytes, head.revision)
@@ -100,9 +101,13 @@ class SnapshotWriter:
 
     async def _snapshot(self, loaded: Loaded, unreadable: bool, generation: int) -> None:
         head, network = replace(loaded.head, generation=generation), loaded.network
-        if await self._executor.learn(lambda _: blob_nbytes(snapshot_arrays(network))) > self._max_snapshot_bytes:
+        # Made once: the weights of some networks are not kept as they are written.
+        arrays = await self._executor.learn(lambda _: snapshot_arrays(network))
+        if await self._executor.learn(lambda _: blob_nbytes(arrays)) > self._max_snapshot_bytes:
             return
-        manifest = await self._store.snapshots.write_snapshot(head, network, unreadable=unreadable)
+        manifest = await self._store.snapshots.write_snapshot(
+            head, arrays, network.stored.next_number, unreadable=unreadable
+        )
         cached = self._cached(loaded)
         if manifest is not None and cached is not None and cached.head.snapshot == head.snapshot:
             known = replace(cached.head, snapshot=manifest)

@@ -3,12 +3,13 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import cast
 
 from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Network
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.blobs import Blobs
@@ -73,19 +74,21 @@ class SnapshotStore:
             with errors_of(head.name):
                 await self._release([key], [ours])
 
-    async def write_snapshot(self, head: Head, network: Network, *, unreadable: bool) -> Manifest | None:
-        """Puts a snapshot of a network in place of the one that `head` knows, if that is still the present one.
+    async def write_snapshot(
+        self, head: Head, arrays: Mapping[str, StateArray], next_number: int, *, unreadable: bool
+    ) -> Manifest | None:
+        """Puts a snapshot in place of the one that `head` knows, if that is still the present one.
 
         Args:
-            head: where the memory stood when the network was made.
-            network: at the revision of the head.
+            head: where the memory stood when the snapshot was made.
+            arrays: `layout.snapshot_arrays` of the network at the revision of the head.
+            next_number: StoredPatterns.next_number of it.
             unreadable: whether the one that `head` knows cannot be read, and gives way to an older one too.
 
         Returns:
             Its manifest, or None where another came first.
         """
-        arrays = await asyncio.to_thread(layout.snapshot_arrays, network)
-        manifest = await self._blobs.stage(head, arrays, network.stored.next_number)
+        manifest = await self._blobs.stage(head, arrays, next_number)
         new, old = self._blobs.keys(head, manifest), self._blobs.keys(head, head.snapshot)
         lowest = 0 if head.snapshot is None or unreadable else head.snapshot.revision + 1
         where: list[str | int] = [head.uid, head.generation, head.snapshot.blob if head.snapshot else "", lowest]
@@ -97,18 +100,18 @@ class SnapshotStore:
         await self._blobs.unstage(head, manifest)
         return None
 
-    async def compact(self, head: Head, network: Network) -> Manifest | None:
+    async def compact(self, head: Head, arrays: Mapping[str, StateArray], next_number: int) -> Manifest | None:
         """Puts a base in place of the log up to the revision of `head`, if it still is of the same generation.
 
         Args:
-            head: where the memory stood when the network was made; it may have gone on since.
-            network: at the revision of the head.
+            head: where the memory stood when the base was made; it may have gone on since.
+            arrays: `layout.base_arrays` of the network at the revision of the head.
+            next_number: StoredPatterns.next_number of it.
 
         Returns:
             Its manifest, or None where another came first.
         """
-        arrays = await asyncio.to_thread(layout.base_arrays, network)
-        manifest = await self._blobs.stage(head, arrays, network.stored.next_number)
+        manifest = await self._blobs.stage(head, arrays, next_number)
         new = self._blobs.keys(head, manifest)
         old = self._blobs.keys(head, head.base, head.imported)
         where: list[str | int] = [head.uid, head.generation, head.revision, head.commit]
