@@ -11,7 +11,7 @@ from tests.processes import StartService, ValkeyProcess
 from tests.replicas import hebb, random_patterns, recall, weights
 from tests.wire import Wire, connected, made, pairwise, signs
 
-from hopfield.v1 import memory_service_pb2
+from hopfield.v1 import memory_pb2, memory_service_pb2
 
 N = 64
 QUERY = random_patterns(1, N, seed=99)[0]
@@ -57,7 +57,7 @@ def store_together(valkey: ValkeyProcess, start_service: StartService, writers: 
         with connected(address) as wire:
             memory = wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name="m")).memory
             assert (memory.pattern_count, memory.revision) == (total, total)
-            labels, patterns = stored(wire)
+            labels, patterns = stored(wire, memory)
             assert len(labels) == total
             assert set(labels) == set(acknowledged)
             recall(wire, "m", QUERY, memory)
@@ -106,11 +106,12 @@ def keep_recalling(address: str, done: threading.Event) -> Recalls:
     return seen
 
 
-def stored(wire: Wire) -> tuple[list[str], list[list[int]]]:
-    """Labels and patterns in the order of the log."""
+def stored(wire: Wire, seen: memory_pb2.Memory) -> tuple[list[str], list[list[int]]]:
+    """Labels and patterns in the order of the log, for a caller who has seen a memory where `seen` says."""
     labels: list[str] = []
     patterns: list[list[int]] = []
-    request = memory_service_pb2.ListPatternsRequest(name="m", page_size=1000)
+    token = memory_pb2.FreshnessToken(uid=seen.uid, revision=seen.revision)
+    request = memory_service_pb2.ListPatternsRequest(name="m", page_size=1000, token=token)
     while True:
         page = wire.memory.ListPatterns(request)
         labels += page.labels

@@ -127,7 +127,8 @@ def survive(valkey: ValkeyProcess, start_service: StartService, rounds: int) -> 
             for name in MEMORIES:
                 check_memory(wire, name, load)
         with valkey.client() as redis:
-            check_litter(redis)
+            # A snapshot that is swapped in while one looks makes some for a moment.
+            until(lambda redis=redis: litter(redis) == [])  # type: ignore[misc]
     # A replica that has nothing loaded reads the same.
     with connected(start_service(redis_url=valkey.url).address) as cold, connected(service.address) as wire:
         for name in MEMORIES:
@@ -184,8 +185,9 @@ def check_memory(wire: Wire, name: str, load: Load) -> None:
         np.testing.assert_array_equal(weights(wire, name), hebb(*map(pattern_of, labels)))
 
 
-def check_litter(redis: redis_client.Redis) -> None:
-    """Every key that will not expire is one that a memory refers to."""
+def litter(redis: redis_client.Redis) -> list[bytes]:
+    """Keys that will not expire, and that no memory refers to."""
+    found = []
     keys: Any = redis.keys("hopfield:*")
     for key in keys:
         ttl: Any = redis.ttl(key)
@@ -194,8 +196,9 @@ def check_litter(redis: redis_client.Redis) -> None:
             continue
         name = key.partition(b"{")[2].partition(b"}")[0].decode()
         head: Any = redis.hgetall(f"hopfield:{{{name}}}:head")
-        assert head, f"{key} belongs to no memory"
         parts = key.decode().rpartition("}:")[2].split(":")
-        uid, manifests = head[b"uid"].decode(), (head.get(b"snapshot", b"") + head.get(b"base", b"")).decode()
+        uid, manifests = head.get(b"uid", b"").decode(), (head.get(b"snapshot", b"") + head.get(b"base", b"")).decode()
         referred_to = parts[:2] == [uid, "chunk"] and f'"{parts[2]}"' in manifests
-        assert parts in (["head"], [uid, "log"]) or referred_to, f"{key} is litter"
+        if parts not in (["head"], [uid, "log"]) and not referred_to:
+            found.append(key)
+    return found
