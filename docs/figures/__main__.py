@@ -45,7 +45,7 @@ def main(names: list[str]) -> None:
     console = Console(highlight=False)
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="hopfield-figures-") as directory:
-        console.print("starting the service (its first start compiles the kernels: some ten seconds)")
+        console.print("starting the service (its first start compiles the kernels: up to a minute)")
         settings = {"HOPFIELD_DATA_DIR": directory, "HOPFIELD_APPENDFSYNC": "everysec"}
         with ServiceProcess(Path(directory), settings) as service, HopfieldClient(service.address) as client:
             for name in names or FIGURES:

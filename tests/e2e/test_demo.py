@@ -26,7 +26,7 @@ def demo(columns: int) -> subprocess.CompletedProcess[str]:
 
 def test_the_demo_recalls_ten_of_ten_shows_hebb_failing_and_ends_by_itself() -> None:
     done = demo(columns=100)
-    assert done.stdout.startswith("starting the service (its first start compiles the kernels: some ten seconds)\n")
+    assert done.stdout.startswith("starting the service (its first start compiles the kernels: up to a minute)\n")
     assert "10% noise: 10 of 10 exact" in done.stdout
     assert "0 of 10 stay as they are" in done.stdout
     assert "█" in done.stdout

@@ -9,6 +9,7 @@ import logging
 import os
 import signal
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -245,12 +246,12 @@ class TestALongPath:
         return data_dir / ("long" * 30)
 
     @pytest.fixture(autouse=True)
-    def temporary(self, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-        directory = tmp_path / "t"
-        directory.mkdir()
-        monkeypatch.setattr(tempfile, "tempdir", str(directory))
-        monkeypatch.setenv("TMPDIR", str(directory))
-        return directory
+    def temporary(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+        # Not one of pytest's, whose path grows with the runs there were.
+        with tempfile.TemporaryDirectory() as directory:
+            monkeypatch.setattr(tempfile, "tempdir", directory)
+            monkeypatch.setenv("TMPDIR", directory)
+            yield Path(directory)
 
     async def test_has_its_socket_in_a_private_directory_which_goes_with_it(
         self, data_dir: Path, temporary: Path

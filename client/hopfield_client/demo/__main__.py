@@ -66,7 +66,7 @@ def service(console: Console) -> Iterator[str]:
                 text=True,
             )
         try:
-            with waiting(console, "starting the service (its first start compiles the kernels: some ten seconds)"):
+            with waiting(console, "starting the service (its first start compiles the kernels: up to a minute)"):
                 line = process.stdout.readline() if process.stdout else ""
             if not line:
                 sys.exit(f"the service did not come up:\n{log_file.read_text()}")
