@@ -16,16 +16,13 @@ from hopfield_service.core.dynamics import (
     Order,
     RecallOptions,
     RecallResult,
-    StopReason,
     TieRule,
-    Trajectories,
+    Trajectory,
     UpdateRule,
 )
 from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
-from hopfield_service.core.kernels import updates
 from hopfield_service.core.kernels.couplings import Basis, Matrix
-from hopfield_service.core.kernels.recall import STATUS
 from hopfield_service.core.learning import Couplings, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
@@ -156,41 +153,13 @@ def through_a_snapshot(network: PairwiseNetwork) -> PairwiseNetwork:
 # Recalls
 
 
-class Trajectory:
-    """One recall, step by step."""
-
-    def __init__(self, network: PairwiseNetwork, query: Signs, options: RecallOptions) -> None:
-        self._trajectories = Trajectories(network.dynamics, query[np.newaxis], options)
-        self._trajectories.start()
-        self._numbers = self._trajectories.courses.numbers[0]
-        self.state: Signs = self._trajectories.courses.states[0]
-
-    def advance(self, iterations: int) -> None:
-        self._trajectories.advance(iterations)
-
-    def settle(self) -> None:
-        while self.stop_reason is None:
-            self.advance(1000)
-
-    def energy(self) -> float:
-        return float(self._trajectories.energies()[0])
-
-    @property
-    def iterations(self) -> int:
-        return int(self._numbers[updates.ITERATIONS])
-
-    @property
-    def flips(self) -> int:
-        return int(self._numbers[updates.FLIPS])
-
-    @property
-    def stop_reason(self) -> StopReason | None:
-        status = self._numbers[STATUS]
-        return None if status == updates.RUNNING else self._trajectories.result().stop_reason
-
-
 def trajectory_of(network: PairwiseNetwork, query: Signs, options: RecallOptions) -> Trajectory:
-    return Trajectory(network, query, options)
+    return Trajectory(network.dynamics, query, options)
+
+
+def run_to_the_end(trajectory: Trajectory) -> None:
+    while trajectory.stop_reason is None:
+        trajectory.advance(1000)
 
 
 def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
@@ -198,7 +167,7 @@ def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> Re
 
 
 def energy(network: PairwiseNetwork, state: Sequence[int] | Signs) -> float:
-    return trajectory_of(network, signs(state), RecallOptions(seed=0)).energy()
+    return trajectory_of(network, signs(state), RecallOptions(seed=0)).energy
 
 
 def energies(network: PairwiseNetwork, states: Signs) -> NDArray[np.float64]:
@@ -317,7 +286,7 @@ class Case:
         """Of a state: to the last bit, but where the network adds floats in another order than that of the neurons."""
         expected = self.weights.energy(state)
         form = self.network.dynamics.form
-        if isinstance(form, Basis) or (isinstance(form, Matrix) and len(form.rest)):
+        if isinstance(form, Basis) or (isinstance(form, Matrix) and len(form.rests)):
             return pytest.approx(expected, rel=1e-12, abs=1e-12 * self.size)
         return expected
 

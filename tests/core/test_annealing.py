@@ -20,6 +20,7 @@ from tests.core.samples import (
     random_signs,
     recall,
     recall_options,
+    run_to_the_end,
     trajectory_of,
 )
 
@@ -158,7 +159,7 @@ def test_the_schedule_is_glauber_dynamics_sweep_by_sweep_with_each_beta_in_turn(
         constant.advance(1)
         assert annealed.state.tolist() == constant.state.tolist()
     # Beyond it the temperature is zero.
-    annealed.settle()
+    run_to_the_end(annealed)
     assert annealed.stop_reason is StopReason.CONVERGED
     # Another beta at the end changes nothing before.
     other = trajectory_of(network, query, RecallOptions(6, UpdateRule.GLAUBER, beta=np.append(np.full(11, 0.8), 0.0)))

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.samples import (
     Signs,
+    energies,
     facts,
     flipped,
     imported,
@@ -19,6 +20,7 @@ from tests.core.samples import (
     random_signs,
     recall,
     recall_options,
+    signs,
     specs,
 )
 
@@ -107,6 +109,12 @@ def of_few_patterns(draw: st.DrawFn, rule: Rule) -> PairwiseNetwork:
     return memory_of(draw(specs(neurons, [rule])), patterns)
 
 
+def rounded_dynamics(network: PairwiseNetwork) -> Dynamics:
+    """What recalls need, as larger networks have it."""
+    rounded = forms.rounded_form(network.local_field)
+    return Dynamics(rounded, rounded, rounded.totals.dtype, network.stored.words)
+
+
 def answered(dynamics: Dynamics, query: Signs, options: RecallOptions) -> tuple[object, ...]:
     return facts(recall_one(dynamics, query, options, never))
 
@@ -154,10 +162,25 @@ def test_rounded_weights_of_any_size_lead_to_the_states_of_the_exact_ones(
     options = data.draw(recall_options(neurons, ways=["asynchronous", "synchronous"]))
     exact = forms.exact_form(network.local_field)
     expected = recall_one(Dynamics(exact, exact, np.float64, network.stored.words), query, options, never)
-    answer = network.recall(query, options, never)
+    answer = recall_one(rounded_dynamics(network), query, options, never)
     assert facts(answer)[:1] + facts(answer)[3:] == facts(expected)[:1] + facts(expected)[3:]
     largest = np.abs(network.local_field.weights).sum()
     assert answer.energy == pytest.approx(expected.energy, rel=1e-9, abs=1e-12 * largest)
+
+
+@pytest.mark.parametrize("coding", Coding)
+def test_the_energy_of_rounded_weights_is_near_enough_for_many_neurons(coding: Coding) -> None:
+    random = np.random.default_rng(11)
+    spread = random.normal(size=(700, 700))
+    network = imported(np.tril(spread) + np.tril(spread, -1).T, coding=coding)
+    form = network.dynamics.form
+    assert isinstance(form, Matrix)
+    assert form.weights.dtype == np.int16
+    query = random_signs(random, 700)
+    query[::7] = 0
+    answer = recall(network, query)
+    ends = np.stack([query, answer.state])
+    assert [answer.initial_energy, answer.energy] == pytest.approx(energies(network, ends).tolist(), rel=1e-12)
 
 
 @pytest.mark.parametrize("update", [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS])
@@ -165,7 +188,8 @@ def test_what_rounding_hides_decides_all_the_same(update: UpdateRule) -> None:
     # 1 - 1 + 2^-20: sixteen bits say zero.
     for last, s in ((2.0**-20, 1), (-(2.0**-20), -1)):
         network = imported([[0, 1, -1 + last], [1, 0, 0], [-1 + last, 0, 0]])
-        answer = recall(network, [-s, 1, 1], update=update, order=Order.SEQUENTIAL, max_iterations=1)
+        options = RecallOptions(0, update, Order.SEQUENTIAL, max_iterations=1)
+        answer = recall_one(rounded_dynamics(network), signs([-s, 1, 1]), options, never)
         assert answer.state[0] == s
 
 
@@ -178,7 +202,7 @@ def test_patterns_that_are_all_the_same_overflow_nothing(coding: Coding, wide: b
     neurons = (32767 // (1 + coding)) + (1 if wide else 0)
     xi = random_signs(np.random.default_rng(3), neurons)
     network = memory(Rule.HEBBIAN, np.broadcast_to(xi, (40, neurons)), coding=coding)
-    assert network.dynamics.plan.value.dtype == (np.int64 if wide else np.int16)
+    assert network.dynamics.plan.course().kept.values.dtype == (np.int64 if wide else np.int16)
     answer = recall(network, flipped(xi, np.arange(neurons // 3)))
     assert answer.state.tolist() == xi.tolist()
     assert answer.match is Match.PATTERN

@@ -29,6 +29,7 @@ from tests.core.samples import (
     recall_options,
     signs,
     store,
+    run_to_the_end,
     trajectory_of,
     weights_of,
 )
@@ -65,7 +66,7 @@ def where(trajectory: Trajectory) -> tuple[Any, ...]:
         trajectory.state.tolist(),
         trajectory.iterations,
         trajectory.flips,
-        trajectory.energy(),
+        trajectory.energy,
         trajectory.stop_reason,
     )
 
@@ -109,7 +110,7 @@ def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.D
 def test_a_trajectory_is_the_same_however_it_is_cut(case: Case, cuts: list[int], data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query), max_iterations=20))
     whole = trajectory_of(case.network, case.query, options)
-    whole.settle()
+    run_to_the_end(whole)
     cut = trajectory_of(case.network, case.query, options)
     for iterations in [*cuts, 20]:
         before = where(cut)

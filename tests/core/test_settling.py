@@ -62,9 +62,9 @@ def test_an_iteration_that_flips_lowers_the_energy_where_ties_keep_the_state(cas
     query = np.where(case.query == 0, 1, case.query).astype(np.int8)
     trajectory = trajectory_of(case.network, query, RecallOptions(seed, max_iterations=10_000))
     while trajectory.stop_reason is None:
-        energy, flips = trajectory.energy(), trajectory.flips
+        energy, flips = trajectory.energy, trajectory.flips
         trajectory.advance(1)
-        assert (trajectory.energy() < energy) is (trajectory.flips > flips)
+        assert (trajectory.energy < energy) is (trajectory.flips > flips)
 
 
 @settings(max_examples=150)

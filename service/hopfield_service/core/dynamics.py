@@ -1,18 +1,19 @@
 """Recall: the dynamics of a pairwise network from queries until they settle."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
-from functools import lru_cache
-from typing import Any
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.kernels import recall, updates
-from hopfield_service.core.kernels.couplings import Basis, Couplings, Matrix, Patterns
-from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes
+from hopfield_service.core.kernels.compilation import specialised
+from hopfield_service.core.kernels.couplings import Basis, Couplings, Kept, Matrix, Patterns, SummedRests
+from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes, unpack
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
 # neuron takes as long as some additions, and a sweep at most one for each neuron and each value kept. A sweep is never interrupted.
@@ -87,12 +88,12 @@ class RecallOptions:
     beta: float | NDArray[np.float64] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RecallResult:
+class RecallResult(NamedTuple):
     """The answer of a recall.
 
     Attributes:
-        state: (N,) int8, every value 1 or -1.
+        bits: (ceil(N / 8),) uint8, the state, packed.
+        neurons: N.
         energy: of that state.
         initial_energy: of the query, an unknown neuron half-way between its values.
         iterations: sweeps run, the quiet one that proves convergence included.
@@ -103,7 +104,8 @@ class RecallResult:
         match: what the state is.
     """
 
-    state: Signs
+    bits: Bits
+    neurons: int
     energy: float
     initial_energy: float
     iterations: int
@@ -112,6 +114,11 @@ class RecallResult:
     nearest: int | None
     overlap: float | None
     match: Match
+
+    @property
+    def state(self) -> Signs:
+        """(N,) int8, every value 1 or -1."""
+        return unpack(self.bits[np.newaxis], self.neurons)[0]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -173,8 +180,8 @@ class Dynamics:
         self.form = form
         self.heated_form = heated_form
         self.stored = recall.Stored(stored, np.zeros((len(stored), 6), np.bool_))
-        self.plan = Plan.of(form, values)
-        self._heated_plan = self.plan if heated_form is form else Plan.of(heated_form, np.float64)
+        self.plan = Plan(form, values, self.stored)
+        self._heated_plan = self.plan if heated_form is form else Plan(heated_form, np.float64, self.stored)
 
     def plan_for(self, options: RecallOptions) -> "Plan":
         """How recalls with these options are computed."""
@@ -185,112 +192,163 @@ class Dynamics:
         return Dynamics(self.form, self.heated_form, np.int64, self.stored.words)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
-    """How recalls are computed.
+    """How recalls are computed with a form of the weights.
 
     Attributes:
         form: of the weights.
-        value: (0,) of the dtype of what the form keeps of a state.
-        sizes: how many values that are, how many of them rounded, and how much room it takes for the energy.
+        stored: the patterns.
         sweeps: how many make up the time between two questions whether anybody still waits.
     """
 
-    form: Couplings
-    value: NDArray[Any]
-    sizes: tuple[int, int, int]
-    sweeps: int
-
-    @classmethod
-    def of(cls, form: Couplings, values: Any) -> "Plan":
-        """How recalls with a form of the weights are computed, that keeps values of a dtype."""
-        match form:
-            case Matrix():
-                (neurons, width), sizes = form.weights.shape, (len(form.totals), 0, len(form.rest_totals))
-            case Patterns():
-                (neurons, width), sizes = form.rows.shape, (form.rows.shape[1], 0, 0)
-            case Basis():
-                (neurons, width), sizes = form.rows.shape, (form.exact.shape[1], form.rows.shape[1], 0)
-        sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
-        return cls(form, np.empty(0, values), sizes, sweeps)
-
-
-class Trajectories:
-    """Recalls under way, which go on from where they are as often as asked, with the same results however they are cut.
-
-    Each goes its way as if it were alone; query k has the seed of the options plus k (mod 2^64).
-
-    Attributes:
-        courses: where they are.
-    """
-
-    def __init__(self, dynamics: Dynamics, queries: Signs, options: RecallOptions) -> None:
-        """Starts at the queries.
+    def __init__(self, form: Couplings, values: Any, stored: recall.Stored) -> None:
+        """Takes what is needed.
 
         Args:
-            dynamics: of the network.
-            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
-            options: how to run them.
+            form: of the weights.
+            values: dtype of what the form keeps of a state.
+            stored: the patterns.
         """
-        count, neurons = queries.shape
-        plan = dynamics.plan_for(options)
-        values, rounded, room = plan.sizes
-        self._form, self._sweeps = plan.form, plan.sweeps
-        self._stored = dynamics.stored
-        self._rules = _rules(options, neurons, self._form.coding)
-        before = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
-        generators = np.empty((count, 1), np.uint64)
-        generators[:] = options.seed
-        self.courses = recall.Courses(
-            states=queries.copy(),
-            before=np.zeros((count + 1, before), np.int8),
-            held=np.zeros((count, neurons), np.bool_),
-            words=np.empty((count, -(-neurons // 64)), np.uint64),
-            values=np.empty((count, values), plan.value.dtype),
-            rounded=np.empty((count, rounded), np.int16),
-            room=np.empty(room),
-            generators=generators,
-            numbers=np.zeros((count, 5), np.int64),
-            energies=np.empty((count, 2)),
+        match form:
+            case Matrix():
+                neurons, width = form.weights.shape
+                sizes = len(form.totals), 0, form.rests.shape[1]
+            case Patterns():
+                neurons, width = form.rows.shape
+                sizes = width, 0, 0
+            case Basis():
+                neurons, width = form.rows.shape
+                sizes = form.exact.shape[1], width, 0
+        self.form, self.stored = form, stored
+        self.sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
+        self._neurons, self._values, self._sizes = neurons, np.dtype(values), sizes
+        self._words = -(-neurons // 64)
+        self._idle: list[recall.Course] = []
+
+    def course(self) -> recall.Course:
+        """Room for a recall that is under way."""
+        neurons, (values, rounded, summed) = self._neurons, self._sizes
+        return recall.Course(
+            state=np.empty(neurons, np.int8),
+            before=np.empty((2, neurons), np.int8),
+            held=np.empty(neurons, np.bool_),
+            order=np.empty(neurons, np.int32),
+            words=np.empty((2, self._words), np.uint64),
+            kept=Kept(
+                np.empty(values, self._values),
+                np.empty(rounded, np.int16),
+                SummedRests(
+                    # Of no neuron, to begin with.
+                    sums=np.zeros(2, np.int64),
+                    of=np.zeros(summed, np.int16),
+                    rows=np.empty(summed, np.int32),
+                    factors=np.empty(summed, np.int16),
+                    others=np.empty(summed, np.int16),
+                ),
+            ),
+            generator=np.empty(1, np.uint64),
         )
 
-    def settle(self, interruption: Interruption) -> None:
-        """Runs from the queries to the end, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
+    def answers(self, count: int) -> recall.Answers:
+        """Room for what so many recalls find."""
+        return recall.Answers(
+            np.empty((count, self._words), np.uint64), np.zeros((count, 5), np.int64), np.empty((count, 2))
+        )
+
+    @cached_property
+    def settle(self) -> Callable[..., int]:
+        """The kernel `recall.settle`, compiled for the form."""
+        rules = _common_rules(UpdateRule.ASYNCHRONOUS, Order.RANDOM, self._neurons, TieRule.KEEP, clamp=False, limit=1)
+        queries = np.empty((1, self._neurons), np.int8)
+        return specialised(
+            recall.settle, self.form, rules, self.stored, queries, np.uint64(0), self.course(), self.answers(1), 1
+        )
+
+    def settled(self, queries: Signs, options: RecallOptions, interruption: Interruption) -> recall.Answers:
+        """Runs recalls to their ends, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
+
+        Args:
+            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+            options: how to run them; query k has the seed plus k (mod 2^64).
+            interruption: is asked.
 
         Raises:
             Interrupted: `interruption` said so.
         """
         check(interruption)
-        self.start()
-        while not self.advance(self._sweeps):
+        queries, seed = np.ascontiguousarray(queries, np.int8), np.uint64(options.seed)
+        rules, answers = _rules(options, self._neurons, self.form.coding), self.answers(len(queries))
+        # What one recall was under way in the next may be, on whichever thread.
+        try:
+            course = self._idle.pop()
+        except IndexError:
+            course = self.course()
+        while not self.settle(self.form, rules, self.stored, queries, seed, course, answers, self.sweeps):
             check(interruption)
-        self.finish()
+        self._idle.append(course)
+        return answers
 
-    def start(self) -> None:
-        """Begins, for whoever goes step by step."""
-        recall.start(self._form, self._rules, self.courses)
 
-    def advance(self, iterations: int) -> int:
-        """Runs so many iterations altogether, fewer where all recalls end: returns how many are left."""
-        left: int = recall.advance(self._form, self._rules, self._stored, self.courses, iterations)
-        return left
+class Trajectory:
+    """A recall that goes on from where it is as often as asked, with the same results however it is cut."""
 
-    def finish(self) -> None:
-        """Says of every recall what its state is."""
-        recall.finish(self._form, self._stored, self.courses)
+    def __init__(self, dynamics: Dynamics, query: Signs, options: RecallOptions) -> None:
+        """Starts at the query.
 
-    def energies(self) -> NDArray[np.float64]:
-        """Energies of the present states, (count,) float64, which depend on the states alone and not on the way to them."""
-        aside = self.courses._replace(
-            values=np.empty_like(self.courses.values),
-            rounded=np.empty_like(self.courses.rounded),
-            energies=np.empty_like(self.courses.energies),
+        Args:
+            dynamics: of the network.
+            query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
+            options: how to run it.
+        """
+        self._plan = plan = dynamics.plan_for(options)
+        self._rules = _rules(options, len(query), plan.form.coding)
+        self._query, self._seed = np.ascontiguousarray(query[np.newaxis], np.int8), np.uint64(options.seed)
+        self._course, self._answers = plan.course(), plan.answers(1)
+        self.advance(0)
+
+    def advance(self, iterations: int) -> None:
+        """Runs so many iterations, fewer where the recall ends."""
+        plan = self._plan
+        plan.settle(
+            plan.form, self._rules, plan.stored, self._query, self._seed, self._course, self._answers, iterations
         )
-        recall.measure_all(self._form, aside)
-        return aside.energies[:, recall.PRESENT]
+
+    @property
+    def state(self) -> Signs:
+        """(N,) int8, where it is: a view of it."""
+        return self._course.state
+
+    @property
+    def initial_energy(self) -> float:
+        """Of the query, an unknown neuron half-way between its values."""
+        return float(self._answers.energies[0, recall.INITIAL])
+
+    @property
+    def energy(self) -> float:
+        """Of the present state, which it depends on alone, and not on the way to it."""
+        plan, answers = self._plan, self._plan.answers(1)
+        plan.settle(
+            plan.form, self._rules, plan.stored, self.state[np.newaxis], self._seed, plan.course(), answers, 0
+        )
+        return float(answers.energies[0, recall.INITIAL])
+
+    @property
+    def iterations(self) -> int:
+        """How many were run."""
+        return int(self._answers.numbers[0, updates.ITERATIONS])
+
+    @property
+    def flips(self) -> int:
+        """How often a neuron changed between 1 and -1."""
+        return int(self._answers.numbers[0, updates.FLIPS])
+
+    @property
+    def stop_reason(self) -> StopReason | None:
+        """Why it ended; None while it has not."""
+        return _STOP_REASONS.get(int(self._answers.numbers[0, recall.STATUS]))
 
     def steps(self, interruption: Interruption) -> Iterator[TraceStep]:
-        """Runs the first recall to the end, iteration by iteration, and finishes it.
+        """Runs to the end, iteration by iteration.
 
         Yields:
             The query, then where each iteration ended.
@@ -298,41 +356,16 @@ class Trajectories:
         Raises:
             Interrupted: `interruption` said so.
         """
-        courses = self.courses
-        self.start()
-        yield TraceStep(0, courses.states[0].copy(), float(courses.energies[0, recall.INITIAL]), 0)
-        while courses.numbers[0, recall.STATUS] == updates.RUNNING:
+        yield TraceStep(0, self.state.copy(), self.initial_energy, 0)
+        while self.stop_reason is None:
             check(interruption)
-            before = int(courses.numbers[0, updates.FLIPS])
+            before = self.flips
             self.advance(1)
-            iterations, flips = courses.numbers[0, : recall.STATUS].tolist()
-            yield TraceStep(iterations, courses.states[0].copy(), float(self.energies()[0]), flips - before)
-        self.finish()
+            yield TraceStep(self.iterations, self.state.copy(), self.energy, self.flips - before)
 
     def result(self) -> RecallResult:
-        """What the first recall found, when it has ended."""
-        energy, initial_energy = self.courses.energies[0].tolist()
-        return _result(self.courses.states[0], energy, initial_energy, *self.courses.numbers[0].tolist())
-
-    def results(self) -> RecallResults:
-        """What all recalls found, when they have ended."""
-        courses = self.courses
-        neurons = courses.states.shape[1]
-        iterations, flips, statuses, positions, products = courses.numbers.T
-        return RecallResults(
-            bits=courses.words.view(np.uint8)[:, : row_bytes(neurons)],
-            energies=courses.energies[:, recall.PRESENT],
-            initial_energies=courses.energies[:, recall.INITIAL],
-            iterations=iterations,
-            flips=flips,
-            stop_reasons=[_STOP_REASONS[status] for status in statuses.tolist()],
-            nearest=positions,
-            overlaps=np.where(positions < 0, np.nan, products / neurons),
-            matches=[
-                _match(position, product, neurons)
-                for position, product in zip(positions.tolist(), products.tolist(), strict=True)
-            ],
-        )
+        """What it found, when it has ended."""
+        return _result(self._answers, len(self.state))
 
 
 def recall_one(dynamics: Dynamics, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
@@ -347,18 +380,8 @@ def recall_one(dynamics: Dynamics, query: Signs, options: RecallOptions, interru
     Raises:
         Interrupted: `interruption` said so.
     """
-    check(interruption)
-    plan = dynamics.plan_for(options)
-    rules = _rules(options, len(query), plan.form.coding)
-    left, state, energy, initial_energy, *numbers = recall.run(
-        plan.form, rules, dynamics.stored, query, np.uint64(options.seed), plan.value, plan.sizes, plan.sweeps
-    )
-    if left:
-        return _result(state, energy, initial_energy, *numbers)
-    # It takes longer, and has to be asked whether it is still waited for.
-    trajectories = Trajectories(dynamics, query[np.newaxis], options)
-    trajectories.settle(interruption)
-    return trajectories.result()
+    answers = dynamics.plan_for(options).settled(query[np.newaxis], options, interruption)
+    return _result(answers, len(query))
 
 
 def recall_all(
@@ -375,11 +398,11 @@ def recall_all(
     Raises:
         Interrupted: `interruption` said so.
     """
+    plan = dynamics.plan_for(options)
     for first in range(0, len(queries), _BLOCK):
         seed = (options.seed + first) % (1 << 64)
-        trajectories = Trajectories(dynamics, queries[first : first + _BLOCK], replace(options, seed=seed))
-        trajectories.settle(interruption)
-        yield trajectories.results()
+        block = queries[first : first + _BLOCK]
+        yield _results(plan.settled(block, replace(options, seed=seed), interruption), queries.shape[1])
 
 
 # By what a kernel says.
@@ -430,27 +453,41 @@ def _common_rules(
     )
 
 
-def _result(
-    state: Signs,
-    energy: float,
-    initial_energy: float,
-    iterations: int,
-    flips: int,
-    status: int,
-    position: int,
-    product: int,
-) -> RecallResult:
+def _result(answers: recall.Answers, neurons: int) -> RecallResult:
+    words, numbers, energies = answers
+    iterations, flips, status, position, product = numbers[0].tolist()
+    energy, initial_energy = energies[0].tolist()
     stored = position >= 0
     return RecallResult(
-        state=state,
-        energy=energy,
-        initial_energy=initial_energy,
+        words.view(np.uint8)[0, : row_bytes(neurons)],
+        neurons,
+        energy,
+        initial_energy,
+        iterations,
+        flips,
+        _STOP_REASONS[status],
+        position if stored else None,
+        product / neurons if stored else None,
+        _match(position, product, neurons),
+    )
+
+
+def _results(answers: recall.Answers, neurons: int) -> RecallResults:
+    words, numbers, energies = answers
+    iterations, flips, statuses, positions, products = numbers.T
+    return RecallResults(
+        bits=words.view(np.uint8)[:, : row_bytes(neurons)],
+        energies=energies[:, recall.PRESENT],
+        initial_energies=energies[:, recall.INITIAL],
         iterations=iterations,
         flips=flips,
-        stop_reason=_STOP_REASONS[status],
-        nearest=position if stored else None,
-        overlap=product / len(state) if stored else None,
-        match=_match(position, product, len(state)),
+        stop_reasons=[_STOP_REASONS[status] for status in statuses.tolist()],
+        nearest=positions,
+        overlaps=np.where(positions < 0, np.nan, products / neurons),
+        matches=[
+            _match(position, product, neurons)
+            for position, product in zip(positions.tolist(), products.tolist(), strict=True)
+        ],
     )
 
 

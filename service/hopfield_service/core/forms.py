@@ -18,6 +18,8 @@ from hopfield_service.core.pseudo_inverse import PseudoInverse
 _LANES = 64
 # Bytes of all arrays together that have a number or two for each neuron, or for each pattern.
 _ENTRY = 64
+# Neurons whose weights, of 64 bits each, are soon read.
+_FEW = 512
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
 
 
@@ -97,25 +99,36 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
 
 
 def matrix_form(local_field: LocalField) -> forms.Matrix:
-    """Weights as a matrix, of 16 bits each where that says all or, for fields that are not near zero, enough of them."""
+    """Weights as a matrix: of 16 bits each where that says all, or enough of them; of 64 where they are few or need it."""
+    weights = local_field.weights
+    if weights.dtype == np.float64 and len(weights) <= _FEW:
+        return exact_form(local_field)
+    form = rounded_form(local_field)
+    # Whole numbers that do not fit into 16 bits.
+    return exact_form(local_field) if form.doubt >= 0 and weights.dtype == np.int32 else form
+
+
+def rounded_form(local_field: LocalField) -> forms.Matrix:
+    """Weights as a matrix of 16 bits each, enough for fields that are not near zero, and 32 bits more for energies.
+
+    With all of them, a weight is known to 2^-44 of the largest.
+    """
     weights, coding = local_field.weights, local_field.coding
     neurons = len(weights)
     largest = float(np.abs(weights).max(initial=0.0))
     step = step_of(largest, float(fields.largest_row_sum(weights)), neurons, coding)
     rounded, totals = np.empty((neurons, neurons), np.int16), np.empty(neurons, np.int32)
     error = kernels.round_to_step(weights, step, rounded, totals)
-    if error > 0 and weights.dtype == np.int32:
-        return exact_form(local_field)
-    rest, rest_totals = np.empty((0, 0), np.float32), np.empty(0)
+    size = (2, neurons) if error > 0 else (0, 0)
+    rests, rest_totals = np.empty((*size, size[1]), np.int16), np.empty(size, np.int64)
     if error > 0:
-        rest, rest_totals = np.empty((neurons, neurons), np.float32), np.empty(neurons)
-        kernels.rest_of_rounding(weights, step, rounded, rest, rest_totals)
+        kernels.rests_of_rounding(weights, step, rounded, forms.REST_STEP, rests, rest_totals)
     return forms.Matrix(
         weights=rounded,
         totals=totals,
         whole=True,
-        exact=weights if error > 0 else np.empty((0, 0)),
-        rest=rest,
+        exact=weights.astype(np.float64, copy=False) if error > 0 else np.empty((0, 0)),
+        rests=rests,
         rest_totals=rest_totals,
         exact_scale=local_field.scale,
         doubt=1.001 * error / local_field.divisor + 2 * local_field.tolerance if error > 0 else -1.0,
@@ -149,8 +162,8 @@ def exact_form(local_field: LocalField) -> forms.Matrix:
         totals=local_field.totals,
         whole=weights.dtype == np.int32,
         exact=np.empty((0, 0)),
-        rest=np.empty((0, 0), np.float32),
-        rest_totals=np.empty(0),
+        rests=np.empty((0, 0, 0), np.int16),
+        rest_totals=np.empty((0, 0), np.int64),
         exact_scale=local_field.scale,
         doubt=-1.0,
         scale=local_field.scale,

@@ -19,8 +19,7 @@ from hopfield_service.core.dynamics import (
     RecallResult,
     RecallResults,
     TraceStep,
-    Trajectories,
-    UpdateRule,
+    Trajectory,
     recall_all,
     recall_one,
 )
@@ -221,6 +220,7 @@ class PairwiseSpec(Spec):
         for rule in (Rule.PSEUDO_INVERSE, Rule.HEBBIAN):
             yield partial(cls._warm, rule, (), 2)
         yield cls._warm_wide
+        yield cls._warm_rounded
         for thresholds, rule in product([(), (0.5,) * _WARM_NEURONS], _LEARNING_RULES):
             yield partial(cls._warm, rule, thresholds, 6)
 
@@ -231,9 +231,7 @@ class PairwiseSpec(Spec):
         for first, last in ((0, 2), (2, 5), (5, 6)):
             if last <= most:
                 network = network.apply(Store(_WARM_BITS[first:last], tuple("abcdef"[first:last])), never)
-                for options in _WARM_OPTIONS:
-                    list(network.trace(_WARM_QUERY, options, never))
-                    network.recall(_WARM_QUERY, options, never)
+                network.recall(_WARM_QUERY, _WARM_OPTIONS, never)
         network.nearest(_WARM_QUERY, 1)
         list(network.weight_rows(_WARM_NEURONS))
         network.local_field.of(_WARM_QUERY)
@@ -241,19 +239,20 @@ class PairwiseSpec(Spec):
     @classmethod
     def _warm_wide(cls) -> None:
         few = cls(_WARM_NEURONS).empty().apply(Store(_WARM_BITS[:2], ("a", "b")), never)
-        for options in _WARM_OPTIONS:
-            list(Trajectories(few.dynamics.wide(), _WARM_QUERY[np.newaxis], options).steps(never))
-            recall_one(few.dynamics.wide(), _WARM_QUERY, options, never)
+        recall_one(few.dynamics.wide(), _WARM_QUERY, _WARM_OPTIONS, never)
+
+    @classmethod
+    def _warm_rounded(cls) -> None:
+        few = cls(_WARM_NEURONS, Rule.STORKEY).empty().apply(Store(_WARM_BITS[:2], ("a", "b")), never)
+        rounded = forms.rounded_form(few.local_field)
+        recall_one(Dynamics(rounded, rounded, rounded.totals.dtype, few.stored.words), _WARM_QUERY, _WARM_OPTIONS, never)
 
 
 # Ninths of which no float is: weights that have to be rounded.
 _WARM_NEURONS = 9
 _WARM_BITS = np.array([[23, 1], [98, 0], [201, 1], [77, 1], [140, 0], [33, 0]], np.uint8)
 _WARM_QUERY = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
-_WARM_OPTIONS = (
-    RecallOptions(seed=0),
-    RecallOptions(seed=0, update=UpdateRule.GLAUBER, beta=1.0, max_iterations=1),
-)
+_WARM_OPTIONS = RecallOptions(seed=0)
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
@@ -401,9 +400,9 @@ class PairwiseNetwork(Network):
         self, query: Signs, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """See Network."""
-        trajectories = Trajectories(self.dynamics, query[np.newaxis], options)
-        yield from trajectories.steps(interruption)
-        yield trajectories.result()
+        trajectory = Trajectory(self.dynamics, query, options)
+        yield from trajectory.steps(interruption)
+        yield trajectory.result()
 
     def nearest(self, query: Signs, count: int) -> Nearest:
         """See Network."""

@@ -29,7 +29,7 @@ from hopfield_service.core.network import (
     Spec,
     Store,
 )
-from hopfield_service.core.patterns import Bits, pack
+from hopfield_service.core.patterns import Bits
 from hopfield_service.errors import (
     Contention,
     CorruptMemory,
@@ -645,7 +645,7 @@ def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
         overlaps.append(result.overlap)
     return Recalled(
         loaded.head,
-        pack(result.state[np.newaxis]),
+        result.bits[np.newaxis],
         [result.energy],
         [result.initial_energy],
         [result.iterations],

@@ -29,12 +29,18 @@ def leaf(function: Function) -> Function:
     return _compiled(function, **_UNCOUNTED)
 
 
+def merged(function: Function) -> Function:
+    """Makes a function part of the only kernel that calls it before that is compiled, so that it is compiled once and not twice."""
+    return cast("Function", numba.njit(nogil=True, inline="always")(function))
+
+
 def inlined(function: Function) -> Function:
     """Compiles a leaf that becomes part of its callers: for what is done once a visit, or oftener."""
     return _compiled(function, **_UNCOUNTED, forceinline=True)
 
 
-_UNCOUNTED: Any = {"_nrt": False}
+# Nor is there a way to call it from outside, which takes long to compile.
+_UNCOUNTED: Any = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 
 def _compiled(function: Function, **options: Any) -> Function:
@@ -43,6 +49,12 @@ def _compiled(function: Function, **options: Any) -> Function:
     except RuntimeError:
         # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
         return cast("Function", numba.njit(nogil=True, **options)(function))
+
+
+def specialised(kernel: Function, *examples: Any) -> Function:
+    """A kernel compiled for arguments of the types that these have. It does not look at those it is called with, which takes longest."""
+    types_of_examples = tuple(map(numba.typeof, examples))
+    return cast("Function", cast("Any", kernel).compile(types_of_examples))
 
 
 def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., Any]]) -> None:

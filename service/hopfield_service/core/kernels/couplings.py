@@ -9,12 +9,30 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inlined, leaf
+from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, answer, compiled, inlined, leaf
 from hopfield_service.core.kernels.fields import add_row, add_rows
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
-# Columns whose sums, of float64, stay in the first cache.
-_COLUMNS = 512
+# What is left of a rounded number, at most half of a unit, is rounded to so many parts of it.
+REST_STEP = 1 << 15
+# Columns over which the products of such rests with numbers of at most 4 add up to what 32 bits hold.
+_COLUMNS = 1 << 14
+
+
+class SummedRests(NamedTuple):
+    """`v'Rv` of what rounding took from weights, of the state of which it was summed last.
+
+    Attributes:
+        sums: (2,) int64: both of them.
+        of: (N,) int16, `v` of that state.
+        rows, factors, others: (N,) int32 and int16, room for what is added up.
+    """
+
+    sums: Indices
+    of: NDArray[np.int16]
+    rows: Order
+    factors: NDArray[np.int16]
+    others: NDArray[np.int16]
 
 
 class Kept(NamedTuple):
@@ -23,12 +41,12 @@ class Kept(NamedTuple):
     Attributes:
         values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,).
         rounded: int16, the overlaps with basis vectors once more.
-        room: (N,) float64 to add up the energy in, where the weights are rounded; otherwise (0,).
+        rests: of rounded weights, see there.
     """
 
     values: NDArray[Any]
     rounded: NDArray[np.int16]
-    room: Floats
+    rests: SummedRests
 
 
 class Matrix(NamedTuple):
@@ -40,8 +58,8 @@ class Matrix(NamedTuple):
         whole: whether the weights are whole numbers, which may be added in any order.
         exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
         exact_scale: what sums over those are divided by.
-        rest: (N, N) float32, what rounding took, `weights + rest` being near enough for an energy; otherwise (0, 0).
-        rest_totals: (N,) float64, the sums of its rows; otherwise (0,).
+        rests: (2, N, N) int16, what rounding took, REST_STEP to a unit, and what rounding took from that, for energies; otherwise (0, 0, 0).
+        rest_totals: (2, N) int64, the sums of their rows; otherwise (0, 0).
         doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
         scale: what sums are divided by.
         thresholds: (N,) float64.
@@ -54,8 +72,8 @@ class Matrix(NamedTuple):
     whole: bool
     exact: Floats
     exact_scale: float
-    rest: NDArray[np.float32]
-    rest_totals: Floats
+    rests: NDArray[np.int16]
+    rest_totals: Indices
     doubt: float
     scale: float
     thresholds: Floats
@@ -234,60 +252,136 @@ def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
     coupling = 0 * kept.values[0]
     for i in range(state.shape[0]):
         coupling += kept.values[i] * (state[i] + couplings.coding)
-    if couplings.rest.shape[0] == 0:
-        return float(coupling / couplings.scale)
-    return float((coupling + rest_of_coupling(couplings, kept.room, state)) / couplings.scale)
+    if couplings.rests.shape[0] > 0:
+        sum_rests(couplings, kept.rests, state)
+    total, unit = np.float64(coupling), 1.0
+    for k in range(couplings.rests.shape[0]):
+        unit /= REST_STEP
+        total += unit * kept.rests.sums[k]
+    return float(total / couplings.scale)
 
 
 @leaf
-def rest_of_coupling(couplings: Matrix, sums: Floats, state: Signs) -> float:
-    """`v'Rv` of what rounding took, where `v` differs by `d` from what most neurons have: `c^2 1'R1 + 2 c d'R1 + d'Rd`.
+def sum_rests(couplings: Matrix, rests: SummedRests, state: Signs) -> None:
+    """Sums `v'Rv` of a state, by what it was of another if most neurons are the same there.
 
-    So at most half of the rows are read, and of those the half behind the diagonal.
+    They are sums of whole numbers, at most 2^51 of 128 Ki neurons: how they were come by changes nothing.
+    """
+    changed = 0
+    for i in range(state.shape[0]):
+        changed += state[i] + couplings.coding != rests.of[i]
+    if 4 * changed < state.shape[0]:
+        add_changes(couplings, rests, state)
+    else:
+        sum_anew(couplings, rests, state)
+    for i in range(state.shape[0]):
+        rests.of[i] = state[i] + couplings.coding
+
+
+@leaf
+def add_changes(couplings: Matrix, rests: SummedRests, state: Signs) -> None:
+    """`v'Rv - u'Ru = (v - u)'R(v + u)`, which reads the rows of the neurons that differ."""
+    count = 0
+    for i in range(state.shape[0]):
+        value = state[i] + couplings.coding
+        rests.factors[i] = value - rests.of[i]
+        rests.others[i] = value + rests.of[i]
+        if rests.factors[i] != 0:
+            rests.rows[count] = i
+            count += 1
+    for k in range(couplings.rests.shape[0]):
+        rests.sums[k] += products_of_rows(couplings.rests[k], rests.rows[:count], rests.factors, rests.others, False)
+
+
+@leaf
+def sum_anew(couplings: Matrix, rests: SummedRests, state: Signs) -> None:
+    """`v'Rv = c^2 1'R1 + 2 c d'R1 + d'Rd`, where `v` differs by `d` from `c`, which most neurons have.
+
+    It reads at most half of the rows, and of those what is behind the diagonal.
     """
     most = commonest(state)
     common = most + couplings.coding
-    total, crossed, own = 0.0, 0.0, 0.0
-    sums[:] = 0.0
+    count = 0
     for i in range(state.shape[0]):
-        difference = state[i] - most
-        total += couplings.rest_totals[i]
-        if difference != 0:
-            crossed += difference * couplings.rest_totals[i]
-            own += difference * difference * couplings.rest[i, i]
-    # Some columns at a time: what is above them, and then the triangle beside the diagonal.
-    for first in range(0, state.shape[0], _COLUMNS):
-        last = min(first + _COLUMNS, state.shape[0])
-        add_rows(couplings.rest, state, most, first, first, sums[first:last])
-        for i in range(first, last):
-            difference = np.float64(state[i] - most)
-            if difference != 0:
-                row, behind = couplings.rest[i, i + 1 : last], sums[i + 1 : last]
-                for j in range(behind.shape[0]):
-                    behind[j] += difference * np.float64(row[j])
-    squared = 0.0
-    for j in range(state.shape[0]):
-        squared += (state[j] - most) * sums[j]
-    return common * common * total + 2.0 * common * crossed + (own + 2.0 * squared)
+        rests.others[i] = state[i] - most
+        rests.factors[i] = 2 * (state[i] - most)
+        if rests.others[i] != 0:
+            rests.rows[count] = i
+            count += 1
+    for k in range(couplings.rests.shape[0]):
+        total = products_of_rows(couplings.rests[k], rests.rows[:count], rests.factors, rests.others, True)
+        for i in range(state.shape[0]):
+            difference = np.int64(rests.others[i])
+            total += common * (common + 2 * difference) * couplings.rest_totals[k, i]
+            total += difference * difference * couplings.rests[k, i, i]
+        rests.sums[k] = total
+
+
+@leaf
+def products_of_rows(
+    rest: NDArray[np.int16], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], above: bool
+) -> int:
+    """`sum_i factors_i sum_j rest_ij others_j` over some rows, ascending, and all columns, or those `above` the diagonal.
+
+    Four rows at a time, so that memory is asked for more than one.
+    """
+    total = 0
+    together = rows.shape[0] - rows.shape[0] % 4
+    for k in range(rows.shape[0]):
+        i = rows[k]
+        # Those that four rows have in common are added with the first of them.
+        first, last = i + 1 if above else 0, rest.shape[1]
+        if k < together:
+            last = rows[k - k % 4 + 3] + 1 if above else 0
+        for start in range(first, last, _COLUMNS):
+            end = min(start + _COLUMNS, last)
+            total += factors[i] * narrow_product(rest[i, start:end], others[start:end])
+        if k < together and k % 4 == 0:
+            for start in range(last, rest.shape[1], _COLUMNS):
+                end = min(start + _COLUMNS, rest.shape[1])
+                total += product_of_four(rest, rows[k : k + 4], factors, others[start:end], start)
+    return total
+
+
+@leaf
+def product_of_four(
+    rest: NDArray[np.int16], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], start: int
+) -> int:
+    """The same of four rows, and of the columns from `start` on."""
+    end = start + others.shape[0]
+    a, b, c, d = rest[rows[0], start:end], rest[rows[1], start:end], rest[rows[2], start:end], rest[rows[3], start:end]
+    p, q, r, s = np.int32(0), np.int32(0), np.int32(0), np.int32(0)
+    for j in range(others.shape[0]):
+        other = np.int32(others[j])
+        p = np.int32(p + np.int32(a[j]) * other)
+        q = np.int32(q + np.int32(b[j]) * other)
+        r = np.int32(r + np.int32(c[j]) * other)
+        s = np.int32(s + np.int32(d[j]) * other)
+    return (
+        factors[rows[0]] * np.int64(p)
+        + factors[rows[1]] * np.int64(q)
+        + factors[rows[2]] * np.int64(r)
+        + factors[rows[3]] * np.int64(s)
+    )
+
+
+@inlined
+def narrow_product(row: NDArray[Any], others: NDArray[np.int16]) -> Any:
+    """`sum_k row_k others_k`, of whole numbers whose sum an int32 holds: a vector instruction multiplies 32 of them at once."""
+    total = np.int32(0)
+    for k in range(others.shape[0]):
+        total = np.int32(total + np.int32(row[k]) * np.int32(others[k]))
+    return np.int64(total)
 
 
 # Patterns
 
 
 @inlined
-def narrow_product(rows: NDArray[Any], i: int, overlaps: NDArray[np.int16]) -> Any:
-    """`sum_mu row_mu overlaps_mu`, of whole numbers whose sum an int32 holds: a vector instruction multiplies 32 of them at once."""
-    total = np.int32(0)
-    for mu in range(overlaps.shape[0]):
-        total = np.int32(total + np.int32(rows[i, mu]) * np.int32(overlaps[mu]))
-    return total
-
-
-@inlined
 def pattern_product(rows: Signs, i: int, overlaps: NDArray[Any]) -> Any:
     """The same, of overlaps that may be too large for that."""
     if overlaps.itemsize == 2:
-        return np.int64(narrow_product(rows, i, overlaps))
+        return narrow_product(rows[i], overlaps)
     total = 0
     for mu in range(overlaps.shape[0]):
         total += rows[i, mu] * overlaps[mu]
@@ -379,7 +473,7 @@ def _basis_is_exact(couplings: Basis) -> bool:  # noqa: ARG001
 
 def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
     own = couplings.zeroed * (state[i] + couplings.coding)
-    rough = narrow_product(couplings.rows, i, kept.rounded) / (couplings.step * couplings.overlap_step)
+    rough = narrow_product(couplings.rows[i], kept.rounded) / (couplings.step * couplings.overlap_step)
     field = (rough - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i]
     if abs(field) <= couplings.doubt:
         field = basis_field(couplings, kept, i, own)

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Signs, compiled
+from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, compiled
 
 
 @compiled
@@ -110,16 +110,20 @@ def round_to_step(weights: NDArray[Any], step: float, rounded: NDArray[np.int16]
 
 
 @compiled
-def rest_of_rounding(
-    weights: Floats, step: float, rounded: NDArray[np.int16], rest: NDArray[np.float32], totals: Floats
+def rests_of_rounding(
+    weights: Floats, step: float, rounded: NDArray[np.int16], rest_step: int, rests: NDArray[np.int16], totals: Indices
 ) -> None:
-    """`rest = step * weights - rounded`, and its row sums."""
+    """`rests_0 = rest_step * (step * weights - rounded)` to whole numbers, `rests_1` what that takes likewise; and their row sums."""
     for i in range(weights.shape[0]):
-        total = 0.0
+        totals[:, i] = 0
         for j in range(weights.shape[1]):
-            rest[i, j] = np.float32(step * weights[i, j] - rounded[i, j])
-            total += np.float64(rest[i, j])
-        totals[i] = total
+            left = step * weights[i, j] - rounded[i, j]
+            for k in range(rests.shape[0]):
+                left *= rest_step
+                value = np.floor(left + 0.5)
+                left -= value
+                rests[k, i, j] = np.int16(value)
+                totals[k, i] += np.int64(value)
 
 
 @compiled

@@ -1,6 +1,6 @@
-"""Recalls, many of one network at a time: where each is, and how it goes on.
+"""Recalls of one network, one after the other: where the present one is, how it goes on, and what is found.
 
-Each has a row in every array of `Courses`, and goes its way as if it were alone.
+Each goes its way as if it were alone.
 """
 
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf
+from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf, merged
 from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of, is_exact
 from hopfield_service.core.kernels.fields import energy
 from hopfield_service.core.kernels.overlaps import Words, overlap
@@ -16,6 +16,7 @@ from hopfield_service.core.kernels.updates import (
     CONVERGED,
     FLIPS,
     ITERATIONS,
+    NEW,
     RUNNING,
     asynchronous,
     glauber,
@@ -26,8 +27,8 @@ from hopfield_service.core.kernels.updates import (
 
 ASYNCHRONOUS, SYNCHRONOUS = 0, 1
 # Why a recall ended, beside CONVERGED and CYCLE of updates.py.
-LIMIT = 3
-# Columns of `Courses.numbers`, behind ITERATIONS and FLIPS, and of `Courses.energies`.
+LIMIT = 4
+# Columns of `Answers.numbers`, behind ITERATIONS and FLIPS, and of `Answers.energies`.
 STATUS, NEAREST, OVERLAP = 2, 3, 4
 # What NEAREST is where the state has changed since it was looked for.
 UNMATCHED = -2
@@ -71,32 +72,39 @@ class Stored(NamedTuple):
     rests: NDArray[np.bool_]
 
 
-class Courses(NamedTuple):
-    """Where some recalls are.
+class Course(NamedTuple):
+    """The recall that is under way.
 
     Attributes:
-        states: (count, N) int8.
-        before: (count + 1, N) int8, the states one iteration earlier, and room for the next one, for synchronous updates; otherwise
-            (count + 1, 0).
-        held: (count, N) bool.
-        words: (count, W) uint64, the states packed, once the recalls have begun or ended.
-        values: (count, K), Kept.values of each.
-        rounded: (count, R) int16, Kept.rounded of each.
-        room: Kept.room of all.
-        generators: (count, 1) uint64.
-        numbers: (count, 5) int64: ITERATIONS and FLIPS (see updates.py); STATUS: RUNNING, CONVERGED, CYCLE or LIMIT; NEAREST: which
-            stored pattern the state is nearest to, -1 if none is stored; OVERLAP: N times that with it.
+        state: (N,) int8.
+        before: (2, N) int8, the state one iteration earlier, and room for the next one, for synchronous updates; otherwise (2, 0).
+        held: (N,) bool, which neurons are held fixed.
+        order: (N,) int32, room for the order of visits.
+        words: (2, W) uint64, room for the state packed, and for which neurons of it are known.
+        kept: what is known of the state.
+        generator: (1,) uint64.
+    """
+
+    state: Signs
+    before: Signs
+    held: NDArray[np.bool_]
+    order: Order
+    words: Words
+    kept: Kept
+    generator: NDArray[np.uint64]
+
+
+class Answers(NamedTuple):
+    """What some recalls found.
+
+    Attributes:
+        words: (count, W) uint64, the states packed.
+        numbers: (count, 5) int64: ITERATIONS and FLIPS (see updates.py); STATUS: NEW, RUNNING, CONVERGED, CYCLE or LIMIT; NEAREST: which
+            stored pattern the state is nearest to, -1 if none is stored; OVERLAP: N times that with it. All are 0 at first.
         energies: (count, 2) float64: PRESENT and INITIAL.
     """
 
-    states: Signs
-    before: Signs
-    held: NDArray[np.bool_]
     words: Words
-    values: NDArray[Any]
-    rounded: NDArray[np.int16]
-    room: Floats
-    generators: NDArray[np.uint64]
     numbers: Indices
     energies: Floats
 
@@ -139,192 +147,146 @@ def all_known(neurons: int, words: Words) -> None:
         words[-1] = (np.uint64(1) << np.uint64(neurons % 64)) - np.uint64(1)
 
 
-@compiled
-def start(couplings: Couplings, rules: Rules, courses: Courses) -> None:
-    """Begins every recall at its state."""
-    known = np.empty(courses.words.shape[1], np.uint64)
-    for k in range(courses.states.shape[0]):
-        state = courses.states[k]
-        courses.generators[k, 0] += np.uint64(k)
-        pack(state, courses.words[k])
-        pack_known(state, known)
-        if rules.clamp:
-            for i in range(state.shape[0]):
-                courses.held[k, i] = state[i] != 0
-        courses.numbers[k, NEAREST] = UNMATCHED
-        courses.energies[k, INITIAL] = measure(couplings, courses, k, known)
+@merged
+def begin_recall(
+    couplings: Couplings, rules: Rules, query: Signs, seed: np.uint64, course: Course, numbers: Indices, energies: Floats
+) -> None:
+    """Has the course start from a query."""
+    state, held = course.state, course.held
+    for i in range(state.shape[0]):
+        state[i] = query[i]
+        held[i] = rules.clamp and query[i] != 0
+    course.generator[0] = seed
+    course.before[0] = 0
+    pack(state, course.words[0])
+    pack_known(state, course.words[1])
+    begin(couplings, state, course.words[0], course.words[1], course.kept)
+    numbers[NEAREST] = UNMATCHED
+    numbers[STATUS] = RUNNING
+    energies[INITIAL] = energy_of(couplings, state, course.kept)
 
 
-@leaf
-def measure(couplings: Couplings, courses: Courses, k: int, known: Words) -> float:
-    """Writes what is kept of a packed state anew and returns its energy: they depend on the state alone, and not on the way to it."""
-    state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k], courses.room)
-    begin(couplings, state, courses.words[k], known, kept)
-    return energy_of(couplings, state, kept)
-
-
-@leaf
+@merged
 def energy_of(couplings: Couplings, state: Signs, kept: Kept) -> float:
     """The energy of a state of which is kept what depends on it alone."""
     return energy(coupling_of(couplings, kept, state), couplings.thresholds, state, couplings.coding)
 
 
-@compiled
-def measure_all(couplings: Couplings, courses: Courses) -> None:
-    """`measure` of every recall, whose states may still have unknown neurons."""
-    known = np.empty(courses.words.shape[1], np.uint64)
-    for k in range(courses.states.shape[0]):
-        pack(courses.states[k], courses.words[k])
-        pack_known(courses.states[k], known)
-        courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
-
-
 @leaf
-def match(stored: Stored, courses: Courses, k: int, known: Words) -> None:
-    """Packs a state and finds the stored pattern it is nearest to by the size of the overlap, the oldest of equals."""
-    pack(courses.states[k], courses.words[k])
+def match(stored: Stored, course: Course, numbers: Indices) -> None:
+    """Packs the state, all known, and finds the stored pattern it is nearest to by the size of the overlap, the oldest of equals."""
+    neurons = course.state.shape[0]
+    words, known = course.words[0], course.words[1]
+    pack(course.state, words)
+    all_known(neurons, known)
     nearest, largest = -1, 0
     for mu in range(stored.words.shape[0]):
-        m = overlap(stored.words[mu], courses.words[k], known, courses.states.shape[1])
+        m = overlap(stored.words[mu], words, known, neurons)
         if nearest < 0 or abs(m) > abs(largest):
             nearest, largest = mu, m
-    courses.numbers[k, NEAREST] = nearest
-    courses.numbers[k, OVERLAP] = largest
+    numbers[NEAREST] = nearest
+    numbers[OVERLAP] = largest
 
 
-@leaf
-def is_settled(
-    couplings: Couplings, rules: Rules, stored: Stored, courses: Courses, k: int, kept: Kept, known: Words
-) -> bool:
-    """Whether a sweep, in whichever order, would leave a state as it is; for a stored pattern, that is found out once."""
-    if courses.numbers[k, ITERATIONS] == rules.heated:
-        # The query is no stored pattern, as a rule.
-        return rests(couplings, kept, rules.tie, courses.held[k], courses.states[k], courses.generators[k])
-    match(stored, courses, k, known)
-    is_stored = stored.words.shape[0] > 0 and abs(courses.numbers[k, OVERLAP]) == courses.states.shape[1]
-    column = 2 * rules.tie + (courses.numbers[k, OVERLAP] < 0)
-    if is_stored and stored.rests[courses.numbers[k, NEAREST], column]:
-        return True
-    settled = rests(couplings, kept, rules.tie, courses.held[k], courses.states[k], courses.generators[k])
+@merged
+def is_settled(couplings: Couplings, rules: Rules, stored: Stored, course: Course, numbers: Indices) -> bool:
+    """Whether a sweep, in whichever order, would leave the state as it is; for a stored pattern, that is found out once."""
+    is_stored, column = False, 0
+    # The query is no stored pattern, as a rule.
+    if numbers[ITERATIONS] > rules.heated:
+        match(stored, course, numbers)
+        is_stored = stored.words.shape[0] > 0 and abs(numbers[OVERLAP]) == course.state.shape[0]
+        column = 2 * rules.tie + (numbers[OVERLAP] < 0)
+        if is_stored and stored.rests[numbers[NEAREST], column]:
+            return True
+    settled = rests(couplings, course.kept, rules.tie, course.held, course.state, course.generator)
     if settled and is_stored and not rules.clamp:
-        stored.rests[courses.numbers[k, NEAREST], column] = True
+        stored.rests[numbers[NEAREST], column] = True
     return settled
 
 
-@compiled
-def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses, sweeps: int) -> int:
-    """Goes on with every recall that has not ended, one after the other, for so many iterations altogether at most.
-
-    Calls of any lengths continue one another with identical results. Returns how many iterations are left.
-    """
-    known = np.empty(courses.words.shape[1], np.uint64)
-    all_known(courses.states.shape[1], known)
-    order = np.empty(courses.states.shape[1], np.int32) if rules.random_order else rules.order
-    for k in range(courses.states.shape[0]):
-        state, kept, held = (
-            courses.states[k],
-            Kept(courses.values[k], courses.rounded[k], courses.room),
-            courses.held[k],
+@merged
+def iterate(couplings: Couplings, rules: Rules, stored: Stored, course: Course, numbers: Indices) -> None:
+    """Runs an iteration, and says in the numbers whether the recall ends with it."""
+    kept, state, held, generator = course.kept, course.state, course.held, course.generator
+    done = numbers[ITERATIONS]
+    if done >= rules.heated and rules.update == ASYNCHRONOUS and is_settled(couplings, rules, stored, course, numbers):
+        # It needs no order, and nothing after it draws from the generator.
+        numbers[ITERATIONS] += 1
+        numbers[STATUS] = CONVERGED
+        return
+    numbers[NEAREST] = UNMATCHED
+    if done < rules.heated:
+        gain = rules.gains[min(done, rules.gains.shape[0] - 1)]
+        glauber(couplings, kept, gain, held, state, generator, numbers)
+        if numbers[ITERATIONS] == rules.limit:
+            heat_unknown(couplings, kept, gain, state, generator, numbers)
+    elif rules.update == SYNCHRONOUS:
+        numbers[STATUS] = synchronous(
+            couplings, kept, rules.tie, held, state, course.before[0], course.before[1], generator, numbers
         )
-        generator, counters = courses.generators[k], courses.numbers[k]
-        while counters[STATUS] == RUNNING and sweeps > 0:
-            sweeps -= 1
-            done = counters[ITERATIONS]
-            if done < rules.heated:
-                counters[NEAREST] = UNMATCHED
-                gain = rules.gains[min(done, rules.gains.shape[0] - 1)]
-                glauber(couplings, kept, gain, held, state, generator, counters)
-                if counters[ITERATIONS] == rules.limit:
-                    heat_unknown(couplings, kept, gain, state, generator, counters)
-            elif rules.update == SYNCHRONOUS:
-                counters[NEAREST] = UNMATCHED
-                before = courses.before[k]
-                counters[STATUS] = synchronous(
-                    couplings, kept, rules.tie, held, state, before, courses.before[-1], generator, counters
-                )
-            elif is_settled(couplings, rules, stored, courses, k, kept, known):
-                # It needs no order, and nothing after it draws from the generator.
-                counters[ITERATIONS] += 1
-                counters[STATUS] = CONVERGED
-            else:
-                counters[NEAREST] = UNMATCHED
-                asynchronous(couplings, kept, rules.tie, rules.random_order, held, state, order, generator, counters)
-            if counters[STATUS] == RUNNING and counters[ITERATIONS] == rules.limit:
-                counters[STATUS] = LIMIT
-    return sweeps
+    else:
+        order = course.order if rules.random_order else rules.order
+        asynchronous(couplings, kept, rules.tie, rules.random_order, held, state, order, generator, numbers)
+    if numbers[STATUS] == RUNNING and numbers[ITERATIONS] == rules.limit:
+        numbers[STATUS] = LIMIT
+
+
+@merged
+def end_recall(
+    couplings: Couplings, stored: Stored, course: Course, words: Words, numbers: Indices, energies: Floats
+) -> None:
+    """Says what the state is: packed, energy, and nearest stored pattern."""
+    if numbers[NEAREST] == UNMATCHED:
+        match(stored, course, numbers)
+    for w in range(words.shape[0]):
+        words[w] = course.words[0, w]
+    if not is_exact(couplings):
+        # So that the energy depends on the state alone, and not on the way to it.
+        begin(couplings, course.state, course.words[0], course.words[1], course.kept)
+    energies[PRESENT] = energy_of(couplings, course.state, course.kept)
 
 
 @compiled
-def finish(couplings: Couplings, stored: Stored, courses: Courses) -> None:
-    """Says of every recall what its state is: energy, and nearest stored pattern."""
-    known = np.empty(courses.words.shape[1], np.uint64)
-    all_known(courses.states.shape[1], known)
-    for k in range(courses.states.shape[0]):
-        if courses.numbers[k, NEAREST] == UNMATCHED:
-            match(stored, courses, k, known)
-        kept = Kept(courses.values[k], courses.rounded[k], courses.room)
-        if is_exact(couplings):
-            courses.energies[k, PRESENT] = energy_of(couplings, courses.states[k], kept)
-        else:
-            courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
-
-
-@compiled
-def run(
+def settle(
     couplings: Couplings,
     rules: Rules,
     stored: Stored,
-    query: Signs,
+    queries: Signs,
     seed: np.uint64,
-    value: NDArray[Any],
-    sizes: tuple[int, int, int],
+    course: Course,
+    answers: Answers,
     sweeps: int,
-) -> tuple[int, Signs, float, float, int, int, int, int, int]:
-    """Runs one recall that ends within so many iterations, as whoever called would with `start`, `advance` and `finish`.
+) -> int:
+    """Goes on with every recall that has not ended, one after the other, for so many iterations altogether at most.
 
-    A recall of a thousand neurons takes no longer than what it would take to make its arrays outside and hand them in.
+    Calls of any lengths continue one another with identical results; one of no iterations begins the first recall.
 
     Args:
         couplings: of the network.
-        rules: how to run it.
+        rules: how to run them.
         stored: the patterns.
-        query: (N,) int8.
-        seed: of its generator.
-        value: (0,) of the dtype that Courses.values have.
-        sizes: lengths of a row of Courses.values and rounded, and of room.
+        queries: (count, N) int8.
+        seed: of the first; that of query k is larger by k (mod 2^64).
+        course: the one under way.
+        answers: what is found.
         sweeps: how many iterations at most.
 
     Returns:
-        Iterations left: where there are none, it has not ended, and nothing else means anything; state, energy, energy of
-        the query; and the columns of Courses.numbers.
+        How many are left: where there are none, some may not have ended.
     """
-    n = query.shape[0]
-    courses = Courses(
-        np.empty((1, n), np.int8),
-        np.zeros((2, n if rules.update == SYNCHRONOUS else 0), np.int8),
-        np.zeros((1, n), np.bool_),
-        np.empty((1, (n + 63) // 64), np.uint64),
-        np.empty((1, sizes[0]), value.dtype),
-        np.empty((1, sizes[1]), np.int16),
-        np.empty(sizes[2], np.float64),
-        np.full((1, 1), seed, np.uint64),
-        np.zeros((1, 5), np.int64),
-        np.empty((1, 2), np.float64),
-    )
-    courses.states[0, :] = query
-    start(couplings, rules, courses)
-    left = advance(couplings, rules, stored, courses, sweeps)
-    if left > 0:
-        finish(couplings, stored, courses)
-    numbers, energies = courses.numbers[0], courses.energies[0]
-    return (
-        left,
-        courses.states[0],
-        energies[PRESENT],
-        energies[INITIAL],
-        numbers[ITERATIONS],
-        numbers[FLIPS],
-        numbers[STATUS],
-        numbers[NEAREST],
-        numbers[OVERLAP],
-    )
+    for k in range(queries.shape[0]):
+        numbers, energies = answers.numbers[k], answers.energies[k]
+        if numbers[STATUS] > RUNNING:
+            continue
+        if numbers[STATUS] == NEW:
+            begin_recall(couplings, rules, queries[k], seed + np.uint64(k), course, numbers, energies)
+        while numbers[STATUS] == RUNNING and sweeps > 0:
+            sweeps -= 1
+            iterate(couplings, rules, stored, course, numbers)
+        if numbers[STATUS] == RUNNING:
+            break
+        end_recall(couplings, stored, course, answers.words[k], numbers, energies)
+        if sweeps == 0:
+            break
+    return sweeps

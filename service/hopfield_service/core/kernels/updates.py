@@ -12,7 +12,7 @@ from hopfield_service.core.kernels.generator import next_below, next_sign, next_
 
 # Codes shared with dynamics.py: kernels take and return integers.
 TIE_KEEP, TIE_PLUS, TIE_MINUS = 0, 1, 2
-RUNNING, CONVERGED, CYCLE = 0, 1, 2
+NEW, RUNNING, CONVERGED, CYCLE = 0, 1, 2, 3
 
 # Where the counters of a trajectory stand in the `counters` array that a kernel resumes from and updates.
 ITERATIONS, FLIPS = 0, 1
