@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -55,7 +54,7 @@ def recalls(network: Network, queries: Signs) -> Call:
     """One asynchronous recall in random order, everything in it: energies, iterations, nearest pattern."""
     options = RecallOptions(seed=0)
     for k, query in enumerate(queries):
-        network.recall(query, replace(options, seed=k), never)
+        network.recall(query, options._replace(seed=k), never)
     return lambda k: network.recall(queries[k % len(queries)], RecallOptions(seed=k), never)
 
 

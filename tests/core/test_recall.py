@@ -1,7 +1,6 @@
 """Recall: the dynamics, step by step as a plain loop in Python runs them."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from tests.core import oracle
 from tests.core.samples import (
     Case,
-    Trajectory,
     after,
     cases,
     energy,
@@ -27,14 +25,22 @@ from tests.core.samples import (
     random_signs,
     recall,
     recall_options,
+    run_to_the_end,
     signs,
     store,
-    run_to_the_end,
     trajectory_of,
     weights_of,
 )
 
-from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResults, StopReason, UpdateRule
+from hopfield_service.core.dynamics import (
+    Match,
+    Order,
+    RecallOptions,
+    RecallResults,
+    StopReason,
+    Trajectory,
+    UpdateRule,
+)
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
@@ -139,7 +145,7 @@ def test_a_batch_gives_each_query_the_bits_of_a_recall_of_its_own(
     answers = list(network.recall_batch(batch, options, never))
     assert np.array_equal(batch, before), "the queries are left as they are"
     assert batch_facts(answers, neurons) == [
-        facts(network.recall(query, replace(options, seed=(options.seed + k) % 2**64), never))
+        facts(network.recall(query, options._replace(seed=(options.seed + k) % 2**64), never))
         for k, query in enumerate(batch)
     ]
 
@@ -158,7 +164,7 @@ def test_a_batch_of_any_size_gives_the_same_bits(rule: Rule, load: float) -> Non
     batch = random_signs(random, 200, 150)
     options = RecallOptions(seed=2**64 - 7)
     singly = [
-        facts(network.recall(query, replace(options, seed=(options.seed + k) % 2**64), never))
+        facts(network.recall(query, options._replace(seed=(options.seed + k) % 2**64), never))
         for k, query in enumerate(batch)
     ]
     assert batch_facts(network.recall_batch(batch, options, never), 150) == singly
@@ -168,7 +174,7 @@ def test_a_batch_of_any_size_gives_the_same_bits(rule: Rule, load: float) -> Non
             for first in range(0, 200, size)
             for answer in batch_facts(
                 network.recall_batch(
-                    batch[first : first + size], replace(options, seed=(options.seed + first) % 2**64), never
+                    batch[first : first + size], options._replace(seed=(options.seed + first) % 2**64), never
                 ),
                 150,
             )

@@ -1,7 +1,5 @@
 """Where recalls end: in fixed points and cycles of two, and what the energy does on the way."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -158,7 +156,7 @@ def test_without_thresholds_the_inverse_of_a_query_takes_the_inverse_course(
     mirrored = {TieRule.KEEP: TieRule.KEEP, TieRule.PLUS: TieRule.MINUS, TieRule.MINUS: TieRule.PLUS}[options.tie]
     query = random_signs(np.random.default_rng(data.draw(st.integers(0, 99))), neurons)
     one = network.recall(query, options, never)
-    other = network.recall(-query, replace(options, tie=mirrored), never)
+    other = network.recall(-query, options._replace(tie=mirrored), never)
     assert other.state.tolist() == (-one.state).tolist()
     assert facts(other)[1:6] == facts(one)[1:6]
     assert other.overlap is None if one.overlap is None else other.overlap == -one.overlap

@@ -1,7 +1,5 @@
 """Where the local field says nothing: ties, unknown neurons, neurons held fixed."""
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -157,7 +155,7 @@ def test_an_unknown_neuron_without_a_field_is_drawn_from_the_seed() -> None:
 @given(cases(), st.data())
 def test_known_neurons_are_held_where_they_are_clamped(case: Case, data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query)))
-    options = replace(options, clamp=True)
+    options = options._replace(clamp=True)
     answer = case.network.recall(case.query, options, never)
     known = case.query != 0
     assert np.array_equal(answer.state[known], case.query[known])

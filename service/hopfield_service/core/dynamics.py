@@ -1,7 +1,7 @@
 """Recall: the dynamics of a pairwise network from queries until they settle."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, IntEnum
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -63,8 +63,7 @@ class Match(Enum):
     NONE = "none"
 
 
-@dataclass(frozen=True, slots=True)
-class RecallOptions:
+class RecallOptions(NamedTuple):
     """How a recall is run.
 
     Attributes:
@@ -118,7 +117,8 @@ class RecallResult(NamedTuple):
     @property
     def state(self) -> Signs:
         """(N,) int8, every value 1 or -1."""
-        return unpack(self.bits[np.newaxis], self.neurons)[0]
+        state: Signs = unpack(self.bits[np.newaxis], self.neurons)[0]
+        return state
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -327,9 +327,7 @@ class Trajectory:
     def energy(self) -> float:
         """Of the present state, which it depends on alone, and not on the way to it."""
         plan, answers = self._plan, self._plan.answers(1)
-        plan.settle(
-            plan.form, self._rules, plan.stored, self.state[np.newaxis], self._seed, plan.course(), answers, 0
-        )
+        plan.settle(plan.form, self._rules, plan.stored, self.state[np.newaxis], self._seed, plan.course(), answers, 0)
         return float(answers.energies[0, recall.INITIAL])
 
     @property
@@ -402,7 +400,7 @@ def recall_all(
     for first in range(0, len(queries), _BLOCK):
         seed = (options.seed + first) % (1 << 64)
         block = queries[first : first + _BLOCK]
-        yield _results(plan.settled(block, replace(options, seed=seed), interruption), queries.shape[1])
+        yield _results(plan.settled(block, options._replace(seed=seed), interruption), queries.shape[1])
 
 
 # By what a kernel says.

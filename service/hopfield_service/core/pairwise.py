@@ -245,7 +245,9 @@ class PairwiseSpec(Spec):
     def _warm_rounded(cls) -> None:
         few = cls(_WARM_NEURONS, Rule.STORKEY).empty().apply(Store(_WARM_BITS[:2], ("a", "b")), never)
         rounded = forms.rounded_form(few.local_field)
-        recall_one(Dynamics(rounded, rounded, rounded.totals.dtype, few.stored.words), _WARM_QUERY, _WARM_OPTIONS, never)
+        recall_one(
+            Dynamics(rounded, rounded, rounded.totals.dtype, few.stored.words), _WARM_QUERY, _WARM_OPTIONS, never
+        )
 
 
 # Ninths of which no float is: weights that have to be rounded.

@@ -6,7 +6,7 @@ import binascii
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, TypeVar, TypeVarTuple
 
 import grpc
@@ -303,7 +303,7 @@ async def _streamed_blocks(
                 if given:
                     raise InvalidField(field, "must not be set but in the first message of a stream")
         seed = (opening.options.seed + recalled) % (1 << 64)
-        yield _StreamedBlock(opening.name, request.queries, replace(opening.options, seed=seed), request.token)
+        yield _StreamedBlock(opening.name, request.queries, opening.options._replace(seed=seed), request.token)
         recalled += request.queries.count
 
 

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -511,7 +511,7 @@ class Memories:
             parts: list[RecallResults] = []
             for start in range(0, len(queries), size):
                 states = queries.states(start, start + size, network.spec.coding)
-                of_part = replace(options, seed=(options.seed + start) % (1 << 64)) if start else options
+                of_part = options._replace(seed=(options.seed + start) % (1 << 64)) if start else options
                 parts += network.recall_batch(states, of_part, interruption)
             return _recalled(loaded, parts)
 

@@ -346,7 +346,7 @@ def products_of_rows(
 @leaf
 def product_of_four(
     rest: NDArray[np.int16], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], start: int
-) -> int:
+) -> Any:
     """The same of four rows, and of the columns from `start` on."""
     end = start + others.shape[0]
     a, b, c, d = rest[rows[0], start:end], rest[rows[1], start:end], rest[rows[2], start:end], rest[rows[3], start:end]

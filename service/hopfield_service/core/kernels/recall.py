@@ -3,7 +3,7 @@
 Each goes its way as if it were alone.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,6 @@ from hopfield_service.core.kernels.fields import energy
 from hopfield_service.core.kernels.overlaps import Words, overlap
 from hopfield_service.core.kernels.updates import (
     CONVERGED,
-    FLIPS,
     ITERATIONS,
     NEW,
     RUNNING,
@@ -149,7 +148,13 @@ def all_known(neurons: int, words: Words) -> None:
 
 @merged
 def begin_recall(
-    couplings: Couplings, rules: Rules, query: Signs, seed: np.uint64, course: Course, numbers: Indices, energies: Floats
+    couplings: Couplings,
+    rules: Rules,
+    query: Signs,
+    seed: np.uint64,
+    course: Course,
+    numbers: Indices,
+    energies: Floats,
 ) -> None:
     """Has the course start from a query."""
     state, held = course.state, course.held
