@@ -110,14 +110,29 @@ def test_an_order_of_visits_is_a_permutation_drawn_from_the_identity_each_time(s
     compiled, plain = generator(seed), SplitMix64(seed)
     order = np.full(count, -1, np.int32)
     for _ in range(3):
-        shuffle(compiled, order)
+        shuffle(compiled, order, np.empty_like(order))
         assert order.tolist() == plain.permutation(count)
         assert sorted(order.tolist()) == list(range(count))
 
 
+def test_an_order_with_a_draw_that_is_rejected_goes_on_with_the_next_word() -> None:
+    # Of so many orders one or two have a draw below the threshold of its bound.
+    rejecting = 0
+    for seed in range(3000):
+        compiled, plain = generator(seed), SplitMix64(seed)
+        order = np.empty(3000, np.int32)
+        shuffle(compiled, order, np.empty_like(order))
+        words = (int(compiled[0]) - seed) * pow(0x9E3779B97F4A7C15, -1, 2**64) % 2**64
+        if words > 2999:
+            rejecting += 1
+            assert order.tolist() == plain.permutation(3000)
+            assert int(compiled[0]) == plain.state
+    assert rejecting > 0
+
+
 def test_an_order_of_one_neuron_takes_no_word() -> None:
     state = generator(5)
-    shuffle(state, np.zeros(1, np.int32))
+    shuffle(state, np.zeros(1, np.int32), np.zeros(1, np.int32))
     assert int(state[0]) == 5
 
 
@@ -130,7 +145,7 @@ def test_all_permutations_are_equally_likely_within_a_recall_and_over_the_seeds_
     for k in range(24_000):
         if consecutive_seeds:
             state[0] = k
-        shuffle(state, order)
+        shuffle(state, order, np.empty_like(order))
         counts[tuple(order.tolist())] += 1
     # Beyond 75 with 23 degrees of freedom: less than once in four million seeds.
     assert chi_square([counts[permutation] for permutation in permutations(range(4))]) < 75
@@ -141,7 +156,7 @@ def test_every_neuron_is_equally_likely_at_every_place_of_a_longer_order() -> No
     counts = np.zeros((neurons, neurons), np.int64)
     state, order = generator(11), np.empty(neurons, np.int32)
     for _ in range(rounds):
-        shuffle(state, order)
+        shuffle(state, order, np.empty_like(order))
         counts[np.arange(neurons), order] += 1
     # 361 degrees of freedom, a deviation of 27: 500 is more than five of them away.
     assert chi_square(counts.ravel().tolist()) < 500

@@ -19,8 +19,8 @@ from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes
 # neuron takes as long as some additions, and a sweep at most one for each neuron and each value kept. A sweep is never interrupted.
 _WORK_BETWEEN_QUESTIONS = 1 << 24
 _VISIT = 64
-# Recalls that are under way at the same time, so that what is kept of them stays in the cache.
-_BLOCK = 64
+# Recalls whose answers are passed on together.
+_BLOCK = 1024
 
 
 class UpdateRule(Enum):
@@ -232,7 +232,7 @@ class Plan:
             state=np.empty(neurons, np.int8),
             before=np.empty((2, neurons), np.int8),
             held=np.empty(neurons, np.bool_),
-            order=np.empty(neurons, np.int32),
+            order=np.empty((2, neurons), np.int32),
             words=np.empty((2, self._words), np.uint64),
             kept=Kept(
                 np.empty(values, self._values),
@@ -409,6 +409,7 @@ _STOP_REASONS = {
     updates.CYCLE: StopReason.CYCLE,
     recall.LIMIT: StopReason.ITERATION_LIMIT,
 }
+_MATCHES = (Match.NONE, Match.SPURIOUS, Match.PATTERN, Match.INVERSE)
 _NO_GAINS = np.zeros(1)
 
 
@@ -466,33 +467,23 @@ def _result(answers: recall.Answers, neurons: int) -> RecallResult:
         _STOP_REASONS[status],
         position if stored else None,
         product / neurons if stored else None,
-        _match(position, product, neurons),
+        _MATCHES[(1 + (product == neurons) + 2 * (product == -neurons)) if stored else 0],
     )
 
 
 def _results(answers: recall.Answers, neurons: int) -> RecallResults:
     words, numbers, energies = answers
     iterations, flips, statuses, positions, products = numbers.T
+    # Positions in _MATCHES.
+    kinds = np.where(positions < 0, 0, 1 + (products == neurons) + 2 * (products == -neurons))
     return RecallResults(
         bits=words.view(np.uint8)[:, : row_bytes(neurons)],
         energies=energies[:, recall.PRESENT],
         initial_energies=energies[:, recall.INITIAL],
         iterations=iterations,
         flips=flips,
-        stop_reasons=[_STOP_REASONS[status] for status in statuses.tolist()],
+        stop_reasons=list(map(_STOP_REASONS.__getitem__, statuses.tolist())),
         nearest=positions,
         overlaps=np.where(positions < 0, np.nan, products / neurons),
-        matches=[
-            _match(position, product, neurons)
-            for position, product in zip(positions.tolist(), products.tolist(), strict=True)
-        ],
+        matches=list(map(_MATCHES.__getitem__, kinds.tolist())),
     )
-
-
-def _match(position: int, product: int, neurons: int) -> Match:
-    """What a state is, by its overlap with the nearest pattern."""
-    if position < 0:
-        return Match.NONE
-    if product == neurons:
-        return Match.PATTERN
-    return Match.INVERSE if product == -neurons else Match.SPURIOUS

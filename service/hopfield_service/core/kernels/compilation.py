@@ -5,7 +5,7 @@ from typing import Any, TypeVar, cast
 
 import numba
 import numpy as np
-from numba.core import types
+from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
@@ -65,6 +65,32 @@ def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., An
 
     options: Any = {**_UNCOUNTED, "forceinline": True}
     overload(question, strict=False, jit_options=options)(fitting)
+
+
+def _prefetch(_context: Any, rows: Any, i: Any) -> Any:
+    def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # What numba writes code with has no types.
+        code: Any = cgutils
+        array = code.create_struct_proxy(signature.args[0])(context, builder, arguments[0])
+        (stride, _) = code.unpack_tuple(builder, array.strides)
+        first = builder.mul(context.cast(builder, arguments[1], signature.args[1], types.intp), stride)
+        number = code.ir.IntType(32)
+        kind = code.ir.FunctionType(code.ir.VoidType(), [code.voidptr_t, number, number, number])
+        function = code.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        data = builder.bitcast(array.data, code.voidptr_t)
+        with code.for_range_slice(builder, first, builder.add(first, stride), code.ir.Constant(stride.type, 64)) as (
+            line,
+            _,
+        ):
+            # To be read, into all caches, and it is data.
+            builder.call(function, [builder.gep(data, [line]), number(0), number(3), number(1)])
+        return context.get_dummy_value()
+
+    return types.void(rows, i), generated
+
+
+prefetch = cast("Callable[[Any, Any], None]", intrinsic(_prefetch))
+"""Has a row of a matrix fetched from memory while other things are done."""
 
 
 def _popcount(_context: Any, word: Any) -> Any:

@@ -9,7 +9,17 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, answer, compiled, inlined, leaf
+from hopfield_service.core.kernels.compilation import (
+    Floats,
+    Indices,
+    Order,
+    Signs,
+    answer,
+    compiled,
+    inlined,
+    leaf,
+    prefetch,
+)
 from hopfield_service.core.kernels.fields import add_row, add_rows
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
@@ -17,6 +27,10 @@ from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 REST_STEP = 1 << 15
 # Columns over which the products of such rests with numbers of at most 4 add up to what 32 bits hold.
 _COLUMNS = 1 << 14
+
+
+# Bytes that are near enough to be read without asking for them before: they stay in the second cache.
+_NEAR = 1 << 18
 
 
 class SummedRests(NamedTuple):
@@ -161,6 +175,11 @@ def is_exact(couplings: Couplings) -> bool:
     raise NotImplementedError
 
 
+def look_ahead(couplings: Couplings, i: int) -> None:
+    """Has what the field of neuron i is made of fetched from memory."""
+    raise NotImplementedError
+
+
 def sign_of_field(couplings: Couplings, kept: Kept, state: Signs, i: int) -> int:
     """The sign of the local field of neuron i, 0 where the field counts as zero."""
     raise NotImplementedError
@@ -173,6 +192,16 @@ def field_of_others(couplings: Couplings, kept: Kept, state: Signs, i: int) -> f
 
 def change(couplings: Couplings, kept: Kept, i: int, difference: int) -> None:
     """Takes note that neuron i changed by so much."""
+    raise NotImplementedError
+
+
+def keeps_pattern_overlaps(couplings: Couplings) -> bool:
+    """Whether `pattern_overlap` is to be had."""
+    raise NotImplementedError
+
+
+def pattern_overlap(couplings: Couplings, kept: Kept, mu: int) -> int:
+    """`sum_i xi_i s_i` of a state with a stored pattern."""
     raise NotImplementedError
 
 
@@ -217,6 +246,10 @@ def _matrix_begin(couplings: Matrix, state: Signs, words: Words, known: Words, k
 
 def _matrix_is_exact(couplings: Matrix) -> bool:
     return couplings.whole
+
+
+def _matrix_look_ahead(couplings: Matrix, i: int) -> None:
+    pass
 
 
 def _matrix_sign(couplings: Matrix, kept: Kept, state: Signs, i: int) -> int:
@@ -407,6 +440,11 @@ def _patterns_is_exact(couplings: Patterns) -> bool:  # noqa: ARG001
     return True
 
 
+def _patterns_look_ahead(couplings: Patterns, i: int) -> None:
+    if couplings.rows.size > _NEAR:
+        prefetch(couplings.rows, i)
+
+
 def _patterns_sign(couplings: Patterns, kept: Kept, state: Signs, i: int) -> int:
     total = pattern_product(couplings.rows, i, kept.values)
     own = couplings.excluded * (state[i] + couplings.coding)
@@ -423,6 +461,14 @@ def _patterns_change(couplings: Patterns, kept: Kept, i: int, difference: int) -
     row, overlaps = couplings.rows[i], kept.values
     for mu in range(overlaps.shape[0]):
         overlaps[mu] += difference * row[mu]
+
+
+def _patterns_keeps_overlaps(couplings: Patterns) -> bool:  # noqa: ARG001
+    return True
+
+
+def _pattern_overlap(couplings: Patterns, kept: Kept, mu: int) -> int:
+    return int(kept.values[mu] - couplings.coding * couplings.counts[mu])
 
 
 def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> float:
@@ -471,6 +517,11 @@ def _basis_is_exact(couplings: Basis) -> bool:  # noqa: ARG001
     return False
 
 
+def _basis_look_ahead(couplings: Basis, i: int) -> None:
+    if 2 * couplings.rows.size > _NEAR:
+        prefetch(couplings.rows, i)
+
+
 def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
     own = couplings.zeroed * (state[i] + couplings.coding)
     rough = narrow_product(couplings.rows[i], kept.rounded) / (couplings.step * couplings.overlap_step)
@@ -501,14 +552,28 @@ def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> float:
     return float((squares - own) / couplings.scale)
 
 
+# What a matrix and a basis have in common
+
+
+def _keeps_none(couplings: Matrix | Basis) -> bool:  # noqa: ARG001
+    return False
+
+
+def _no_overlap(couplings: Matrix | Basis, kept: Kept, mu: int) -> int:  # noqa: ARG001
+    return 0
+
+
 # Which answer fits
 
 answer(begin, {Matrix: _matrix_begin, Patterns: _patterns_begin, Basis: _basis_begin})
 answer(is_exact, {Matrix: _matrix_is_exact, Patterns: _patterns_is_exact, Basis: _basis_is_exact})
+answer(look_ahead, {Matrix: _matrix_look_ahead, Patterns: _patterns_look_ahead, Basis: _basis_look_ahead})
 answer(sign_of_field, {Matrix: _matrix_sign, Patterns: _patterns_sign, Basis: _basis_sign})
 answer(
     field_of_others,
     {Matrix: _matrix_field_of_others, Patterns: _patterns_field_of_others, Basis: _basis_field_of_others},
 )
 answer(change, {Matrix: _matrix_change, Patterns: _patterns_change, Basis: _basis_change})
+answer(keeps_pattern_overlaps, {Matrix: _keeps_none, Patterns: _patterns_keeps_overlaps, Basis: _keeps_none})
+answer(pattern_overlap, {Matrix: _no_overlap, Patterns: _pattern_overlap, Basis: _no_overlap})
 answer(coupling_of, {Matrix: _matrix_coupling, Patterns: _patterns_coupling, Basis: _basis_coupling})

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from hopfield_service.core.kernels.compilation import Order, Word, compiled
+from hopfield_service.core.kernels.compilation import Order, Word, compiled, inlined
 
 _GAMMA = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
@@ -17,7 +17,12 @@ _TWO_32 = np.uint64(1 << 32)
 def next_word(generator: Word) -> Any:
     """The next 64 random bits: SplitMix64 (Steele, Lea and Flood, OOPSLA 2014), whose state is `generator[0]`."""
     generator[0] += _GAMMA
-    z = generator[0]
+    return mixed(generator[0])
+
+
+@inlined
+def mixed(z: Any) -> Any:
+    """What SplitMix64 makes of its state."""
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
     return z ^ (z >> np.uint64(31))
@@ -48,11 +53,28 @@ def next_uniform(generator: Word) -> float:
 
 
 @compiled
-def shuffle(generator: Word, order: Order) -> None:
-    """Fills `order` with a permutation of 0..N-1, each equally likely (Fisher and Yates; Durstenfeld 1964)."""
+def shuffle(generator: Word, order: Order, draws: Order) -> None:
+    """Fills `order` with a permutation of 0..N-1, each equally likely (Fisher and Yates; Durstenfeld 1964).
+
+    Args:
+        generator: of the draws.
+        order: (N,), to be written.
+        draws: (N,), room: several are drawn at once, and again one by one if any of them may have to be rejected.
+    """
     n = order.shape[0]
+    before = generator[0]
+    rejected = False
+    for k in range(n - 1):
+        product = (mixed(before + np.uint64(k + 1) * _GAMMA) >> np.uint64(32)) * np.uint64(n - k)
+        rejected |= (product & _LOW_32) < np.uint64(n - k)
+        draws[k] = np.int32(product >> np.uint64(32))
+    if rejected:
+        for k in range(n - 1):
+            draws[k] = next_below(generator, n - k)
+    elif n > 0:
+        generator[0] = before + np.uint64(n - 1) * _GAMMA
     for i in range(n):
         order[i] = i
-    for i in range(n - 1, 0, -1):
-        j = next_below(generator, i + 1)
+    for k in range(n - 1):
+        i, j = n - 1 - k, draws[k]
         order[i], order[j] = order[j], order[i]

@@ -130,13 +130,18 @@ def rests_of_rounding(
 def add_signs(sums: NDArray[np.int32], patterns: Signs, sign: int, diagonal: int, out: NDArray[np.int32]) -> None:
     """`out = sums + sign * sum_mu xi^mu xi^mu'` in one pass, with `diagonal` on the diagonal."""
     for i in range(sums.shape[0]):
-        for j in range(sums.shape[1]):
-            out[i, j] = sums[i, j]
+        before, row = sums[i], out[i]
         for mu in range(patterns.shape[0]):
-            factor = np.int32(sign * patterns[mu, i])
-            for j in range(sums.shape[1]):
-                out[i, j] = np.int32(out[i, j] + factor * np.int32(patterns[mu, j]))
-        out[i, i] = diagonal
+            pattern = patterns[mu]
+            # Without a multiplication, which takes longer than what it multiplies.
+            if sign * pattern[i] > 0:
+                for j in range(row.shape[0]):
+                    row[j] = before[j] + np.int32(pattern[j])
+            else:
+                for j in range(row.shape[0]):
+                    row[j] = before[j] - np.int32(pattern[j])
+            before = row
+        row[i] = diagonal
 
 
 @compiled

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf, merged
-from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of, is_exact
+from hopfield_service.core.kernels.couplings import (
+    Couplings,
+    Kept,
+    begin,
+    coupling_of,
+    is_exact,
+    keeps_pattern_overlaps,
+    pattern_overlap,
+)
 from hopfield_service.core.kernels.fields import energy
 from hopfield_service.core.kernels.overlaps import Words, overlap
 from hopfield_service.core.kernels.updates import (
@@ -78,7 +86,7 @@ class Course(NamedTuple):
         state: (N,) int8.
         before: (2, N) int8, the state one iteration earlier, and room for the next one, for synchronous updates; otherwise (2, 0).
         held: (N,) bool, which neurons are held fixed.
-        order: (N,) int32, room for the order of visits.
+        order: (2, N) int32, room for the order of visits, and for what it is made of.
         words: (2, W) uint64, room for the state packed, and for which neurons of it are known.
         kept: what is known of the state.
         generator: (1,) uint64.
@@ -178,15 +186,18 @@ def energy_of(couplings: Couplings, state: Signs, kept: Kept) -> float:
 
 
 @leaf
-def match(stored: Stored, course: Course, numbers: Indices) -> None:
-    """Packs the state, all known, and finds the stored pattern it is nearest to by the size of the overlap, the oldest of equals."""
-    neurons = course.state.shape[0]
-    words, known = course.words[0], course.words[1]
-    pack(course.state, words)
-    all_known(neurons, known)
+def match(couplings: Couplings, stored: Stored, course: Course, numbers: Indices) -> None:
+    """Finds the stored pattern that the state, all known, is nearest to by the size of the overlap, the oldest of equals."""
+    keeps_overlaps = keeps_pattern_overlaps(couplings)
+    if not keeps_overlaps:
+        pack(course.state, course.words[0])
+        all_known(course.state.shape[0], course.words[1])
     nearest, largest = -1, 0
     for mu in range(stored.words.shape[0]):
-        m = overlap(stored.words[mu], words, known, neurons)
+        if keeps_overlaps:
+            m = pattern_overlap(couplings, course.kept, mu)
+        else:
+            m = overlap(stored.words[mu], course.words[0], course.words[1], course.state.shape[0])
         if nearest < 0 or abs(m) > abs(largest):
             nearest, largest = mu, m
     numbers[NEAREST] = nearest
@@ -199,7 +210,7 @@ def is_settled(couplings: Couplings, rules: Rules, stored: Stored, course: Cours
     is_stored, column = False, 0
     # The query is no stored pattern, as a rule.
     if numbers[ITERATIONS] > rules.heated:
-        match(stored, course, numbers)
+        match(couplings, stored, course, numbers)
         is_stored = stored.words.shape[0] > 0 and abs(numbers[OVERLAP]) == course.state.shape[0]
         column = 2 * rules.tie + (numbers[OVERLAP] < 0)
         if is_stored and stored.rests[numbers[NEAREST], column]:
@@ -231,8 +242,10 @@ def iterate(couplings: Couplings, rules: Rules, stored: Stored, course: Course, 
             couplings, kept, rules.tie, held, state, course.before[0], course.before[1], generator, numbers
         )
     else:
-        order = course.order if rules.random_order else rules.order
-        asynchronous(couplings, kept, rules.tie, rules.random_order, held, state, order, generator, numbers)
+        order, draws = course.order[0] if rules.random_order else rules.order, course.order[1]
+        asynchronous(
+            couplings, kept, rules.tie, rules.random_order, rules.clamp, held, state, order, draws, generator, numbers
+        )
     if numbers[STATUS] == RUNNING and numbers[ITERATIONS] == rules.limit:
         numbers[STATUS] = LIMIT
 
@@ -243,12 +256,12 @@ def end_recall(
 ) -> None:
     """Says what the state is: packed, energy, and nearest stored pattern."""
     if numbers[NEAREST] == UNMATCHED:
-        match(stored, course, numbers)
-    for w in range(words.shape[0]):
-        words[w] = course.words[0, w]
+        match(couplings, stored, course, numbers)
+    pack(course.state, words)
     if not is_exact(couplings):
         # So that the energy depends on the state alone, and not on the way to it.
-        begin(couplings, course.state, course.words[0], course.words[1], course.kept)
+        all_known(course.state.shape[0], course.words[1])
+        begin(couplings, course.state, words, course.words[1], course.kept)
     energies[PRESENT] = energy_of(couplings, course.state, course.kept)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Indices, Order, Signs, Word, compiled, inlined, leaf
-from hopfield_service.core.kernels.couplings import Couplings, Kept, change, field_of_others, sign_of_field
+from hopfield_service.core.kernels.couplings import Couplings, Kept, change, field_of_others, look_ahead, sign_of_field
 from hopfield_service.core.kernels.generator import next_below, next_sign, next_uniform, shuffle
 
 # Codes shared with dynamics.py: kernels take and return integers.
@@ -16,6 +16,9 @@ NEW, RUNNING, CONVERGED, CYCLE = 0, 1, 2, 3
 
 # Where the counters of a trajectory stand in the `counters` array that a kernel resumes from and updates.
 ITERATIONS, FLIPS = 0, 1
+
+# Visits that are made while what a later one needs is fetched.
+_AHEAD = 8
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first of which has so few bits that its product with any exponent is exact (Cody and Waite 1980).
@@ -58,19 +61,22 @@ def asynchronous(
     kept: Kept,
     tie: int,
     random_order: bool,
+    clamp: bool,
     held: NDArray[np.bool_],
     state: Signs,
     order: Order,
+    draws: Order,
     generator: Word,
     counters: Indices,
 ) -> None:
     """Runs a sweep of one-neuron-at-a-time updates; `held` neurons are passed over."""
     if random_order:
-        shuffle(generator, order)
+        shuffle(generator, order, draws)
     counters[ITERATIONS] += 1
     for position in range(order.shape[0]):
         i = order[position]
-        if held[i]:
+        look_ahead(couplings, order[min(position + _AHEAD, order.shape[0] - 1)])
+        if clamp and held[i]:
             continue
         present = state[i]
         decided = sign_of_field(couplings, kept, state, i)
