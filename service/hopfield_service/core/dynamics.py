@@ -23,7 +23,12 @@ _VISIT = 64
 _BLOCK = 1024
 
 
-class UpdateRule(Enum):
+class _Word(Enum):
+    # Enum's own hash is computed by Python, which a lookup for every answer would wait for.
+    __hash__ = object.__hash__
+
+
+class UpdateRule(_Word):
     """Which neurons are updated when."""
 
     ASYNCHRONOUS = "asynchronous"
@@ -31,7 +36,7 @@ class UpdateRule(Enum):
     GLAUBER = "glauber"
 
 
-class Order(Enum):
+class Order(_Word):
     """In which order the neurons are visited, one after the other."""
 
     RANDOM = "random"
@@ -46,7 +51,7 @@ class TieRule(IntEnum):
     MINUS = updates.TIE_MINUS
 
 
-class StopReason(Enum):
+class StopReason(_Word):
     """Why a recall ended."""
 
     CONVERGED = "converged"
@@ -54,7 +59,7 @@ class StopReason(Enum):
     ITERATION_LIMIT = "iteration_limit"
 
 
-class Match(Enum):
+class Match(_Word):
     """What the answer of a recall is."""
 
     PATTERN = "pattern"

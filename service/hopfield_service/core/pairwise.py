@@ -328,7 +328,7 @@ class PairwiseNetwork(Network):
             recalled = forms.patterns_nbytes(neurons, len(self.stored))
         return couplings.nbytes + self.stored.nbytes + recalled
 
-    @property
+    @cached_property
     def recall_size(self) -> int:
         """See Network."""
         neurons, couplings = self.spec.neurons, self._couplings
