@@ -88,6 +88,11 @@ def pairwise(neurons: int, **options: object) -> memory_pb2.MemorySpec:
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(neurons=neurons, **options))  # type: ignore[arg-type]
 
 
+def dense(neurons: int, **options: object) -> memory_pb2.MemorySpec:
+    """The spec of a dense memory."""
+    return memory_pb2.MemorySpec(dense=memory_pb2.DenseSpec(neurons=neurons, **options))  # type: ignore[arg-type]
+
+
 def made(
     wire: Wire, name: str, spec: memory_pb2.MemorySpec, stored: patterns_pb2.Patterns | None = None
 ) -> memory_pb2.Memory:

@@ -10,6 +10,7 @@ import numpy as np
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import Conflict, DataLoss
+from hopfield_client._models import Dense, Model
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
     LearningOutcome,
@@ -44,18 +45,11 @@ def stored(response: memory_service_pb2.StorePatternsResponse) -> Stored:
 
 
 def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
-    pairwise = memory.spec.pairwise
-    hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
     return {
         "name": memory.name,
         "uid": memory.uid,
         "neurons": memory.neurons,
-        "rule": word(RULES, pairwise.rule),
-        "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,
-        "self_coupling": pairwise.self_coupling,
-        "coding": word(CODINGS, pairwise.coding),
-        "kappa": pairwise.kappa if pairwise.HasField("kappa") else None,
-        "max_sweeps": pairwise.max_sweeps if pairwise.HasField("max_sweeps") else None,
+        **_parameters(memory.spec),
         "learning": _learning(memory),
         "pattern_count": memory.pattern_count,
         "load": memory.load,
@@ -63,8 +57,29 @@ def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
         "revision": memory.revision,
         "created": memory.create_time.ToDatetime(UTC),
         "updated": memory.update_time.ToDatetime(UTC),
+    }
+
+
+def _parameters(spec: memory_pb2.MemorySpec) -> dict[str, Any]:
+    pairwise = spec.pairwise
+    hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
+    model = _model(spec)
+    return {
+        "model": model,
+        "rule": None if model else word(RULES, pairwise.rule),
+        "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,
+        "self_coupling": pairwise.self_coupling,
+        "coding": "bipolar" if model else word(CODINGS, pairwise.coding),
+        "kappa": pairwise.kappa if pairwise.HasField("kappa") else None,
+        "max_sweeps": pairwise.max_sweeps if pairwise.HasField("max_sweeps") else None,
         "thresholds": np.array(pairwise.thresholds) if pairwise.thresholds else None,
     }
+
+
+def _model(spec: memory_pb2.MemorySpec) -> Model | None:
+    if spec.WhichOneof("family") != "dense":
+        return None
+    return Dense(exponential=True) if spec.dense.exponential else Dense(degree=spec.dense.degree)
 
 
 def _learning(message: memory_pb2.Memory | diagnosis_pb2.Diagnosis) -> LearningOutcome | None:
@@ -74,7 +89,7 @@ def _learning(message: memory_pb2.Memory | diagnosis_pb2.Diagnosis) -> LearningO
 
 
 def diagnosis(response: memory_service_pb2.DiagnoseMemoryResponse) -> Diagnosis:
-    found, weights = response.diagnosis, response.diagnosis.weights
+    found = response.diagnosis
     return Diagnosis(
         pattern_count=found.pattern_count,
         load=found.load,
@@ -84,18 +99,22 @@ def diagnosis(response: memory_service_pb2.DiagnoseMemoryResponse) -> Diagnosis:
         mean_margin=found.mean_margin if found.HasField("mean_margin") else None,
         crosstalk=found.crosstalk if found.HasField("crosstalk") else None,
         mean_overlap=found.mean_overlap if found.HasField("mean_overlap") else None,
-        weights=WeightStatistics(
-            min=weights.min,
-            max=weights.max,
-            mean=weights.mean,
-            standard_deviation=weights.standard_deviation,
-            mean_diagonal=weights.mean_diagonal,
-            asymmetry=weights.asymmetry,
-        ),
+        weights=_weights(found.weights) if found.HasField("weights") else None,
         learning=_learning(found),
         verdict=found.verdict,
         revision=response.revision,
         uid=response.uid,
+    )
+
+
+def _weights(message: diagnosis_pb2.WeightStatistics) -> WeightStatistics:
+    return WeightStatistics(
+        min=message.min,
+        max=message.max,
+        mean=message.mean,
+        standard_deviation=message.standard_deviation,
+        mean_diagonal=message.mean_diagonal,
+        asymmetry=message.asymmetry,
     )
 
 

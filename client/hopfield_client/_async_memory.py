@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._models import Model
 from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
 from hopfield_client._trace import AsyncTrace
@@ -59,6 +60,7 @@ class AsyncMemory:
     async def update(
         self,
         *,
+        model: Model | None = None,
         rule: LearningRule | None = None,
         normalization: Normalization | None = None,
         thresholds: ArrayLike | None = None,
@@ -70,6 +72,7 @@ class AsyncMemory:
     ) -> MemoryInfo:
         """Changes parameters and learns the patterns anew under them. Arguments, answer, warnings and errors: as Memory.update."""
         call = self._calls.update(
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,

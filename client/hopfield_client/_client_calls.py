@@ -13,6 +13,7 @@ from hopfield_client._config import address_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._models import Model
 from hopfield_client._rpc_errors import from_rpc_error
 from hopfield_client._spec import coding_of, new_spec, thresholds_of
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
@@ -60,6 +61,7 @@ class ClientCalls:
         name: str,
         neurons: int,
         *,
+        model: Model | None,
         rule: LearningRule,
         normalization: Normalization,
         thresholds: ArrayLike | None,
@@ -73,6 +75,7 @@ class ClientCalls:
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
         spec = new_spec(
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,

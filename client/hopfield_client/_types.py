@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_client._models import Model
+
 LearningRule: TypeAlias = Literal["hebbian", "storkey", "storkey_second_order", "pseudo_inverse", "perceptron"]
 """How stored patterns become weights."""
 
@@ -58,8 +60,10 @@ class MemoryInfo:
         name: the name its maker chose.
         uid: made by the server: a memory deleted and made anew under the same name has another one.
         neurons: number of neurons N.
+        model: its kind, such as Dense(degree=3); None for the classical one, with a weight for each pair of neurons. Some of what
+            follows only that one has, and is None, or False, with others.
         rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. "unknown", here and in the
-            words below, is one that only a later client knows.
+            words below, is one that only a later client knows. None with a model.
         normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
         self_coupling: whether the rule's diagonal is kept.
         coding: the two values a neuron has, a Coding.
@@ -78,7 +82,8 @@ class MemoryInfo:
     name: str
     uid: str
     neurons: int
-    rule: str
+    model: Model | None
+    rule: str | None
     normalization: str | None
     self_coupling: bool
     coding: str
@@ -127,7 +132,8 @@ class Recall:
     Attributes:
         pattern: the state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1, or
             of 0 and 1 in a memory of binary coding.
-        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding.
+        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding; that of a model is with the
+            model.
         initial_energy: energy of the query; an unknown neuron counts as 0, in a memory of binary coding as 1/2.
         iterations: sweeps over all neurons, the quiet one that proves convergence included.
         flips: how often a neuron changed between its two values.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import grpc
 import numpy as np
 import pytest
-from tests.wire import Refusal, Wire, made, pairwise, refusal, same_bytes, signs
+from tests.wire import Refusal, Wire, dense, made, pairwise, refusal, same_bytes, signs
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
 
@@ -179,6 +179,26 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     ),
     "an unknown normalization": (create("new", pairwise(4, normalization=9)), "spec.pairwise.normalization", "9"),
     "an unknown coding": (create("new", pairwise(4, coding=9)), "spec.pairwise.coding", "9 is none of them"),
+    "a dense memory of no interaction": (create("new", dense(4)), "spec.dense.degree", "or exponential set; is 0"),
+    "a degree too low": (create("new", dense(4, degree=1)), "spec.dense.degree", "must be 2 to 30"),
+    "a degree too high": (create("new", dense(4, degree=31)), "spec.dense.degree", "must be 2 to 30"),
+    "a degree and the exponential": (
+        create("new", dense(4, degree=3, exponential=True)),
+        "spec.dense.degree",
+        "must not be set where exponential is",
+    ),
+    "a dense memory of no neurons": (
+        create("new", dense(0, degree=3)),
+        "spec.dense.neurons",
+        "must be 1 to 16384, is 0",
+    ),
+    "an update to another family": (
+        lambda wire: wire.memory.UpdateMemory(
+            memory_service_pb2.UpdateMemoryRequest(name="four", spec=dense(0, degree=3))
+        ),
+        "spec.family",
+        "must be pairwise",
+    ),
     "an update of nothing": (update(), "update_mask", "must name what to change"),
     "an update of no family": (
         lambda wire: wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name="four")),

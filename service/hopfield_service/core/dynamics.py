@@ -1,4 +1,4 @@
-"""Recall: the dynamics of a pairwise network from queries until they settle."""
+"""Recall: the dynamics of a network of neurons from queries until they settle."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,8 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.interruption import Interruption, check
-from hopfield_service.core.kernels import recall, updates
+from hopfield_service.core.kernels import interactions, recall, updates
 from hopfield_service.core.kernels.couplings import Basis, Couplings, Matrix, Patterns
+from hopfield_service.core.kernels.interactions import Interactions
 from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
@@ -158,14 +159,14 @@ class RecallResults:
 
 
 class Dynamics:
-    """What the recalls of a network need of it: its weights in the forms that suit them, and its patterns."""
+    """What the recalls of a network need of it: its couplings in the forms that suit them, and its patterns."""
 
     def __init__(self, form: Couplings, heated_form: Couplings, values: Any, stored: Words) -> None:
         """Takes what is needed.
 
         Args:
-            form: of the weights, for updates by the sign of the field.
-            heated_form: of the weights, for updates by the size of the field.
+            form: of the couplings, for updates by the sign of the field.
+            heated_form: of the couplings, for updates by the size of the field.
             values: dtype of what both keep of a state.
             stored: (P, ceil(N / 64)) uint64, the patterns.
         """
@@ -260,6 +261,17 @@ class Trajectories:
         )
         recall.measure_all(self._form, aside)
         return aside.energies[:, recall.PRESENT]
+
+    def fields(self) -> tuple[NDArray[np.float64], Signs]:
+        """What the states do to each neuron; for whoever has not started.
+
+        Returns:
+            (count, N) float64, the local field of every neuron without what it adds by its own weight; and (count, N) int8, the sign of the
+            whole field, 0 where it counts as zero.
+        """
+        fields, signs = np.empty(self.courses.states.shape), np.empty_like(self.courses.states)
+        recall.measure_fields(self._form, self.courses, fields, signs)
+        return fields, signs
 
     def steps(self, interruption: Interruption) -> Iterator[TraceStep]:
         """Runs the first recall to the end, iteration by iteration, and finishes it.
@@ -359,6 +371,8 @@ def _kept_of(form: Couplings) -> tuple[int, int, int]:
             return form.rows.shape[1], 0, 0
         case Basis():
             return form.exact.shape[1], form.rows.shape[1], 0
+        case Interactions():
+            return len(form.words) + interactions.SHARES, form.rows.shape[1], 0
 
 
 def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:

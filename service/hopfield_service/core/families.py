@@ -3,11 +3,12 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.kernels.reports import reported
 from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec
 
-FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec,)}
+FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec, DenseSpec)}
 
 
 def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:

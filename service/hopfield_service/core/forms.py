@@ -1,4 +1,4 @@
-"""The form in which recall takes the weights of a network: see ARCHITECTURE.md, "How a recall is computed"."""
+"""The form in which recall takes the couplings of a network: see ARCHITECTURE.md, "How a recall is computed"."""
 
 import math
 from typing import Any
@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from hopfield_service.core.kernels import couplings as forms
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
+from hopfield_service.core.kernels.interactions import Interactions
+from hopfield_service.core.kernels.updates import exponential
 from hopfield_service.core.learning import Hebbian, PseudoInverse
 from hopfield_service.core.local_field import LocalField, tolerance_of
 from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks, words
@@ -16,6 +18,9 @@ from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks,
 # Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
 _LANES = 32
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
+# Whole numbers of at most this size are exact in float64, and so are their sums.
+_WHOLE = 1 << 53
+_SINH_1, _SINH_2, _COSH_2 = 1.1752011936438014, 3.626860407847019, 3.7621956910836314
 
 
 def patterns_form(couplings: Hebbian, stored: Bits, coding: Coding) -> forms.Patterns:
@@ -142,6 +147,53 @@ def exact_form(local_field: LocalField) -> forms.Matrix:
         thresholds=local_field.thresholds,
         tolerance=local_field.tolerance,
         coding=int(local_field.coding),
+    )
+
+
+def powers_form(stored: Bits, neurons: int, degree: int) -> Interactions:
+    """Patterns under `F(z) = z^degree`: in whole numbers where no sum can be too large for them to be exact, in shares of `F(N)` otherwise.
+
+    Args:
+        stored: (P, ceil(N / 8)) uint8, the patterns.
+        neurons: N.
+        degree: of the power, at least 2.
+    """
+    # No term is larger than twice this.
+    whole = 2 * len(stored) * (neurons + 2) ** degree <= _WHOLE
+    overlap = np.arange(neurons, -neurons - 1, -1, dtype=np.float64)
+
+    def power(of: NDArray[np.float64]) -> NDArray[np.float64]:
+        base = of if whole else of / neurons
+        result = base.copy()
+        # By multiplication, which rounds alike on every machine.
+        for _ in range(degree - 1):
+            result *= base
+        return result
+
+    above, at, below = power(overlap + 2), power(overlap), power(overlap - 2)
+    even = (above - below) / 2
+    odd = at - (above + below) / 2
+    lone = power(overlap + 1) - power(overlap - 1)
+    return Interactions(
+        rows=_neuron_by_neuron(stored, neurons),
+        words=words(stored),
+        tables=np.stack([even, odd, lone, at]),
+        exponential=False,
+        scale=1.0 if whole else float(neurons**degree),
+        tolerance=0.0 if whole else 1e-9,
+    )
+
+
+def exponential_form(stored: Bits, neurons: int) -> Interactions:
+    """Patterns under `F(z) = exp(z)`, in shares of `F` at the largest overlap. Arguments: as `powers_form`."""
+    shares = np.array([exponential(-float(behind)) for behind in range(2 * neurons + 1)])
+    return Interactions(
+        rows=_neuron_by_neuron(stored, neurons),
+        words=words(stored),
+        tables=np.outer([_SINH_2, 1 - _COSH_2, 2 * _SINH_1, 1.0], shares),
+        exponential=True,
+        scale=1.0,
+        tolerance=1e-9,
     )
 
 

@@ -1,6 +1,6 @@
 """What a memory is when it is loaded: a network, immutable, and the fold that makes it from operations.
 
-A *family* (the classical pairwise network is the first) is a `Spec`, which holds its parameters and makes its networks, and a
+A *family* (the classical pairwise network is the first, dense memories are another) is a `Spec`, which holds its parameters and makes its networks, and a
 `Network`, which folds operations and runs recalls. Everything above this layer knows these two and no family by name;
 `families.py` lists the families.
 """
@@ -186,18 +186,13 @@ class Network(ABC):
 
     @property
     @abstractmethod
-    def thresholds(self) -> NDArray[np.float64]:
-        """(N,) float64, in the unit of the local field."""
-
-    @property
-    @abstractmethod
     def nbytes(self) -> int:
         """Bytes the network takes in memory."""
 
     @property
     @abstractmethod
     def recall_size(self) -> int:
-        """How many numbers stand for the weights where recalls read them; one from near a stored pattern takes about as many additions."""
+        """How many numbers recalls read of the weights, or of what stands for them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
@@ -218,10 +213,6 @@ class Network(ABC):
     @abstractmethod
     def given(self) -> dict[str, StateArray]:
         """Of `arrays`, those that cannot be learnt anew from the stored patterns: given from outside. Often none."""
-
-    @abstractmethod
-    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
-        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
 
     @abstractmethod
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
@@ -280,6 +271,19 @@ class Network(ABC):
         Raises:
             Interrupted: `interruption` said so.
         """
+
+
+class Weighted(Network):
+    """A network of one weight for each pair of neurons, which can be looked at."""
+
+    @property
+    @abstractmethod
+    def thresholds(self) -> NDArray[np.float64]:
+        """(N,) float64, in the unit of the local field."""
+
+    @abstractmethod
+    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
+        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
 
 
 class Spec(ABC):

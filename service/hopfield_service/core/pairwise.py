@@ -32,12 +32,12 @@ from hopfield_service.core.network import (
     Forget,
     Import,
     InvalidParameter,
-    Network,
     NothingToRelearn,
     Operation,
     Spec,
     Store,
     StoredPatterns,
+    Weighted,
 )
 from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
 from hopfield_service.core.verdict import verdict
@@ -242,7 +242,7 @@ class PairwiseSpec(Spec):
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
-class PairwiseNetwork(Network):
+class PairwiseNetwork(Weighted):
     """A pairwise network with what it has learnt. Immutable; see Network."""
 
     spec: PairwiseSpec

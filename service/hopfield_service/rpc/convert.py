@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -12,8 +13,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
-from hopfield_service.core.diagnostics import Diagnosis
+from hopfield_service.core.dense import DenseSpec
+from hopfield_service.core.diagnostics import Diagnosis, WeightStatistics
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
+from hopfield_service.core.families import FAMILIES
 from hopfield_service.core.learning import LearningOutcome, Normalization
 from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
@@ -189,15 +192,21 @@ def batch_in(message: recall_service_pb2.BatchRecallRequest) -> tuple[Block, Rec
 
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
     """The parameters of a new memory."""
-    if message.WhichOneof("family") is None:
-        raise InvalidField("spec.family", "must be set: pairwise")
-    pairwise = message.pairwise
+    family = _family_in(message)
+    parameters = getattr(message, family)
     try:
-        return PairwiseSpec.from_parameters(
-            {name: parameter_in(pairwise) for name, parameter_in in _PAIRWISE_PARAMETERS.items()}
+        return FAMILIES[family].from_parameters(
+            {name: parameter_in(parameters) for name, parameter_in in _PARAMETERS[family].items()}
         )
     except InvalidParameter as error:
-        raise InvalidField(f"spec.pairwise.{error.parameter}", error.rule) from error
+        raise InvalidField(f"spec.{family}.{error.parameter}", error.rule) from error
+
+
+def _family_in(message: memory_pb2.MemorySpec) -> str:
+    family: str | None = message.WhichOneof("family")
+    if family is None:
+        raise InvalidField("spec.family", f"must be set: {' or '.join(_PARAMETERS)}")
+    return family
 
 
 def _rule_in(message: memory_pb2.PairwiseSpec) -> str:
@@ -221,7 +230,6 @@ def _coding_in(coding: patterns_pb2.Coding, field: str) -> Coding:
     return _chosen(coding, _CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, field)
 
 
-# What each field of the message says of the parameter of its name, its default filled in.
 _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "neurons": lambda message: message.neurons,
     "rule": _rule_in,
@@ -232,6 +240,16 @@ _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "kappa": lambda message: message.kappa if message.HasField("kappa") else 1.0,
     "max_sweeps": lambda message: message.max_sweeps if message.HasField("max_sweeps") else 1000,
 }
+_DENSE_PARAMETERS: dict[str, Callable[[memory_pb2.DenseSpec], Any]] = {
+    "neurons": lambda message: message.neurons,
+    "degree": lambda message: message.degree,
+    "exponential": lambda message: message.exponential,
+}
+# Of each family, what each field of its message says of the parameter of its name, its default filled in.
+_PARAMETERS: dict[str, dict[str, Callable[[Any], Any]]] = {
+    PairwiseSpec.family: _PAIRWISE_PARAMETERS,
+    DenseSpec.family: _DENSE_PARAMETERS,
+}
 
 
 def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, dict[str, Any]]:
@@ -240,18 +258,16 @@ def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, di
     Returns:
         The family, and the new values of some of its parameters.
     """
-    family = message.spec.WhichOneof("family")
-    if family is None:
-        raise InvalidField("spec.family", "must be set: pairwise")
-    pairwise = message.spec.pairwise
-    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in pairwise.ListFields()]
+    family = _family_in(message.spec)
+    parameters = getattr(message.spec, family)
+    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in parameters.ListFields()]
     changes: dict[str, Any] = {}
     for path in paths:
         prefix, _, name = path.partition(".")
-        if prefix != family or name not in _PAIRWISE_PARAMETERS:
-            known = ", ".join(f"pairwise.{name}" for name in _PAIRWISE_PARAMETERS)
+        if prefix != family or name not in _PARAMETERS[family]:
+            known = ", ".join(f"{family}.{name}" for name in _PARAMETERS[family])
             raise InvalidField("update_mask", f"must name fields of spec, such as {known}; {shown(path)} is none")
-        changes[name] = _PAIRWISE_PARAMETERS[name](pairwise)
+        changes[name] = _PARAMETERS[family][name](parameters)
     if not changes:
         raise InvalidField("update_mask", "must name what to change, or spec must set it")
     return family, changes
@@ -411,6 +427,8 @@ def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
                 max_sweeps=spec.max_sweeps if perceptron else None,
             )
             return memory_pb2.MemorySpec(pairwise=pairwise)
+        case DenseSpec():
+            return memory_pb2.MemorySpec(dense=memory_pb2.DenseSpec(**spec.parameters()))
     raise TypeError(f"{type(spec).__name__} has no message")
 
 
@@ -517,7 +535,7 @@ def nearest_out(found: NearestPatterns, queries: patterns_pb2.Patterns) -> recal
 
 def diagnosis_out(diagnosis: Diagnosis) -> diagnosis_pb2.Diagnosis:
     """How well a memory holds what is stored in it."""
-    stability, similarity, weights = diagnosis.stability, diagnosis.similarity, diagnosis.weights
+    stability, similarity = diagnosis.stability, diagnosis.similarity
     return diagnosis_pb2.Diagnosis(
         pattern_count=diagnosis.pattern_count,
         load=diagnosis.load,
@@ -527,14 +545,11 @@ def diagnosis_out(diagnosis: Diagnosis) -> diagnosis_pb2.Diagnosis:
         mean_margin=None if stability is None else stability.mean_margin,
         crosstalk=None if similarity is None else similarity.crosstalk,
         mean_overlap=None if similarity is None else similarity.mean_overlap,
-        weights=diagnosis_pb2.WeightStatistics(
-            min=weights.min,
-            max=weights.max,
-            mean=weights.mean,
-            standard_deviation=weights.standard_deviation,
-            mean_diagonal=weights.mean_diagonal,
-            asymmetry=weights.asymmetry,
-        ),
+        weights=_weights_out(diagnosis.weights),
         learning=_outcome_out(diagnosis.outcome),
         verdict=diagnosis.verdict,
     )
+
+
+def _weights_out(weights: WeightStatistics | None) -> diagnosis_pb2.WeightStatistics | None:
+    return None if weights is None else diagnosis_pb2.WeightStatistics(**asdict(weights))

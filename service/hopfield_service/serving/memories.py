@@ -28,6 +28,7 @@ from hopfield_service.core.network import (
     Operation,
     Spec,
     Store,
+    Weighted,
 )
 from hopfield_service.core.patterns import Bits, pack
 from hopfield_service.errors import (
@@ -38,6 +39,7 @@ from hopfield_service.errors import (
     LabelNotFound,
     MemoryExists,
     MemoryNotFound,
+    NoWeights,
     PatternLimit,
     RevisionMismatch,
     ServiceError,
@@ -479,14 +481,17 @@ class Memories:
         following = int(stored.numbers[end]) if end < len(stored) else None
         return PatternPage(loaded.head, list(stored.labels[start:end]), stored.bits[start:end], following)
 
-    async def weights(self, name: str, token: Token | None) -> Loaded:
+    async def weights(self, name: str, token: Token | None) -> tuple[Head, Weighted]:
         """The network whose weights are asked for, and where its memory stood. See `weight_rows`.
 
         Raises:
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, NoWeights, RevisionAhead: as they say.
         """
         check_name(name)
-        return await self._loader.cached_or_loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
+        if not isinstance(loaded.network, Weighted):
+            raise NoWeights(name, loaded.network.spec.family)
+        return loaded.head, loaded.network
 
     async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
         """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
@@ -646,6 +651,6 @@ def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
     )
 
 
-def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:
+def weight_rows(network: Weighted) -> Iterator[NDArray[np.float64]]:
     """J as recall uses it, in blocks of whole rows of about 1 MiB."""
     return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))

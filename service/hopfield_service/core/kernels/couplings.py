@@ -1,17 +1,20 @@
 """The three forms in which recall knows the weights of a network, and what each keeps of a state along a trajectory.
 
-All of them answer the same four questions, with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
+All of them answer the same questions (interactions.py does so for networks without weights), with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
 coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inlined, leaf
-from hopfield_service.core.kernels.fields import add_row
+from hopfield_service.core.kernels.fields import add_row, energy
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
+
+if TYPE_CHECKING:
+    from hopfield_service.core.kernels.interactions import Interactions
 
 _COLUMNS = 1024
 
@@ -20,8 +23,8 @@ class Kept(NamedTuple):
     """What is known of a state.
 
     Attributes:
-        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,).
-        rounded: int16, the overlaps with basis vectors once more.
+        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,) and more (see interactions.py).
+        rounded: int16, the overlaps with basis vectors once more, or the terms that interactions make of overlaps with patterns.
         room: (N,) float64 to add up the energy in, where the weights are rounded; otherwise (0,).
     """
 
@@ -118,10 +121,10 @@ class Basis(NamedTuple):
     coding: int
 
 
-Couplings = Matrix | Patterns | Basis
+Couplings: TypeAlias = "Matrix | Patterns | Basis | Interactions"
 
 
-# The questions. Each form answers them below; numba takes the answer that fits the form, at no cost.
+# The questions. Each form answers them, below or in a file of its own; numba takes the answer that fits the form, at no cost.
 
 
 def begin(couplings: Couplings, state: Signs, words: Words, known: Words, kept: Kept) -> None:
@@ -157,8 +160,8 @@ def change(couplings: Couplings, kept: Kept, i: int, difference: int) -> None:
     raise NotImplementedError
 
 
-def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
-    """`sum_ij v_i J_ij v_j`, times `(1 + coding) divisor`, of a state of which `kept` was just written: what `energy` takes."""
+def energy_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
+    """The energy of a state of which is kept what depends on it alone."""
     raise NotImplementedError
 
 
@@ -231,7 +234,13 @@ def _matrix_change(couplings: Matrix, kept: Kept, i: int, difference: int) -> No
     add_row(couplings.weights, i, difference, kept.values)
 
 
-def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
+def _matrix_energy(couplings: Matrix, kept: Kept, state: Signs) -> float:
+    return energy(matrix_coupling(couplings, kept, state), couplings.thresholds, state, couplings.coding)
+
+
+@leaf
+def matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
+    """`s'Js`, or `2 V'TV`, of a state: what `energy` takes."""
     coupling = 0 * kept.values[0]
     for i in range(state.shape[0]):
         coupling += kept.values[i] * (state[i] + couplings.coding)
@@ -332,13 +341,14 @@ def _patterns_change(couplings: Patterns, kept: Kept, i: int, difference: int) -
         overlaps[mu] += difference * row[mu]
 
 
-def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> float:
+def _patterns_energy(couplings: Patterns, kept: Kept, state: Signs) -> float:
     squares, lengths = np.int64(0), np.int64(0)
     for mu in range(kept.values.shape[0]):
         squares += np.int64(kept.values[mu]) * np.int64(kept.values[mu])
     for i in range(state.shape[0]):
         lengths += (state[i] + couplings.coding) * (state[i] + couplings.coding)
-    return float((squares - couplings.excluded * lengths) / couplings.scale)
+    coupling = (squares - couplings.excluded * lengths) / couplings.scale
+    return energy(coupling, couplings.thresholds, state, couplings.coding)
 
 
 # Basis
@@ -398,14 +408,14 @@ def _basis_change(couplings: Basis, kept: Kept, i: int, difference: int) -> None
     round_overlaps(overlaps, couplings.overlap_step, kept.rounded)
 
 
-def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> float:
+def _basis_energy(couplings: Basis, kept: Kept, state: Signs) -> float:
     squares, own = 0.0, 0.0
     for k in range(kept.values.shape[0]):
         squares += kept.values[k] * kept.values[k]
     if couplings.zeroed:
         for i in range(state.shape[0]):
             own += couplings.diagonal[i] * ((state[i] + couplings.coding) * (state[i] + couplings.coding))
-    return float((squares - own) / couplings.scale)
+    return energy((squares - own) / couplings.scale, couplings.thresholds, state, couplings.coding)
 
 
 # Which answer fits
@@ -418,4 +428,4 @@ answer(
     {Matrix: _matrix_field_of_others, Patterns: _patterns_field_of_others, Basis: _basis_field_of_others},
 )
 answer(change, {Matrix: _matrix_change, Patterns: _patterns_change, Basis: _basis_change})
-answer(coupling_of, {Matrix: _matrix_coupling, Patterns: _patterns_coupling, Basis: _basis_coupling})
+answer(energy_of, {Matrix: _matrix_energy, Patterns: _patterns_energy, Basis: _basis_energy})

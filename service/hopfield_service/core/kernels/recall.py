@@ -9,8 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf
-from hopfield_service.core.kernels.couplings import Couplings, Kept, begin, coupling_of, is_exact
-from hopfield_service.core.kernels.fields import energy
+from hopfield_service.core.kernels.couplings import (
+    Couplings,
+    Kept,
+    begin,
+    energy_of,
+    field_of_others,
+    is_exact,
+    sign_of_field,
+)
 from hopfield_service.core.kernels.overlaps import Words, overlap
 from hopfield_service.core.kernels.updates import (
     CONVERGED,
@@ -159,13 +166,7 @@ def measure(couplings: Couplings, courses: Courses, k: int, known: Words) -> flo
     """Writes what is kept of a packed state anew and returns its energy: they depend on the state alone, and not on the way to it."""
     state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k], courses.room)
     begin(couplings, state, courses.words[k], known, kept)
-    return energy_of(couplings, state, kept)
-
-
-@leaf
-def energy_of(couplings: Couplings, state: Signs, kept: Kept) -> float:
-    """The energy of a state of which is kept what depends on it alone."""
-    return energy(coupling_of(couplings, kept, state), couplings.thresholds, state, couplings.coding)
+    return energy_of(couplings, kept, state)
 
 
 @compiled
@@ -176,6 +177,20 @@ def measure_all(couplings: Couplings, courses: Courses) -> None:
         pack(courses.states[k], courses.words[k])
         pack_known(courses.states[k], known)
         courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
+
+
+@compiled
+def measure_fields(couplings: Couplings, courses: Courses, fields: Floats, signs: Signs) -> None:
+    """Writes the field of every neuron in every state, without what it adds by its own weight, and the sign of the whole field."""
+    known = np.empty(courses.words.shape[1], np.uint64)
+    for k in range(courses.states.shape[0]):
+        state, kept = courses.states[k], Kept(courses.values[k], courses.rounded[k], courses.room)
+        pack(state, courses.words[k])
+        pack_known(state, known)
+        begin(couplings, state, courses.words[k], known, kept)
+        for i in range(state.shape[0]):
+            fields[k, i] = field_of_others(couplings, kept, state, i)
+            signs[k, i] = sign_of_field(couplings, kept, state, i)
 
 
 @leaf
@@ -264,7 +279,7 @@ def finish(couplings: Couplings, stored: Stored, courses: Courses) -> None:
             match(stored, courses, k, known)
         kept = Kept(courses.values[k], courses.rounded[k], courses.room)
         if is_exact(couplings):
-            courses.energies[k, PRESENT] = energy_of(couplings, courses.states[k], kept)
+            courses.energies[k, PRESENT] = energy_of(couplings, kept, courses.states[k])
         else:
             courses.energies[k, PRESENT] = measure(couplings, courses, k, known)
 
