@@ -159,8 +159,8 @@ def powers_form(stored: Bits, neurons: int, degree: int) -> Interactions:
         degree: of the power, at least 2.
     """
     # No term is larger than twice this.
-    whole = 2 * len(stored) * (neurons + 2) ** degree <= _WHOLE
-    overlap = np.arange(neurons, -neurons - 1, -1, dtype=np.float64)
+    whole = 2 * len(stored) * (neurons + 3) ** degree <= _WHOLE
+    overlap = np.arange(neurons + 1, -neurons - 2, -1, dtype=np.float64)
 
     def power(of: NDArray[np.float64]) -> NDArray[np.float64]:
         base = of if whole else of / neurons
@@ -173,11 +173,11 @@ def powers_form(stored: Bits, neurons: int, degree: int) -> Interactions:
     above, at, below = power(overlap + 2), power(overlap), power(overlap - 2)
     even = (above - below) / 2
     odd = at - (above + below) / 2
-    lone = power(overlap + 1) - power(overlap - 1)
+    difference = power(overlap + 1) - power(overlap - 1)
     return Interactions(
         rows=_neuron_by_neuron(stored, neurons),
         words=words(stored),
-        tables=np.stack([even, odd, lone, at]),
+        tables=np.stack([even, odd, difference, at]),
         exponential=False,
         scale=1.0 if whole else float(neurons**degree),
         tolerance=0.0 if whole else 1e-9,
@@ -185,8 +185,8 @@ def powers_form(stored: Bits, neurons: int, degree: int) -> Interactions:
 
 
 def exponential_form(stored: Bits, neurons: int) -> Interactions:
-    """Patterns under `F(z) = exp(z)`, in shares of `F` at the largest overlap. Arguments: as `powers_form`."""
-    shares = np.array([exponential(-float(behind)) for behind in range(2 * neurons + 1)])
+    """Patterns under `F(z) = exp(z)`, in shares of `F` one above the largest overlap. Arguments: as `powers_form`."""
+    shares = np.array([exponential(-float(behind)) for behind in range(2 * neurons + 3)])
     return Interactions(
         rows=_neuron_by_neuron(stored, neurons),
         words=words(stored),

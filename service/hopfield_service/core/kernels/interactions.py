@@ -4,12 +4,12 @@
 arXiv 1606.01164, eq. 1). A neuron is to be 1 where that is the lower energy: where the gap between its two energies, the others as they are,
 is positive (eq. 2):
 
-    sum_mu F(xi_i + c) - F(-xi_i + c),    c = M_mu - xi_i^mu s_i.
+    sum_mu F(xi_i + c) - F(-xi_i + c) = sum_mu xi_i^mu difference(c),    c = M_mu - xi_i^mu s_i,    difference(z) = F(z + 1) - F(z - 1).
 
-The terms depend on `xi_i s_i` alone, which is 1 or -1. So the gap is `sum_mu xi_i^mu even(M_mu) + s_i sum_mu odd(M_mu)`, with
+Of a known neuron, `xi_i s_i` is 1 or -1. So the gap is `sum_mu xi_i^mu even(M_mu) + s_i sum_mu odd(M_mu)`, with
 `even(z) = (F(z + 2) - F(z - 2)) / 2` and `odd(z) = F(z) - (F(z + 2) + F(z - 2)) / 2`: a product for each visit, of terms that change when a
-neuron does, and a sum that all neurons share. The terms of the product are rounded to 16 bits, and the gap is summed from the exact ones only where
-that leaves its sign in doubt. Of an unknown neuron it is `sum_mu xi_i^mu lone(M_mu)`, `lone(z) = F(z + 1) - F(z - 1)`.
+neuron does, and a sum that all neurons share. The terms of the product are rounded to 16 bits, and the gap is summed from the differences
+only where that leaves its sign in doubt.
 """
 
 import math
@@ -33,7 +33,7 @@ from hopfield_service.core.kernels.fields import BIPOLAR
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
 # Rows of `Interactions.tables`.
-EVEN, ODD, LONE, VALUE = 0, 1, 2, 3
+EVEN, ODD, DIFFERENCE, VALUE = 0, 1, 2, 3
 # Places of `Kept.values`, from its end on, behind the overlaps: the sum of the odd terms, the overlap that the first column of the tables is
 # for, and what the even terms are multiplied by to be rounded.
 SHARED, FIRST, STEP = -3, -2, -1
@@ -55,8 +55,8 @@ class Interactions(NamedTuple):
     Attributes:
         rows: (N, P) int8, the signs of a neuron in all patterns next to one another, with zeros behind.
         words: (P, W) uint64, the patterns packed.
-        tables: (4, 2 N + 1) float64, the functions EVEN, ODD, LONE and VALUE (F itself), of overlaps in falling order: from N on; or, of an
-            exponential one, from the largest on, as shares of F there.
+        tables: (4, 2 N + 3) float64, the functions EVEN, ODD, DIFFERENCE and VALUE (F itself), of overlaps in falling order: from N + 1 on;
+            or, of an exponential one, from one above the largest on, as shares of F there.
         exponential: whether it is `F(z) = exp(z)`, whose energy is the logarithm, `-ln sum_mu exp(M_mu)`.
         scale: what a sum of table entries is to be multiplied by, where it is not exponential.
         tolerance: a gap of at most this share of the sizes of its terms counts as zero; 0 where sums are of whole numbers and exact.
@@ -102,7 +102,7 @@ def derive(interactions: Interactions, kept: Kept) -> None:
     for mu in range(count):
         highest = max(highest, int(overlaps[mu]))
         lowest = min(lowest, int(overlaps[mu]))
-    first = highest if interactions.exponential else neurons
+    first = (highest if interactions.exponential else neurons) + 1
     # Even terms grow with the overlap, those of powers with its size.
     largest = max(abs(even[first - highest]), abs(even[first - lowest])) if count else 0.0
     # A sum of so many has to have room in an int32.
@@ -120,15 +120,12 @@ def derive(interactions: Interactions, kept: Kept) -> None:
 @leaf
 def exact_gap(interactions: Interactions, kept: Kept, state: Signs, i: int) -> float:
     """The gap of neuron i in the unit of the tables, in the order of the patterns; 0 where it counts as zero."""
-    first, even, odd = int(kept.values[FIRST]), interactions.tables[EVEN], interactions.tables[ODD]
+    first, differences = int(kept.values[FIRST]), interactions.tables[DIFFERENCE]
     total, size = 0.0, 0.0
     for mu in range(interactions.words.shape[0]):
-        behind = first - int(kept.values[mu])
-        if state[i] == 0:
-            term = interactions.tables[LONE, behind]
-        else:
-            term = even[behind] + interactions.rows[i, mu] * state[i] * odd[behind]
-        total += interactions.rows[i, mu] * term
+        sign = interactions.rows[i, mu]
+        term = differences[first - (int(kept.values[mu]) - sign * state[i])]
+        total += sign * term
         size += abs(term)
     return total if abs(total) > interactions.tolerance * size else 0.0
 
