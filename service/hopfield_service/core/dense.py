@@ -23,6 +23,7 @@ from hopfield_service.core.dynamics import (
     Trajectories,
     UpdateRule,
     recall_all,
+    recall_one,
 )
 from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.learning import LearningOutcome, StateArray
@@ -217,9 +218,7 @@ class DenseNetwork(Network):
 
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        trajectories = Trajectories(self.dynamics, query[np.newaxis], options)
-        trajectories.settle(interruption)
-        return trajectories.result()
+        return recall_one(self.dynamics, query, options, interruption)
 
     def recall_batch(
         self, queries: Signs, options: RecallOptions, interruption: Interruption
