@@ -37,7 +37,7 @@ from hopfield_client._errors import (
     WrongEventLoop,
 )
 from hopfield_client._memory import Memory
-from hopfield_client._models import Dense, Model
+from hopfield_client._models import Dense, Model, Modern
 from hopfield_client._trace import AsyncTrace, Trace
 from hopfield_client._types import (
     Coding,
@@ -87,6 +87,7 @@ __all__ = [
     "Memory",
     "MemoryInfo",
     "Model",
+    "Modern",
     "NearestPattern",
     "Normalization",
     "NotFound",

@@ -50,7 +50,7 @@ class AsyncMemory:
 
     @property
     def coding(self) -> Coding | None:
-        """The two values its neurons have: "bipolar" (-1 and 1) or "binary" (0 and 1); None where `client.memory` was not told."""
+        """The values its neurons have: "bipolar" (-1 and 1), "binary" (0 and 1) or "real"; None where `client.memory` was not told."""
         return self._calls.coding
 
     async def info(self) -> MemoryInfo:
@@ -107,7 +107,7 @@ class AsyncMemory:
         async for stored in self._connection.run_pages(self._connection.memories.ListPatterns, call):
             yield stored
 
-    async def pattern(self, label: str) -> NDArray[np.int8]:
+    async def pattern(self, label: str) -> NDArray[Any]:
         """One stored pattern in the handle's shape. Answer and errors: as Memory.pattern."""
         return await self._connection.run(self._connection.memories.ListPatterns, self._calls.pattern(label))
 

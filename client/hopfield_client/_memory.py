@@ -32,7 +32,7 @@ class Memory:
     """A handle of one memory, made by a client's `create_memory`, `import_weights` or `memory`.
 
     Patterns are arrays of booleans (True is 1) or, in integer or float type, of the two values of the memory's coding: -1 and 1, or
-    0 and 1. One pattern may have any shape with N elements: an image stays an image. Every call raises NotFound when there is no
+    0 and 1; in a memory of Modern, of any finite numbers, kept as float32. One pattern may have any shape with N elements: an image stays an image. Every call raises NotFound when there is no
     memory of that name.
     """
 
@@ -52,7 +52,7 @@ class Memory:
 
     @property
     def coding(self) -> Coding | None:
-        """The two values its neurons have: "bipolar" (-1 and 1) or "binary" (0 and 1); None where `client.memory` was not told."""
+        """The values its neurons have: "bipolar" (-1 and 1), "binary" (0 and 1) or "real"; None where `client.memory` was not told."""
         return self._calls.coding
 
     def info(self) -> MemoryInfo:
@@ -170,13 +170,13 @@ class Memory:
     def patterns(self) -> Iterator[StoredPattern]:
         """The stored patterns, oldest first, in the handle's shape, fetched as they are consumed.
 
-        Each is int8 of -1 and 1, or of 0 and 1 in a memory of binary coding.
+        Each is int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; float32 of real numbers.
         """
         call = self._calls.patterns()
         yield from self._connection.run_pages(self._connection.memories.ListPatterns, call)
 
-    def pattern(self, label: str) -> NDArray[np.int8]:
-        """One stored pattern in the handle's shape: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding.
+    def pattern(self, label: str) -> NDArray[Any]:
+        """One stored pattern in the handle's shape: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; float32 of real numbers.
 
         Raises:
             NotFound: the label is not stored.

@@ -156,13 +156,13 @@ class MemoryCalls:
 
     def pattern(
         self, label: str
-    ) -> Call[memory_service_pb2.ListPatternsRequest, memory_service_pb2.ListPatternsResponse, NDArray[np.int8]]:
+    ) -> Call[memory_service_pb2.ListPatternsRequest, memory_service_pb2.ListPatternsResponse, NDArray[Any]]:
         request = memory_service_pb2.ListPatternsRequest(
             name=self.name, labels=[string(label, "label")], token=self._freshness.token(self.name)
         )
         note = self._freshness.watch(self.name)
 
-        def read(response: memory_service_pb2.ListPatternsResponse) -> NDArray[np.int8]:
+        def read(response: memory_service_pb2.ListPatternsResponse) -> NDArray[Any]:
             note(response.uid, response.revision)
             stored = dict(self._stored(response))
             if label not in stored:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import memory_pb2
 from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, real_numbers
 from hopfield_client._errors import InvalidArgument
-from hopfield_client._models import Dense, Model
+from hopfield_client._models import Dense, Model, Modern
 from hopfield_client._types import Coding, LearningRule, Normalization
 from hopfield_client._words import CODINGS, NORMALIZATIONS, RULES, number
 
@@ -54,7 +54,7 @@ def new_spec(
             "kappa": kappa,
             "max_sweeps": max_sweeps,
         }
-        return memory_pb2.MemorySpec(dense=_dense(model, neurons, given, _DEFAULTS))
+        return _model_spec(model, neurons, given, _DEFAULTS)
     pairwise = memory_pb2.PairwiseSpec(
         neurons=neurons,
         rule=_rule(rule),
@@ -109,8 +109,8 @@ def changed_spec(
             "kappa": kappa,
             "max_sweeps": max_sweeps,
         }
-        dense = _dense(model, 0, given, dict.fromkeys(given))
-        return memory_pb2.MemorySpec(dense=dense), field_mask_pb2.FieldMask(paths=["dense.degree", "dense.exponential"])
+        spec = _model_spec(model, 0, given, dict.fromkeys(given))
+        return spec, field_mask_pb2.FieldMask(paths=_PATHS[type(model)])
     new: dict[str, Any] = {
         "rule": None if rule is None else _rule(rule),
         "normalization": None if normalization is None else _normalization(normalization),
@@ -126,22 +126,38 @@ def changed_spec(
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(**changes)), mask
 
 
-def _dense(model: Model, neurons: int, given: dict[str, Any], defaults: dict[str, Any]) -> memory_pb2.DenseSpec:
-    if not isinstance(model, Dense):
-        raise InvalidArgument(f"model is {model!r}; it must be a Dense, or None", field="model")
+# What an update with a model changes: all of it.
+_PATHS: dict[type[Model], list[str]] = {
+    Dense: ["dense.degree", "dense.exponential"],
+    Modern: ["modern.beta", "modern.tolerance"],
+}
+
+
+def _model_spec(model: Model, neurons: int, given: dict[str, Any], defaults: dict[str, Any]) -> memory_pb2.MemorySpec:
+    if not isinstance(model, Dense | Modern):
+        raise InvalidArgument(f"model is {model!r}; it must be a Dense or a Modern, or None", field="model")
     for name, value in given.items():
         if value is not defaults[name] and (name == "thresholds" or value != defaults[name]):
             raise InvalidArgument(f"{name} is given, which a memory of {model!r} does not have", field=name)
-    return memory_pb2.DenseSpec(neurons=neurons, degree=model.degree or 0, exponential=bool(model.exponential))
+    match model:
+        case Dense():
+            degree, exponential = model.degree or 0, bool(model.exponential)
+            return memory_pb2.MemorySpec(
+                dense=memory_pb2.DenseSpec(neurons=neurons, degree=degree, exponential=exponential)
+            )
+        case Modern():
+            return memory_pb2.MemorySpec(
+                modern=memory_pb2.ModernSpec(neurons=neurons, beta=model.beta, tolerance=model.tolerance)
+            )
 
 
 def coding_of(coding: Coding) -> Any:
-    """The number of a coding on the wire.
+    """The number of a coding on the wire, one of two values.
 
     Raises:
         InvalidArgument: no such coding.
     """
-    return number(CODINGS, coding, "coding")
+    return number(CODINGS, coding, "coding", without=("real",))
 
 
 def thresholds_of(thresholds: ArrayLike, neurons: int | None) -> list[float]:

@@ -18,8 +18,8 @@ LearningRule: TypeAlias = Literal["hebbian", "storkey", "storkey_second_order", 
 Normalization: TypeAlias = Literal["neurons", "patterns", "none"]
 """What Hebb's sums of outer products are divided by: N, P, or nothing."""
 
-Coding: TypeAlias = Literal["bipolar", "binary"]
-"""The two values a neuron has: -1 and 1, or 0 and 1."""
+Coding: TypeAlias = Literal["bipolar", "binary", "real"]
+"""The values a neuron has: -1 and 1, or 0 and 1, or, in memories of Modern alone, real numbers."""
 
 UpdateRule: TypeAlias = Literal["asynchronous", "synchronous", "glauber"]
 """Which neurons are updated when."""
@@ -35,8 +35,8 @@ Match: TypeAlias = Literal["pattern", "inverse", "spurious", "none", "unknown"]
 settled or not, be it wrong in one neuron or in many); "none" where nothing is stored. "unknown" is a word that only a later
 client knows."""
 
-PatternArray: TypeAlias = NDArray[np.int8 | np.bool_]
-"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1."""
+PatternArray: TypeAlias = NDArray[np.int8 | np.bool_ | np.float32]
+"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1; float32 of real numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +66,7 @@ class MemoryInfo:
             words below, is one that only a later client knows. None with a model.
         normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
         self_coupling: whether the rule's diagonal is kept.
-        coding: the two values a neuron has, a Coding.
+        coding: the values a neuron has, a Coding.
         kappa: margin of the perceptron rule, in the unit of the local field; None under other rules.
         max_sweeps: sweeps after which the perceptron rule gives up; None under other rules.
         learning: how learning ended; None for rules that do not iterate.
@@ -115,11 +115,11 @@ class StoredPattern(NamedTuple):
 
     Attributes:
         label: the label it was stored under.
-        pattern: the pattern in the shape of the handle: -1 and 1, or 0 and 1 in a memory of binary coding.
+        pattern: the pattern in the shape of the handle: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; or float32.
     """
 
     label: str
-    pattern: NDArray[np.int8]
+    pattern: NDArray[Any]
 
     def __repr__(self) -> str:
         return f"StoredPattern({self.label!r}, {_outline(self.pattern)})"
@@ -142,10 +142,13 @@ class Recall:
         overlap: overlap with that pattern, -1 to 1; None when nothing is stored.
         match: what the answer is. "pattern": exactly the stored pattern of `label`; "inverse": exactly its inverse; "spurious":
             settled or not, no stored pattern exactly; "none": nothing is stored. Near the edge of capacity a retrieved pattern
-            with a few wrong bits is "spurious" too: look at `overlap`.
+            with a few wrong bits is "spurious" too: look at `overlap`. In a memory of Modern "pattern" means that its softmax weight is at
+            least 0.99.
         seed: the seed used: the same call with `seed=` this gives the same answer.
         revision: revision of the memory the answer was computed at.
         uid: uid of that memory.
+        attention: in a memory of Modern the labels of the patterns with the largest softmax weights, at most 8, and those weights, largest
+            first; in others empty.
     """
 
     pattern: PatternArray
@@ -160,6 +163,7 @@ class Recall:
     seed: int
     revision: int
     uid: str
+    attention: dict[str, float] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:
@@ -195,6 +199,7 @@ class RecallBatch:
         seeds: the seed of each: `memory.recall(queries[k], seed=batch.seeds[k])` gives the same answer.
         revision: revision of the memory the answers were computed at.
         uid: uid of that memory.
+        attentions: `Recall.attention` of each.
     """
 
     patterns: PatternArray
@@ -209,6 +214,7 @@ class RecallBatch:
     seeds: NDArray[np.uint64]
     revision: int
     uid: str
+    attentions: NDArray[np.object_]
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -235,6 +241,7 @@ class RecallBatch:
             seed=self.seeds[index].item(),
             revision=self.revision,
             uid=self.uid,
+            attention=self.attentions[index],
         )
 
     def __iter__(self) -> Iterator[Recall]:

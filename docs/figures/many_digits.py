@@ -7,7 +7,7 @@ from docs.figures import nets
 from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
 from numpy.typing import NDArray
 
-from hopfield_client import Dense, HopfieldClient, Memory
+from hopfield_client import Dense, HopfieldClient, Memory, Modern
 from hopfield_client.demo.digits import Images, corrupted, distinct_digits
 from hopfield_client.plot._style import BLUE, GREEN, GREY, INK, ORANGE, PURPLE, SKY, TICK_SIZE, VERMILION
 
@@ -24,9 +24,10 @@ MEMORIES: dict[str, dict[str, Any]] = {
     "dense, degree 4": {"model": Dense(degree=4)},
     "dense, degree 30": {"model": Dense(degree=30)},
     "dense, exponential": {"model": Dense(exponential=True)},
+    "modern, beta 1": {"model": Modern(beta=1)},
 }
 NEAREST = "nearest pattern"
-COLOURS = dict(zip((*MEMORIES, NEAREST), (BLUE, SKY, GREEN, PURPLE, ORANGE, INK, VERMILION, GREY), strict=True))
+COLOURS = dict(zip((*MEMORIES, NEAREST), (BLUE, SKY, GREEN, PURPLE, ORANGE, INK, VERMILION, INK, GREY), strict=True))
 
 
 def draw(client: HopfieldClient, progress: Progress) -> Drawn:
@@ -35,7 +36,7 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
     figure = new_figure(8, 3.8)
     axes = figure.subplots()
     for name, share in shares.items():
-        style = "--" if name == NEAREST else "-"
+        style = {NEAREST: "--", "modern, beta 1": ":"}.get(name, "-")
         axes.plot(COUNTS, share, style, color=COLOURS[name], marker="o", markersize=3, label=name)
     axes.set_xscale("log")
     axes.set_xticks(COUNTS, [str(count) for count in COUNTS])
@@ -60,16 +61,22 @@ def measure(client: HopfieldClient, progress: Progress) -> dict[str, NDArray[np.
         with nets.memory(client, 64, shape=(8, 8), **spec) as memory:
             before = 0
             for column, count in enumerate(COUNTS):
-                memory.store(everything[before:count], [str(k) for k in range(before, count)], timeout=nets.TIMEOUT)
+                new = values(everything[before:count], memory)
+                memory.store(new, [str(k) for k in range(before, count)], timeout=nets.TIMEOUT)
                 before = count
                 images, queries = asked(everything[:count])
-                answers = memory.recall_batch(queries, seed=SEED, timeout=nets.TIMEOUT).patterns
-                shares[name][column] = (answers == images).all(axis=(1, 2)).mean()
+                answers = memory.recall_batch(values(queries, memory), seed=SEED, timeout=nets.TIMEOUT).patterns
+                shares[name][column] = ((answers > 0) == images).all(axis=(1, 2)).mean()
                 if name == "Hebb":
                     shares[NEAREST][column] = share_nearest(memory, queries, count)
                 done += 1
                 progress(done, len(MEMORIES) * len(COUNTS))
     return shares
+
+
+def values(images: Images, memory: Memory) -> NDArray[Any]:
+    """Images as the memory takes them: of real numbers, -1 and 1."""
+    return nets.signs(images) if memory.coding == "real" else images
 
 
 def asked(stored: Images) -> tuple[Images, Images]:

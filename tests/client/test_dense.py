@@ -124,7 +124,7 @@ def test_a_model_does_not_have_them(calls: ClientCalls, memory: MemoryCalls, par
 
 
 def test_a_model_is_one(calls: ClientCalls) -> None:
-    with pytest.raises(InvalidArgument, match="model is 'dense'; it must be a Dense") as refused:
+    with pytest.raises(InvalidArgument, match="model is 'dense'; it must be a Dense or a Modern") as refused:
         creation(calls, model="dense")
     assert refused.value.field == "model"
 

@@ -29,7 +29,7 @@ DOCUMENTED = {
         "TraceStep",
         "WeightStatistics",
     },
-    "models": {"Dense"},
+    "models": {"Dense", "Modern"},
     "words": {
         "Coding",
         "LearningRule",

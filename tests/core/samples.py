@@ -28,7 +28,7 @@ from hopfield_service.core.kernels.recall import STATUS
 from hopfield_service.core.learning import Couplings, Hebbian, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns, Weighted
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
-from hopfield_service.core.patterns import Bits, Coding, pack, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, pack, row_bytes
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
 
 Signs = NDArray[np.int8]
@@ -249,7 +249,7 @@ def specs(
     draw: st.DrawFn,
     neurons: int,
     rules: Sequence[Rule] = LEARNT,
-    codings: Sequence[Coding] = tuple(Coding),
+    codings: Sequence[Coding] = TWO_VALUED,
     max_sweeps: int = 12,
 ) -> PairwiseSpec:
     """Every combination of the parameters that a rule takes."""
@@ -270,7 +270,7 @@ def specs(
 
 @st.composite
 def networks(
-    draw: st.DrawFn, diagonal: str = "any", codings: Sequence[Coding] = tuple(Coding), *, thresholds: bool = True
+    draw: st.DrawFn, diagonal: str = "any", codings: Sequence[Coding] = TWO_VALUED, *, thresholds: bool = True
 ) -> PairwiseNetwork:
     """Networks of 1 to 200 neurons of every rule with all its parameters, and of weights given from outside.
 
@@ -341,7 +341,7 @@ def cases(
     *,
     kinds: Sequence[str] = ("hebbian", "integers", "eighths", "gaussian", "learnt"),
     diagonal: str = "any",
-    codings: Sequence[Coding] = tuple(Coding),
+    codings: Sequence[Coding] = TWO_VALUED,
     max_neurons: int = 40,
 ) -> Case:
     """Networks of every kind of weights in either coding, with and without thresholds, many of them full of ties.

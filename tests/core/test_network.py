@@ -8,6 +8,7 @@ from tests.core.samples import LEARNT, after, memory, random_signs, recall, stor
 
 from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.families import FAMILIES, spec_from_parameters
+from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Forget, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 
@@ -54,7 +55,7 @@ def test_a_spec_that_nobody_knows_is_refused() -> None:
 
 
 def test_families_go_by_the_names_under_which_they_are_stored() -> None:
-    assert {"pairwise": PairwiseSpec, "dense": DenseSpec} == FAMILIES
+    assert {"pairwise": PairwiseSpec, "dense": DenseSpec, "modern": ModernSpec} == FAMILIES
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.processes import StartService, ValkeyProcess
-from tests.wire import Wire, connected, dense, made, signs
+from tests.wire import Wire, connected, dense, floats, made, modern, signs
 
-from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2
+from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
 
 NEURONS = 512
 PATTERNS = np.where(np.random.default_rng(6).random((80, NEURONS)) < 0.5, 1, -1)
@@ -16,13 +16,18 @@ SPECS = {
     "whole numbers": dense(NEURONS, degree=3),
     "floats": dense(NEURONS, degree=9),
     "exponential": dense(NEURONS, exponential=True),
+    "real numbers": modern(NEURONS, beta=0.01),
 }
 
 
-def store(wire: Wire, patterns: Any) -> memory_pb2.Memory:
+def message_of(patterns: Any, spec: memory_pb2.MemorySpec) -> patterns_pb2.Patterns:
+    return floats(*patterns.tolist()) if spec.HasField("modern") else signs(*patterns.tolist())
+
+
+def store(wire: Wire, patterns: Any, spec: memory_pb2.MemorySpec) -> memory_pb2.Memory:
     labels = [f"pattern {k}" for k in range(len(patterns))]
     request = memory_service_pb2.StorePatternsRequest(
-        name="m", patterns=signs(*patterns.tolist()), labels=labels, replace=True
+        name="m", patterns=message_of(patterns, spec), labels=labels, replace=True
     )
     return wire.memory.StorePatterns(request).memory
 
@@ -31,7 +36,7 @@ def seen(wire: Wire, memory: memory_pb2.Memory) -> bytes:
     """All that recalls say, at this revision or a later one."""
     request = recall_service_pb2.BatchRecallRequest(
         name="m",
-        queries=signs(*QUERIES.tolist()),
+        queries=message_of(QUERIES, memory.spec),
         options=recall_service_pb2.RecallOptions(seed=3),
         token=memory_pb2.FreshnessToken(uid=memory.uid, revision=memory.revision),
     )
@@ -45,12 +50,12 @@ def test_it_is_the_same_on_every_path(
     first = start_service(redis_url=valkey.url)
     with connected(first.address) as wire, valkey.client() as redis:
         made(wire, "m", spec)
-        memory = store(wire, PATTERNS[:3])
+        memory = store(wire, PATTERNS[:3], spec)
         with connected(start_service(redis_url=valkey.url).address) as replica:
             assert seen(replica, memory) == seen(wire, memory)
             # Some 5 kB a store: the log becomes much longer than what it adds up to.
             for _ in range(500):
-                memory = store(wire, PATTERNS)
+                memory = store(wire, PATTERNS, spec)
                 if redis.hget("hopfield:{m}:head", "generation"):
                     break
             else:

@@ -78,13 +78,25 @@ class DenseSpec(_message.Message):
     exponential: bool
     def __init__(self, neurons: _Optional[int] = ..., degree: _Optional[int] = ..., exponential: bool = ...) -> None: ...
 
+class ModernSpec(_message.Message):
+    __slots__ = ("neurons", "beta", "tolerance")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    BETA_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    beta: float
+    tolerance: float
+    def __init__(self, neurons: _Optional[int] = ..., beta: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
+
 class MemorySpec(_message.Message):
-    __slots__ = ("pairwise", "dense")
+    __slots__ = ("pairwise", "dense", "modern")
     PAIRWISE_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
+    MODERN_FIELD_NUMBER: _ClassVar[int]
     pairwise: PairwiseSpec
     dense: DenseSpec
-    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., dense: _Optional[_Union[DenseSpec, _Mapping]] = ...) -> None: ...
+    modern: ModernSpec
+    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., dense: _Optional[_Union[DenseSpec, _Mapping]] = ..., modern: _Optional[_Union[ModernSpec, _Mapping]] = ...) -> None: ...
 
 class LearningOutcome(_message.Message):
     __slots__ = ("converged", "sweeps")

@@ -89,11 +89,24 @@ class RecallOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """The largest softmax weights of the stored patterns at an answer, the largest first, the oldest first of equals.
+
+    Attributes:
+        positions: (k,) int64, of the patterns among those stored; of many answers, (count, k).
+        weights: of the same shape, float64.
+    """
+
+    positions: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RecallResult:
     """The answer of a recall.
 
     Attributes:
-        state: (N,) int8, every value 1 or -1.
+        state: (N,) int8, every value 1 or -1; or float32, of real neurons.
         energy: of that state.
         initial_energy: of the query, an unknown neuron half-way between its values.
         iterations: sweeps run, the quiet one that proves convergence included.
@@ -102,9 +115,10 @@ class RecallResult:
         nearest: position of the stored pattern with the largest |overlap|, the oldest of equals; None if none is stored.
         overlap: with that pattern; None if none is stored.
         match: what the state is.
+        attention: the softmax weights, in a network that has them.
     """
 
-    state: Signs
+    state: NDArray[Any]
     energy: float
     initial_energy: float
     iterations: int
@@ -113,6 +127,7 @@ class RecallResult:
     nearest: int | None
     overlap: float | None
     match: Match
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -121,13 +136,13 @@ class TraceStep:
 
     Attributes:
         iteration: how many were run when the state was reached; 0 for the query.
-        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown.
+        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown; or float32, of real neurons.
         energy: of that state, an unknown neuron half-way between its values.
         flips: how often a neuron changed between 1 and -1 in this iteration.
     """
 
     iteration: int
-    state: Signs
+    state: NDArray[Any]
     energy: float
     flips: int
 
@@ -137,7 +152,7 @@ class RecallResults:
     """The answers of some recalls: a column a field of RecallResult, entry k of each for query k.
 
     Attributes:
-        bits: (count, ceil(N / 8)) uint8, the states, packed.
+        bits: (count, bytes of a state) uint8, the states, packed.
         energies: (count,) float64.
         initial_energies: (count,) float64.
         iterations: (count,) int64.
@@ -146,6 +161,7 @@ class RecallResults:
         nearest: (count,) int64; -1 where nothing is stored.
         overlaps: (count,) float64; NaN where nothing is stored.
         matches: count of them.
+        attention: see RecallResult.
     """
 
     bits: Bits
@@ -157,6 +173,7 @@ class RecallResults:
     nearest: NDArray[np.int64]
     overlaps: NDArray[np.float64]
     matches: list[Match]
+    attention: Attention | None = None
 
 
 class Dynamics:

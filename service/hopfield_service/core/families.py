@@ -5,10 +5,11 @@ from typing import Any
 
 from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.kernels.reports import reported
+from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec
 
-FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec, DenseSpec)}
+FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec, DenseSpec, ModernSpec)}
 
 
 def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:

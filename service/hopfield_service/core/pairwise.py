@@ -39,7 +39,7 @@ from hopfield_service.core.network import (
     StoredPatterns,
     Weighted,
 )
-from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Nearest, Signs, nearest, row_bytes
 from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000
@@ -103,6 +103,8 @@ class PairwiseSpec(Spec):
             for parameter in own_parameters:
                 if rule is not self.rule and getattr(self, parameter) != _DEFAULTS[parameter]:
                     raise InvalidParameter(parameter, f"must not be set but with the rule {rule.value}")
+        if self.coding not in TWO_VALUED:
+            raise InvalidParameter("coding", "must be of two values")
         if len(self.thresholds) not in {0, self.neurons}:
             counts = f"{len(self.thresholds)} for {self.neurons} neurons"
             raise InvalidParameter("thresholds", f"must be none or one a neuron: {counts}")

@@ -19,6 +19,7 @@ from hopfield_service.core.diagnostics import Diagnosis, WeightStatistics
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
 from hopfield_service.core.families import FAMILIES
 from hopfield_service.core.learning import LearningOutcome, Normalization
+from hopfield_service.core.modern import DEFAULT_TOLERANCE, ModernSpec
 from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is_clear, row_bytes, unpacked_blocks
@@ -48,7 +49,8 @@ _NORMALIZATIONS = {
 }
 _NORMALIZATION_NUMBERS = {normalization: number for number, normalization in _NORMALIZATIONS.items()}
 _CODINGS = {patterns_pb2.CODING_BIPOLAR: Coding.BIPOLAR, patterns_pb2.CODING_BINARY: Coding.BINARY}
-_CODING_NUMBERS = {coding: number for number, coding in _CODINGS.items()}
+_ALL_CODINGS = _CODINGS | {patterns_pb2.CODING_REAL: Coding.REAL}
+_CODING_NUMBERS = {coding: number for number, coding in _ALL_CODINGS.items()}
 _RULE_NUMBERS = {rule: number for number, rule in LEARNING_RULES.items()} | {
     Rule.IMPORTED: memory_pb2.LEARNING_RULE_IMPORTED
 }
@@ -127,11 +129,13 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
         raise InvalidField(f"{field}.neurons", "must be at least 1")
     if encoding is None:
         if count:
-            raise InvalidField(field, "must have its values in bits or in signs")
+            raise InvalidField(field, "must have its values in bits, in signs or in floats")
         return Block(neurons, np.empty((0, neurons), np.int8), None, None, field)
     payload: bytes = getattr(message, encoding)
-    coding = _coding_in(message.coding, f"{field}.coding") if message.coding else None
-    width = row_bytes(neurons) if encoding == "bits" else neurons
+    coding = None
+    if message.coding:
+        coding = _chosen(message.coding, _ALL_CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, f"{field}.coding")
+    width = {"bits": row_bytes(neurons), "signs": neurons, "floats": 4 * neurons}[encoding]
     if len(payload) != count * width:
         raise InvalidField(
             f"{field}.{encoding}",
@@ -143,12 +147,23 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
         return Block(neurons, bits, known, coding, field)
     if message.known:
         raise InvalidField(f"{field}.known", "must be empty but with bits")
+    if encoding == "floats":
+        return Block(neurons, _floats(payload, count, neurons, f"{field}.floats"), None, coding, field)
     signs = np.frombuffer(payload, np.int8).reshape(count, width)
     wrong = (signs > 1) | (signs < -1)
     if wrong.any():
         k, i = divmod(int(wrong.argmax()), neurons)
         raise InvalidField(f"{field}.signs", f"must be 1, -1 or 0; pattern {k} has {signs[k, i]} at neuron {i}")
     return Block(neurons, signs, None, coding, field)
+
+
+def _floats(payload: bytes, count: int, neurons: int, field: str) -> NDArray[np.float32]:
+    floats = np.frombuffer(payload, "<f4").reshape(count, neurons).astype(np.float32, copy=False)
+    finite = np.isfinite(floats)
+    if not finite.all():
+        k, i = divmod(int(np.argmin(finite)), neurons)
+        raise InvalidField(field, f"must be finite; pattern {k} has {floats[k, i]} at neuron {i}")
+    return floats
 
 
 def _bits(payload: bytes, count: int, neurons: int, field: str) -> Bits:
@@ -248,10 +263,16 @@ _DENSE_PARAMETERS: dict[str, Callable[[memory_pb2.DenseSpec], Any]] = {
     "degree": lambda message: message.degree,
     "exponential": lambda message: message.exponential,
 }
+_MODERN_PARAMETERS: dict[str, Callable[[memory_pb2.ModernSpec], Any]] = {
+    "neurons": lambda message: message.neurons,
+    "beta": lambda message: message.beta,
+    "tolerance": lambda message: message.tolerance if message.HasField("tolerance") else DEFAULT_TOLERANCE,
+}
 # Of each family, what each field of its message says of the parameter of its name, its default filled in.
 _PARAMETERS: dict[str, dict[str, Callable[[Any], Any]]] = {
     PairwiseSpec.family: _PAIRWISE_PARAMETERS,
     DenseSpec.family: _DENSE_PARAMETERS,
+    ModernSpec.family: _MODERN_PARAMETERS,
 }
 
 
@@ -432,6 +453,8 @@ def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
             return memory_pb2.MemorySpec(pairwise=pairwise)
         case DenseSpec():
             return memory_pb2.MemorySpec(dense=memory_pb2.DenseSpec(**spec.parameters()))
+        case ModernSpec():
+            return memory_pb2.MemorySpec(modern=memory_pb2.ModernSpec(**spec.parameters()))
     raise TypeError(f"{type(spec).__name__} has no message")
 
 
@@ -446,17 +469,20 @@ def coding_out(coding: Coding) -> patterns_pb2.Coding:
     return _CODING_NUMBERS[coding]
 
 
-def bits_out(bits: Bits, spec: Spec) -> patterns_pb2.Patterns:
-    """Packed patterns of a memory."""
-    return patterns_pb2.Patterns(
-        count=len(bits), neurons=spec.neurons, bits=bits.tobytes(), coding=coding_out(spec.coding)
-    )
+def packed_out(packed: Bits, spec: Spec) -> patterns_pb2.Patterns:
+    """Patterns of a memory, packed as they are kept: `bits`, or `floats`."""
+    message = patterns_pb2.Patterns(count=len(packed), neurons=spec.neurons, coding=coding_out(spec.coding))
+    if spec.coding is Coding.REAL:
+        message.floats = packed.tobytes()
+    else:
+        message.bits = packed.tobytes()
+    return message
 
 
 def _states_out(states: Bits, like: patterns_pb2.Patterns, spec: Spec) -> patterns_pb2.Patterns:
     """States in the encoding in which the queries came."""
-    if like.WhichOneof("encoding") == "bits":
-        return bits_out(states, spec)
+    if like.WhichOneof("encoding") != "signs":
+        return packed_out(states, spec)
     return _signs_out(unpacked_blocks(states, spec.neurons), len(states), spec)
 
 
@@ -482,6 +508,8 @@ def recall_out(recalled: Recalled, query: patterns_pb2.Patterns, seed: int) -> r
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,
+        attention_labels=recalled.attention_labels,
+        attention_weights=recalled.attention_weights,
     )
 
 
@@ -500,6 +528,8 @@ def batch_out(recalled: Recalled, queries: patterns_pb2.Patterns, seed: int) -> 
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,
+        attention_labels=recalled.attention_labels,
+        attention_weights=recalled.attention_weights,
     )
 
 
@@ -509,9 +539,9 @@ def trace_out(piece: TracePiece, query: patterns_pb2.Patterns, seed: int) -> rec
     patterns = None
     if steps:
         states = np.stack([step.state for step in steps])
-        if query.WhichOneof("encoding") == "bits":
-            patterns = bits_out(pack(states), spec)
-            if not states.all():
+        if query.WhichOneof("encoding") != "signs":
+            patterns = packed_out(spec.packed(states), spec)
+            if spec.coding is not Coding.REAL and not states.all():
                 patterns.known = pack(np.abs(states)).tobytes()
         else:
             patterns = _signs_out([states], len(states), spec)

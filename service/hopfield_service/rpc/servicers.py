@@ -148,7 +148,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         )
         return memory_service_pb2.ListPatternsResponse(
             labels=page.labels,
-            patterns=convert.bits_out(page.bits, page.head.spec),
+            patterns=convert.packed_out(page.bits, page.head.spec),
             next_page_token="" if page.next_number is None else _page_token(page.next_number),
             uid=page.head.uid,
             revision=page.head.revision,

@@ -59,7 +59,7 @@ class Blobs:
         for _, fields in first:
             # A memory whose log cannot be read can still be deleted.
             with suppress(Corrupt, KeyError):
-                operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
+                operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.row_bytes)
                 if isinstance(operation, Manifest):
                     return operation
         return None
