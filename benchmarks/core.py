@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from benchmarks import contenders
 from benchmarks.measuring import Call, Row, Times, take_turns
 from hopfield_service.core import families
+from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
@@ -42,6 +43,11 @@ def noisy(patterns: Signs, count: int) -> Signs:
 def network_of(rule: Rule, patterns: Signs) -> Network:
     labels = tuple(map(str, range(len(patterns))))
     return PairwiseSpec(patterns.shape[1], rule).empty().apply(Store(pack(patterns), labels), never)
+
+
+def dense(patterns: Signs, degree: int) -> Network:
+    labels = tuple(map(str, range(len(patterns))))
+    return DenseSpec(patterns.shape[1], degree).empty().apply(Store(pack(patterns), labels), never)
 
 
 def imported(patterns: Signs) -> Network:
@@ -80,6 +86,7 @@ def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
             "numpy product": contenders.numpy_product(weights, queries),
             "hebbian": recalls(hebbian, queries),
             "pseudo_inverse": recalls(network_of(Rule.PSEUDO_INVERSE, patterns), queries),
+            "dense, degree 3": recalls(dense(patterns, 3), queries),
             "nearest": nearest(hebbian, queries),
             "FAISS": contenders.faiss(pack(patterns), pack(queries)),
             "torchhd": contenders.torchhd(patterns, queries),
@@ -109,6 +116,7 @@ def single_rows(neurons: int, times: Times) -> Iterator[Row]:
                 must=None if must is None else must_factor * must,
                 stretch=None if stretch is None else stretch_factor * stretch,
             )
+    yield Row("dense of degree 3, of hebbian", times.ratios("dense, degree 3", "hebbian"), must=3.0)
     if "imported" in times.seconds:
         goal = (0.4, 0.25) if neurons == 4096 else (None, None)
         yield Row("imported, of numpy loop", times.ratios("imported", "numpy loop"), must=goal[0], stretch=goal[1])

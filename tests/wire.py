@@ -88,6 +88,22 @@ def pairwise(neurons: int, **options: object) -> memory_pb2.MemorySpec:
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(neurons=neurons, **options))  # type: ignore[arg-type]
 
 
+def dense(neurons: int, **options: object) -> memory_pb2.MemorySpec:
+    """The spec of a dense memory."""
+    return memory_pb2.MemorySpec(dense=memory_pb2.DenseSpec(neurons=neurons, **options))  # type: ignore[arg-type]
+
+
+def modern(neurons: int, **options: object) -> memory_pb2.MemorySpec:
+    """The spec of a modern memory."""
+    return memory_pb2.MemorySpec(modern=memory_pb2.ModernSpec(neurons=neurons, **options))  # type: ignore[arg-type]
+
+
+def floats(*patterns: list[float]) -> patterns_pb2.Patterns:
+    """Patterns as real numbers."""
+    array = np.array(patterns, "<f4")
+    return patterns_pb2.Patterns(count=array.shape[0], neurons=array.shape[1], floats=array.tobytes())
+
+
 def made(
     wire: Wire, name: str, spec: memory_pb2.MemorySpec, stored: patterns_pb2.Patterns | None = None
 ) -> memory_pb2.Memory:

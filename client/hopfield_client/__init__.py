@@ -37,6 +37,7 @@ from hopfield_client._errors import (
     WrongEventLoop,
 )
 from hopfield_client._memory import Memory
+from hopfield_client._models import Dense, Model, Modern
 from hopfield_client._trace import AsyncTrace, Trace
 from hopfield_client._types import (
     Coding,
@@ -72,6 +73,7 @@ __all__ = [
     "ConvergenceWarning",
     "DataLoss",
     "DeadlineExceeded",
+    "Dense",
     "Diagnosis",
     "FailedPrecondition",
     "HopfieldClient",
@@ -84,6 +86,8 @@ __all__ = [
     "Match",
     "Memory",
     "MemoryInfo",
+    "Model",
+    "Modern",
     "NearestPattern",
     "Normalization",
     "NotFound",

@@ -13,6 +13,7 @@ from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._async_memory import AsyncMemory
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
+from hopfield_client._models import Model
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
 
 
@@ -31,6 +32,7 @@ class AsyncHopfieldClient:
         name: str,
         neurons: int,
         *,
+        model: Model | None = None,
         rule: LearningRule = "hebbian",
         normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
@@ -45,6 +47,7 @@ class AsyncHopfieldClient:
         call = self._calls.create_memory(
             name,
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,

@@ -10,6 +10,7 @@ from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
 from hopfield_client._connection import Connection
 from hopfield_client._memory import Memory
+from hopfield_client._models import Model
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
 
 
@@ -37,6 +38,7 @@ class HopfieldClient:
         name: str,
         neurons: int,
         *,
+        model: Model | None = None,
         rule: LearningRule = "hebbian",
         normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
@@ -52,6 +54,8 @@ class HopfieldClient:
         Args:
             name: lowercase letters, digits, ".", "_" and "-", at most 128, the first a letter or a digit.
             neurons: number of neurons N of each pattern.
+            model: another kind of network than the classical one with a weight for each pair of neurons, such as `Dense(degree=3)`,
+                `Dense(exponential=True)` or `Modern(beta=8)`. It has none of the parameters from `rule` to `max_sweeps`.
             rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them), "storkey"
                 or "storkey_second_order" (more of them, and somewhat correlated ones; their order matters), "pseudo_inverse"
                 (holds correlated ones, such as images) or "perceptron" (sweeps over the patterns until each is stable with a
@@ -72,11 +76,12 @@ class HopfieldClient:
         Raises:
             AlreadyExists: the name is taken; with `exist_ok`, by a memory that differs.
             InvalidArgument: an unknown word, a shape or thresholds that do not fit, a name or a number that is not allowed, a
-                parameter that the rule does not have.
+                parameter that the rule or the model does not have.
         """
         call = self._calls.create_memory(
             name,
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -96,7 +101,7 @@ class HopfieldClient:
             name: its name.
             shape: shape of one pattern, with N elements, as in `create_memory`. None: the handle does not know N; it gives stored
                 patterns back as (N,), and takes an array of several axes for several patterns.
-            coding: its coding, as in `create_memory`. None: the handle does not know it; numbers are taken for -1 and 1 if -1 is
+            coding: its coding, as in `create_memory`, or "real" of a memory of Modern. None: the handle does not know it; numbers are taken for -1 and 1 if -1 is
                 among them, for 0 and 1 if 0 is and -1 is not, and refused by the server where they do not fit.
 
         Raises:

@@ -13,9 +13,11 @@ from hopfield_client._config import address_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._models import Model, Modern
 from hopfield_client._rpc_errors import from_rpc_error
 from hopfield_client._spec import coding_of, new_spec, thresholds_of
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
+from hopfield_client._words import CODINGS, number
 
 
 class ClientCalls:
@@ -52,7 +54,7 @@ class ClientCalls:
     def memory(self, name: str, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> MemoryCalls:
         """The calls of one memory."""
         if coding is not None:
-            coding_of(coding)
+            number(CODINGS, coding, "coding")
         return MemoryCalls(string(name, "name"), None if shape is None else shape_of(shape), coding, self._freshness)
 
     def create_memory(
@@ -60,6 +62,7 @@ class ClientCalls:
         name: str,
         neurons: int,
         *,
+        model: Model | None,
         rule: LearningRule,
         normalization: Normalization,
         thresholds: ArrayLike | None,
@@ -73,6 +76,7 @@ class ClientCalls:
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
         spec = new_spec(
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -81,7 +85,7 @@ class ClientCalls:
             kappa=kappa,
             max_sweeps=max_sweeps,
         )
-        memory = self.memory(name, neurons if shape is None else shape, coding)
+        memory = self.memory(name, neurons if shape is None else shape, "real" if isinstance(model, Modern) else coding)
         if memory.neurons != neurons:
             raise InvalidArgument(
                 f"shape {memory.shape} has {memory.neurons} elements; the memory has {neurons} neurons", field="shape"

@@ -49,7 +49,7 @@ _BY_CODE: dict[grpc.StatusCode, type[HopfieldError]] = {
 }
 
 # Messages within a request whose fields are arguments of their own.
-_GROUPS = ("spec.pairwise.", "header.", "options.")
+_GROUPS = ("spec.pairwise.", "spec.dense.", "spec.modern.", "header.", "options.")
 # Fields that bear another name than their argument.
 _ARGUMENTS = {
     "allow_existing": "exist_ok",

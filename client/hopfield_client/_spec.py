@@ -9,16 +9,28 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import memory_pb2
 from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, real_numbers
 from hopfield_client._errors import InvalidArgument
+from hopfield_client._models import Dense, Model, Modern
 from hopfield_client._types import Coding, LearningRule, Normalization
 from hopfield_client._words import CODINGS, NORMALIZATIONS, RULES, number
 
 DEFAULT_KAPPA = 1.0
 DEFAULT_MAX_SWEEPS = 1000
+# Of the parameters that only the classical network has.
+_DEFAULTS = {
+    "rule": "hebbian",
+    "normalization": "neurons",
+    "thresholds": None,
+    "self_coupling": False,
+    "coding": "bipolar",
+    "kappa": DEFAULT_KAPPA,
+    "max_sweeps": DEFAULT_MAX_SWEEPS,
+}
 
 
 def new_spec(
     neurons: int,
     *,
+    model: Model | None,
     rule: LearningRule,
     normalization: Normalization,
     thresholds: ArrayLike | None,
@@ -30,8 +42,19 @@ def new_spec(
     """The spec of a new memory.
 
     Raises:
-        InvalidArgument: an unknown word, a number out of range, or thresholds that do not fit.
+        InvalidArgument: an unknown word, a number out of range, thresholds that do not fit, or a parameter that the model does not have.
     """
+    if model is not None:
+        given = {
+            "rule": rule,
+            "normalization": normalization,
+            "thresholds": thresholds,
+            "self_coupling": self_coupling,
+            "coding": coding,
+            "kappa": kappa,
+            "max_sweeps": max_sweeps,
+        }
+        return _model_spec(model, neurons, given, _DEFAULTS)
     pairwise = memory_pb2.PairwiseSpec(
         neurons=neurons,
         rule=_rule(rule),
@@ -53,6 +76,7 @@ def new_spec(
 def changed_spec(
     neurons: int | None,
     *,
+    model: Model | None,
     rule: LearningRule | None,
     normalization: Normalization | None,
     thresholds: ArrayLike | None,
@@ -64,7 +88,8 @@ def changed_spec(
 
     Args:
         neurons: N, where the handle knows it.
-        rule: as all that follow, the new value.
+        model: as all that follow, the new value.
+        rule: see above.
         normalization: see above.
         thresholds: see above; all zero are none.
         self_coupling: see above.
@@ -72,8 +97,20 @@ def changed_spec(
         max_sweeps: see above.
 
     Raises:
-        InvalidArgument: nothing is to change; an unknown word, a number out of range, or thresholds that do not fit.
+        InvalidArgument: nothing is to change; an unknown word, a number out of range, thresholds that do not fit, or a parameter that
+            the model does not have.
     """
+    if model is not None:
+        given = {
+            "rule": rule,
+            "normalization": normalization,
+            "thresholds": thresholds,
+            "self_coupling": self_coupling,
+            "kappa": kappa,
+            "max_sweeps": max_sweeps,
+        }
+        spec = _model_spec(model, 0, given, dict.fromkeys(given))
+        return spec, field_mask_pb2.FieldMask(paths=_PATHS[type(model)])
     new: dict[str, Any] = {
         "rule": None if rule is None else _rule(rule),
         "normalization": None if normalization is None else _normalization(normalization),
@@ -84,18 +121,43 @@ def changed_spec(
     }
     changes = {name: value for name, value in new.items() if value is not None}
     if not changes:
-        raise InvalidArgument(f"nothing is to change: give at least one of {', '.join(new)}")
+        raise InvalidArgument(f"nothing is to change: give at least one of model, {', '.join(new)}")
     mask = field_mask_pb2.FieldMask(paths=[f"pairwise.{name}" for name in changes])
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(**changes)), mask
 
 
+# What an update with a model changes: all of it.
+_PATHS: dict[type[Model], list[str]] = {
+    Dense: ["dense.degree", "dense.exponential"],
+    Modern: ["modern.beta", "modern.tolerance"],
+}
+
+
+def _model_spec(model: Model, neurons: int, given: dict[str, Any], defaults: dict[str, Any]) -> memory_pb2.MemorySpec:
+    if not isinstance(model, Dense | Modern):
+        raise InvalidArgument(f"model is {model!r}; it must be a Dense or a Modern, or None", field="model")
+    for name, value in given.items():
+        if value is not defaults[name] and (name == "thresholds" or value != defaults[name]):
+            raise InvalidArgument(f"{name} is given, which a memory of {model!r} does not have", field=name)
+    match model:
+        case Dense():
+            degree, exponential = model.degree or 0, bool(model.exponential)
+            return memory_pb2.MemorySpec(
+                dense=memory_pb2.DenseSpec(neurons=neurons, degree=degree, exponential=exponential)
+            )
+        case Modern():
+            return memory_pb2.MemorySpec(
+                modern=memory_pb2.ModernSpec(neurons=neurons, beta=model.beta, tolerance=model.tolerance)
+            )
+
+
 def coding_of(coding: Coding) -> Any:
-    """The number of a coding on the wire.
+    """The number of a coding on the wire, one of two values.
 
     Raises:
         InvalidArgument: no such coding.
     """
-    return number(CODINGS, coding, "coding")
+    return number(CODINGS, coding, "coding", without=("real",))
 
 
 def thresholds_of(thresholds: ArrayLike, neurons: int | None) -> list[float]:

@@ -10,14 +10,16 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_client._models import Model
+
 LearningRule: TypeAlias = Literal["hebbian", "storkey", "storkey_second_order", "pseudo_inverse", "perceptron"]
 """How stored patterns become weights."""
 
 Normalization: TypeAlias = Literal["neurons", "patterns", "none"]
 """What Hebb's sums of outer products are divided by: N, P, or nothing."""
 
-Coding: TypeAlias = Literal["bipolar", "binary"]
-"""The two values a neuron has: -1 and 1, or 0 and 1."""
+Coding: TypeAlias = Literal["bipolar", "binary", "real"]
+"""The values a neuron has: -1 and 1, or 0 and 1, or, in memories of Modern alone, real numbers."""
 
 UpdateRule: TypeAlias = Literal["asynchronous", "synchronous", "glauber"]
 """Which neurons are updated when."""
@@ -33,8 +35,8 @@ Match: TypeAlias = Literal["pattern", "inverse", "spurious", "none", "unknown"]
 settled or not, be it wrong in one neuron or in many); "none" where nothing is stored. "unknown" is a word that only a later
 client knows."""
 
-PatternArray: TypeAlias = NDArray[np.int8 | np.bool_]
-"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1."""
+PatternArray: TypeAlias = NDArray[np.int8 | np.bool_ | np.float32]
+"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1; float32 of real numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,11 +60,13 @@ class MemoryInfo:
         name: the name its maker chose.
         uid: made by the server: a memory deleted and made anew under the same name has another one.
         neurons: number of neurons N.
+        model: its kind, such as Dense(degree=3); None for the classical one, with a weight for each pair of neurons. Some of what
+            follows only that one has, and is None, or False, with others.
         rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. "unknown", here and in the
-            words below, is one that only a later client knows.
+            words below, is one that only a later client knows. None with a model.
         normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
         self_coupling: whether the rule's diagonal is kept.
-        coding: the two values a neuron has, a Coding.
+        coding: the values a neuron has, a Coding.
         kappa: margin of the perceptron rule, in the unit of the local field; None under other rules.
         max_sweeps: sweeps after which the perceptron rule gives up; None under other rules.
         learning: how learning ended; None for rules that do not iterate.
@@ -78,7 +82,8 @@ class MemoryInfo:
     name: str
     uid: str
     neurons: int
-    rule: str
+    model: Model | None
+    rule: str | None
     normalization: str | None
     self_coupling: bool
     coding: str
@@ -110,11 +115,11 @@ class StoredPattern(NamedTuple):
 
     Attributes:
         label: the label it was stored under.
-        pattern: the pattern in the shape of the handle: -1 and 1, or 0 and 1 in a memory of binary coding.
+        pattern: the pattern in the shape of the handle: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; or float32.
     """
 
     label: str
-    pattern: NDArray[np.int8]
+    pattern: NDArray[Any]
 
     def __repr__(self) -> str:
         return f"StoredPattern({self.label!r}, {_outline(self.pattern)})"
@@ -127,7 +132,8 @@ class Recall:
     Attributes:
         pattern: the state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1, or
             of 0 and 1 in a memory of binary coding.
-        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding.
+        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding; that of a model is with the
+            model.
         initial_energy: energy of the query; an unknown neuron counts as 0, in a memory of binary coding as 1/2.
         iterations: sweeps over all neurons, the quiet one that proves convergence included.
         flips: how often a neuron changed between its two values.
@@ -136,10 +142,13 @@ class Recall:
         overlap: overlap with that pattern, -1 to 1; None when nothing is stored.
         match: what the answer is. "pattern": exactly the stored pattern of `label`; "inverse": exactly its inverse; "spurious":
             settled or not, no stored pattern exactly; "none": nothing is stored. Near the edge of capacity a retrieved pattern
-            with a few wrong bits is "spurious" too: look at `overlap`.
+            with a few wrong bits is "spurious" too: look at `overlap`. In a memory of Modern "pattern" means that its softmax weight is at
+            least 0.99.
         seed: the seed used: the same call with `seed=` this gives the same answer.
         revision: revision of the memory the answer was computed at.
         uid: uid of that memory.
+        attention: in a memory of Modern the labels of the patterns with the largest softmax weights, at most 8, and those weights, largest
+            first; in others empty.
     """
 
     pattern: PatternArray
@@ -154,6 +163,7 @@ class Recall:
     seed: int
     revision: int
     uid: str
+    attention: dict[str, float] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:
@@ -189,6 +199,7 @@ class RecallBatch:
         seeds: the seed of each: `memory.recall(queries[k], seed=batch.seeds[k])` gives the same answer.
         revision: revision of the memory the answers were computed at.
         uid: uid of that memory.
+        attentions: `Recall.attention` of each.
     """
 
     patterns: PatternArray
@@ -203,6 +214,7 @@ class RecallBatch:
     seeds: NDArray[np.uint64]
     revision: int
     uid: str
+    attentions: NDArray[np.object_]
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -229,6 +241,7 @@ class RecallBatch:
             seed=self.seeds[index].item(),
             revision=self.revision,
             uid=self.uid,
+            attention=self.attentions[index],
         )
 
     def __iter__(self) -> Iterator[Recall]:

@@ -1,4 +1,4 @@
-"""`python -m docs.figures [name ...]`: makes the figures of the science page, all or some, with a service of its own."""
+"""`python -m docs.figures [name ...]`: makes the figures of the pages, all or some, with a service of its own."""
 
 import re
 import sys
@@ -16,8 +16,8 @@ from tests.processes import ServiceProcess
 from hopfield_client import HopfieldClient, HopfieldWarning
 
 DIRECTORY = Path(__file__).parent
-PAGE = DIRECTORY.parent / "science.md"
-FIGURES = (
+SCIENCE, FAMILIES = (DIRECTORY.parent / name for name in ("science.md", "families.md"))
+OF_SCIENCE = (
     "retrieval",
     "exact_recall",
     "capacity",
@@ -33,6 +33,9 @@ FIGURES = (
     "cycle",
     "annealing",
 )
+OF_FAMILIES = ("many_digits",)
+# The page that shows each.
+FIGURES = {**dict.fromkeys(OF_SCIENCE, SCIENCE), **dict.fromkeys(OF_FAMILIES, FAMILIES)}
 
 
 def main(names: list[str]) -> None:
@@ -66,7 +69,8 @@ def make(name: str, client: HopfieldClient, console: Console) -> None:
     console.print(f"{path.name}, {path.stat().st_size / 1000:.0f} kB")
     if drawn.table:
         print(f"\n{drawn.table}\n")
-        PAGE.write_text(with_table(PAGE.read_text("utf-8"), name, drawn.table), "utf-8")
+        page = FIGURES[name]
+        page.write_text(with_table(page.read_text("utf-8"), name, drawn.table), "utf-8")
 
 
 def with_table(page: str, name: str, table: str) -> str:

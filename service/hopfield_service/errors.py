@@ -11,6 +11,7 @@
     ├── RevisionMismatch       ABORTED              not at the expected revision
     ├── Contention             ABORTED              other writers kept committing first
     ├── WeightsImported        FAILED_PRECONDITION  no rule to learn by
+    ├── NoWeights              FAILED_PRECONDITION  a family without weights
     ├── RevisionAhead          FAILED_PRECONDITION  a token from the future
     ├── PatternLimit           RESOURCE_EXHAUSTED
     ├── StorageFull            RESOURCE_EXHAUSTED
@@ -167,6 +168,16 @@ class WeightsImported(ServiceError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the weights of memory {name!r} were imported: it stores no patterns", name=name)
+
+
+class NoWeights(ServiceError):
+    """A memory of this family has no weights to be sent."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "NO_WEIGHTS"
+
+    def __init__(self, name: str, family: str) -> None:
+        super().__init__(f"memory {name!r} is {family}: it has no weights", name=name)
 
 
 class RevisionAhead(ServiceError):

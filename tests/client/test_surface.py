@@ -29,10 +29,12 @@ DOCUMENTED = {
         "TraceStep",
         "WeightStatistics",
     },
+    "models": {"Dense", "Modern"},
     "words": {
         "Coding",
         "LearningRule",
         "Match",
+        "Model",
         "Normalization",
         "PatternArray",
         "StopReason",

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from tests.core.samples import LEARNT, after, memory, random_signs, recall, store
 
+from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.families import FAMILIES, spec_from_parameters
+from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Forget, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 
@@ -53,8 +55,7 @@ def test_a_spec_that_nobody_knows_is_refused() -> None:
 
 
 def test_families_go_by_the_names_under_which_they_are_stored() -> None:
-    assert list(FAMILIES) == ["pairwise"]
-    assert FAMILIES["pairwise"] is PairwiseSpec
+    assert {"pairwise": PairwiseSpec, "dense": DenseSpec, "modern": ModernSpec} == FAMILIES
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Recall: the dynamics of a pairwise network from queries until they settle."""
+"""Recall: the dynamics of a network of neurons from queries until they settle."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.kernels import recall, updates
 from hopfield_service.core.kernels.couplings import Basis, Couplings, Matrix, Patterns
+from hopfield_service.core.kernels.interactions import SHARES, Interactions
 from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
@@ -88,11 +89,24 @@ class RecallOptions:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """The largest softmax weights of the stored patterns at an answer, the largest first, the oldest first of equals.
+
+    Attributes:
+        positions: (k,) int64, of the patterns among those stored; of many answers, (count, k).
+        weights: of the same shape, float64.
+    """
+
+    positions: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class RecallResult:
     """The answer of a recall.
 
     Attributes:
-        state: (N,) int8, every value 1 or -1.
+        state: (N,) int8, every value 1 or -1; or float32, of real neurons.
         energy: of that state.
         initial_energy: of the query, an unknown neuron half-way between its values.
         iterations: sweeps run, the quiet one that proves convergence included.
@@ -101,9 +115,10 @@ class RecallResult:
         nearest: position of the stored pattern with the largest |overlap|, the oldest of equals; None if none is stored.
         overlap: with that pattern; None if none is stored.
         match: what the state is.
+        attention: the softmax weights, in a network that has them.
     """
 
-    state: Signs
+    state: NDArray[Any]
     energy: float
     initial_energy: float
     iterations: int
@@ -112,6 +127,7 @@ class RecallResult:
     nearest: int | None
     overlap: float | None
     match: Match
+    attention: Attention | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -120,13 +136,13 @@ class TraceStep:
 
     Attributes:
         iteration: how many were run when the state was reached; 0 for the query.
-        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown.
+        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown; or float32, of real neurons.
         energy: of that state, an unknown neuron half-way between its values.
         flips: how often a neuron changed between 1 and -1 in this iteration.
     """
 
     iteration: int
-    state: Signs
+    state: NDArray[Any]
     energy: float
     flips: int
 
@@ -136,7 +152,7 @@ class RecallResults:
     """The answers of some recalls: a column a field of RecallResult, entry k of each for query k.
 
     Attributes:
-        bits: (count, ceil(N / 8)) uint8, the states, packed.
+        bits: (count, bytes of a state) uint8, the states, packed.
         energies: (count,) float64.
         initial_energies: (count,) float64.
         iterations: (count,) int64.
@@ -145,6 +161,7 @@ class RecallResults:
         nearest: (count,) int64; -1 where nothing is stored.
         overlaps: (count,) float64; NaN where nothing is stored.
         matches: count of them.
+        attention: see RecallResult.
     """
 
     bits: Bits
@@ -156,17 +173,18 @@ class RecallResults:
     nearest: NDArray[np.int64]
     overlaps: NDArray[np.float64]
     matches: list[Match]
+    attention: Attention | None = None
 
 
 class Dynamics:
-    """What the recalls of a network need of it: its weights in the forms that suit them, and its patterns."""
+    """What the recalls of a network need of it: its couplings in the forms that suit them, and its patterns."""
 
     def __init__(self, form: Couplings, heated_form: Couplings, values: Any, stored: Words) -> None:
         """Takes what is needed.
 
         Args:
-            form: of the weights, for updates by the sign of the field.
-            heated_form: of the weights, for updates by the size of the field.
+            form: of the couplings, for updates by the sign of the field.
+            heated_form: of the couplings, for updates by the size of the field.
             values: dtype of what `form` keeps of a state; another `heated_form` keeps float64.
             stored: (P, ceil(N / 64)) uint64, the patterns.
         """
@@ -211,6 +229,8 @@ class Plan:
                 (neurons, width), sizes = form.rows.shape, (form.rows.shape[1], 0, 0)
             case Basis():
                 (neurons, width), sizes = form.rows.shape, (form.exact.shape[1], form.rows.shape[1], 0)
+            case Interactions():
+                (neurons, width), sizes = form.rows.shape, (len(form.words) + SHARES, form.rows.shape[1], 0)
         sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
         return cls(form, np.empty(0, values), sizes, sweeps)
 

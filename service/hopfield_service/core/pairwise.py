@@ -33,14 +33,14 @@ from hopfield_service.core.network import (
     Forget,
     Import,
     InvalidParameter,
-    Network,
     NothingToRelearn,
     Operation,
     Spec,
     Store,
     StoredPatterns,
+    Weighted,
 )
-from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Nearest, Signs, nearest, row_bytes
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 from hopfield_service.core.verdict import verdict
 
@@ -105,6 +105,8 @@ class PairwiseSpec(Spec):
             for parameter in own_parameters:
                 if rule is not self.rule and getattr(self, parameter) != _DEFAULTS[parameter]:
                     raise InvalidParameter(parameter, f"must not be set but with the rule {rule.value}")
+        if self.coding not in TWO_VALUED:
+            raise InvalidParameter("coding", "must be of two values")
         if len(self.thresholds) not in {0, self.neurons}:
             counts = f"{len(self.thresholds)} for {self.neurons} neurons"
             raise InvalidParameter("thresholds", f"must be none or one a neuron: {counts}")
@@ -257,7 +259,7 @@ _WARM_OPTIONS = (
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
-class PairwiseNetwork(Network):
+class PairwiseNetwork(Weighted):
     """A pairwise network with what it has learnt. Immutable; see Network."""
 
     spec: PairwiseSpec

@@ -7,7 +7,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, RecallResults, StopReason, TraceStep
+from hopfield_service.core.dynamics import (
+    Attention,
+    Match,
+    RecallOptions,
+    RecallResult,
+    RecallResults,
+    StopReason,
+    TraceStep,
+)
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
@@ -28,8 +36,10 @@ from hopfield_service.core.network import (
     Operation,
     Spec,
     Store,
+    StoredPatterns,
+    Weighted,
 )
-from hopfield_service.core.patterns import Bits, pack
+from hopfield_service.core.patterns import Bits
 from hopfield_service.errors import (
     Contention,
     CorruptMemory,
@@ -38,6 +48,7 @@ from hopfield_service.errors import (
     LabelNotFound,
     MemoryExists,
     MemoryNotFound,
+    NoWeights,
     PatternLimit,
     RevisionMismatch,
     ServiceError,
@@ -88,9 +99,12 @@ class Recalled:
 
     Attributes:
         head: where the memory stood.
-        states: (count, ceil(N / 8)) uint8, packed, since many stand in memory at once.
+        states: (count, Spec.row_bytes) uint8, packed, since many stand in memory at once.
         labels: of the nearest stored pattern; empty where nothing is stored.
         overlaps: with that pattern; empty where nothing is stored.
+        attention_labels: of the patterns with the largest softmax weights, those of the first query, then as many of the next; empty
+            in memories that have none.
+        attention_weights: those weights.
     """
 
     head: Head
@@ -103,6 +117,8 @@ class Recalled:
     matches: list[Match]
     labels: list[str]
     overlaps: list[float]
+    attention_labels: list[str] = field(default_factory=list)
+    attention_weights: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -340,7 +356,7 @@ class Memories:
             patterns.check(name, network)
             if not network.learns:
                 raise WeightsImported(name)
-            bits = patterns.stored(network.spec.coding)
+            bits = patterns.stored(network.spec)
             positions = network.stored.positions
             taken = [label for label in given if label in positions]
             if taken and not replace_stored:
@@ -483,14 +499,17 @@ class Memories:
         following = int(stored.numbers[end]) if end < len(stored) else None
         return PatternPage(loaded.head, list(stored.labels[start:end]), stored.bits[start:end], following)
 
-    async def weights(self, name: str, token: Token | None) -> Loaded:
+    async def weights(self, name: str, token: Token | None) -> tuple[Head, Weighted]:
         """The network whose weights are asked for, and where its memory stood. See `weight_rows`.
 
         Raises:
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, NoWeights, RevisionAhead: as they say.
         """
         check_name(name)
-        return await self._loader.cached_or_loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
+        if not isinstance(loaded.network, Weighted):
+            raise NoWeights(name, loaded.network.spec.family)
+        return loaded.head, loaded.network
 
     async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
         """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
@@ -541,6 +560,10 @@ class Memories:
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
         queries.check(name, loaded.network)
+        try:
+            loaded.network.spec.check_options(options)
+        except InvalidParameter as error:
+            raise InvalidField(f"options.{error.parameter}", error.rule) from error
         check_order(options.order, loaded.network.spec.neurons)
         limit = self._limits.max_iterations
         if not 1 <= options.max_iterations <= limit:
@@ -634,6 +657,15 @@ def _recalled(loaded: Loaded, parts: Sequence[RecallResults]) -> Recalled:
         [match for part in parts for match in part.matches],
         [stored.labels[position] for part in parts for position in part.nearest.tolist()] if len(stored) else [],
         [overlap for part in parts for overlap in part.overlaps.tolist()] if len(stored) else [],
+        *_told(stored, [part.attention for part in parts if part.attention is not None]),
+    )
+
+
+def _told(stored: StoredPatterns, parts: Sequence[Attention]) -> tuple[list[str], list[float]]:
+    """Labels and softmax weights, one answer after the other."""
+    return (
+        [stored.labels[position] for part in parts for position in part.positions.ravel().tolist()],
+        [weight for part in parts for weight in part.weights.ravel().tolist()],
     )
 
 
@@ -645,7 +677,7 @@ def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
         overlaps.append(result.overlap)
     return Recalled(
         loaded.head,
-        pack(result.state[np.newaxis]),
+        loaded.network.spec.packed(result.state[np.newaxis]),
         [result.energy],
         [result.initial_energy],
         [result.iterations],
@@ -654,9 +686,10 @@ def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
         [result.match],
         labels,
         overlaps,
+        *_told(loaded.network.stored, [] if result.attention is None else [result.attention]),
     )
 
 
-def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:
+def weight_rows(network: Weighted) -> Iterator[NDArray[np.float64]]:
     """J as recall uses it, in blocks of whole rows of about 1 MiB."""
     return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))

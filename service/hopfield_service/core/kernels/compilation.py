@@ -46,10 +46,13 @@ def _compiled(function: Function, **options: Any) -> Function:
 
 
 def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., Any]]) -> None:
-    """Has kernels that ask a question, a function without a body, compiled with the answer that fits the type of its first argument."""
+    """Has kernels that ask a question, a function without a body, compiled with the answer that fits the type of its first argument.
 
-    def fitting(first: Any, *_others: Any) -> Callable[..., Any]:
-        return answers[first.instance_class]
+    May be called anew for further types.
+    """
+
+    def fitting(first: Any, *_others: Any) -> Callable[..., Any] | None:
+        return answers.get(first.instance_class)
 
     options: Any = {**_UNCOUNTED, "forceinline": True}
     overload(question, strict=False, jit_options=options)(fitting)

@@ -1,10 +1,10 @@
 """The three forms in which recall knows the weights of a network, and what each keeps of a state along a trajectory.
 
-All of them answer the same questions, with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
+All of them answer the same questions, as the patterns of a network without weights do (interactions.py), with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
 coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inlined, leaf
 from hopfield_service.core.kernels.fields import add_row, add_rows
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
+
+if TYPE_CHECKING:
+    from hopfield_service.core.kernels.interactions import Interactions
 
 # Columns whose sums, of float64, stay in the first cache.
 _COLUMNS = 512
@@ -21,8 +24,8 @@ class Kept(NamedTuple):
     """What is known of a state.
 
     Attributes:
-        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,).
-        rounded: int16, the overlaps with basis vectors once more.
+        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,) and more (see interactions.py).
+        rounded: int16, the overlaps with basis vectors once more, or the terms that interactions make of overlaps with patterns.
         room: (N,) float64 to add up the energy in, where the weights are rounded; otherwise (0,).
     """
 
@@ -119,10 +122,10 @@ class Basis(NamedTuple):
     coding: int
 
 
-Couplings = Matrix | Patterns | Basis
+Couplings: TypeAlias = "Matrix | Patterns | Basis | Interactions"
 
 
-# The questions. Each form answers them below; numba takes the answer that fits the form, at no cost.
+# The questions. Each form answers them, below or in a file of its own; numba takes the answer that fits the form, at no cost.
 
 
 def begin(couplings: Couplings, state: Signs, words: Words, known: Words, kept: Kept) -> None:
