@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
-from hopfield_service.core.network import Import, Network, Store
+from hopfield_service.core.network import Import, PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import pack
 
@@ -39,19 +39,19 @@ def noisy(patterns: Signs, count: int) -> Signs:
     return queries
 
 
-def network_of(rule: Rule, patterns: Signs) -> Network:
+def network_of(rule: Rule, patterns: Signs) -> PatternNetwork:
     labels = tuple(map(str, range(len(patterns))))
     return PairwiseSpec(patterns.shape[1], rule).empty().apply(Store(pack(patterns), labels), never)
 
 
-def imported(patterns: Signs) -> Network:
+def imported(patterns: Signs) -> PatternNetwork:
     """Weights that are no sums of patterns as far as anybody knows, and not whole numbers either."""
     weights = 1.1 * contenders.hebb(patterns).astype(np.float64)
     spec = PairwiseSpec(patterns.shape[1], Rule.IMPORTED)
     return spec.empty().apply(Import({"weights": StateArray(weights, symmetric=True)}), never)
 
 
-def recalls(network: Network, queries: Signs) -> Call:
+def recalls(network: PatternNetwork, queries: Signs) -> Call:
     """One asynchronous recall in random order, everything in it: energies, iterations, nearest pattern."""
     options = RecallOptions(seed=0)
     for k, query in enumerate(queries):

@@ -13,6 +13,7 @@ AsyncHopfieldClient has the same names; calls that reach the server are awaited.
 
 from hopfield_client._async_client import AsyncHopfieldClient
 from hopfield_client._async_memory import AsyncMemory
+from hopfield_client._async_ring_memory import AsyncHeadingTrack, AsyncRingMemory
 from hopfield_client._client import HopfieldClient
 from hopfield_client._config import RetryConfig
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
@@ -37,6 +38,7 @@ from hopfield_client._errors import (
     WrongEventLoop,
 )
 from hopfield_client._memory import Memory
+from hopfield_client._ring_memory import HeadingTrack, RingMemory
 from hopfield_client._trace import AsyncTrace, Trace
 from hopfield_client._types import (
     Coding,
@@ -49,6 +51,8 @@ from hopfield_client._types import (
     PatternArray,
     Recall,
     RecallBatch,
+    Ring,
+    RingRecall,
     ServerInfo,
     StopReason,
     Stored,
@@ -61,8 +65,10 @@ from hopfield_client._warnings import CapacityWarning, ConvergenceWarning, Hopfi
 
 __all__ = [
     "AlreadyExists",
+    "AsyncHeadingTrack",
     "AsyncHopfieldClient",
     "AsyncMemory",
+    "AsyncRingMemory",
     "AsyncTrace",
     "Cancelled",
     "CapacityWarning",
@@ -74,6 +80,7 @@ __all__ = [
     "DeadlineExceeded",
     "Diagnosis",
     "FailedPrecondition",
+    "HeadingTrack",
     "HopfieldClient",
     "HopfieldError",
     "HopfieldWarning",
@@ -94,6 +101,9 @@ __all__ = [
     "RecallBatch",
     "ResourceExhausted",
     "RetryConfig",
+    "Ring",
+    "RingMemory",
+    "RingRecall",
     "ServerInfo",
     "StopReason",
     "Stored",

@@ -10,6 +10,7 @@ import numpy as np
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import Conflict, DataLoss
+from hopfield_client._models import model_of
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
     LearningOutcome,
@@ -45,15 +46,17 @@ def stored(response: memory_service_pb2.StorePatternsResponse) -> Stored:
 
 def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
     pairwise = memory.spec.pairwise
+    model = model_of(memory.spec)
     hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
     return {
         "name": memory.name,
         "uid": memory.uid,
         "neurons": memory.neurons,
-        "rule": word(RULES, pairwise.rule),
+        "model": model,
+        "rule": word(RULES, pairwise.rule) if model is None else None,
         "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,
         "self_coupling": pairwise.self_coupling,
-        "coding": word(CODINGS, pairwise.coding),
+        "coding": word(CODINGS, pairwise.coding) if model is None else None,
         "kappa": pairwise.kappa if pairwise.HasField("kappa") else None,
         "max_sweeps": pairwise.max_sweeps if pairwise.HasField("max_sweeps") else None,
         "learning": _learning(memory),

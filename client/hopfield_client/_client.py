@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 from numpy.typing import ArrayLike
 
+from hopfield_client._attractor_calls import RingCalls
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
 from hopfield_client._connection import Connection
 from hopfield_client._memory import Memory
-from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
+from hopfield_client._ring_memory import RingMemory
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo
 
 
 class HopfieldClient:
@@ -32,6 +34,10 @@ class HopfieldClient:
         self._calls = ClientCalls(address, timeout)
         self._connection = Connection(self._calls, retry)
 
+    @overload
+    def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> RingMemory: ...
+
+    @overload
     def create_memory(
         self,
         name: str,
@@ -46,12 +52,31 @@ class HopfieldClient:
         max_sweeps: int = 1000,
         shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
-    ) -> Memory:
-        """Makes an empty memory.
+    ) -> Memory: ...
+
+    def create_memory(
+        self,
+        name: str,
+        neurons: int | None = None,
+        *,
+        model: Ring | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+        exist_ok: bool = False,
+    ) -> Memory | RingMemory:
+        """Makes an empty memory, or an attractor.
 
         Args:
             name: lowercase letters, digits, ".", "_" and "-", at most 128, the first a letter or a digit.
-            neurons: number of neurons N of each pattern.
+            neurons: number of neurons N of each pattern. Not with `model`.
+            model: what the memory is to be, where it is none of stored patterns: a Ring. Of what follows only `exist_ok` goes with
+                it.
             rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them), "storkey"
                 or "storkey_second_order" (more of them, and somewhat correlated ones; their order matters), "pseudo_inverse"
                 (holds correlated ones, such as images) or "perceptron" (sweeps over the patterns until each is stable with a
@@ -77,6 +102,7 @@ class HopfieldClient:
         call = self._calls.create_memory(
             name,
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -87,7 +113,8 @@ class HopfieldClient:
             shape=shape,
             exist_ok=exist_ok,
         )
-        return Memory(self._connection, self._connection.run(self._connection.memories.CreateMemory, call))
+        calls = self._connection.run(self._connection.memories.CreateMemory, call)
+        return RingMemory(self._connection, calls) if isinstance(calls, RingCalls) else Memory(self._connection, calls)
 
     def memory(self, name: str, *, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> Memory:
         """A handle of a memory. Asks nobody: whether the memory exists shows at its first call.
@@ -103,6 +130,10 @@ class HopfieldClient:
             InvalidArgument: no such coding; a shape that is none.
         """
         return Memory(self._connection, self._calls.memory(name, shape, coding))
+
+    def ring(self, name: str) -> RingMemory:
+        """A handle of a ring attractor. Asks nobody: whether the memory exists, and is a ring, shows at its first call."""
+        return RingMemory(self._connection, self._calls.ring(name))
 
     def list_memories(self, prefix: str = "") -> Iterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""

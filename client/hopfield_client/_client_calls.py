@@ -1,21 +1,39 @@
 """The calls of a client: requests built and answers read, once, for both clients; everything about a call except sending it."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import grpc
 from numpy.typing import ArrayLike
 
-from hopfield.v1 import memory_service_pb2, server_service_pb2
+from hopfield.v1 import memory_pb2, memory_service_pb2, server_service_pb2
 from hopfield_client import _answers, _weights
 from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
+from hopfield_client._attractor_calls import RingCalls
 from hopfield_client._calls import Call, Page, PageCall, request_id
 from hopfield_client._config import address_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._models import Model, spec_of
 from hopfield_client._rpc_errors import from_rpc_error
 from hopfield_client._spec import coding_of, new_spec, thresholds_of
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
+
+MadeT = TypeVar("MadeT")
+
+# What only describes a network of stored patterns, and what it is where it was not given.
+_OF_PATTERNS: dict[str, Any] = {
+    "neurons": None,
+    "rule": "hebbian",
+    "normalization": "neurons",
+    "thresholds": None,
+    "self_coupling": False,
+    "coding": "bipolar",
+    "kappa": 1.0,
+    "max_sweeps": 1000,
+    "shape": None,
+}
 
 
 class ClientCalls:
@@ -55,11 +73,16 @@ class ClientCalls:
             coding_of(coding)
         return MemoryCalls(string(name, "name"), None if shape is None else shape_of(shape), coding, self._freshness)
 
+    def ring(self, name: str) -> RingCalls:
+        """The calls of one ring."""
+        return RingCalls(string(name, "name"), self._freshness)
+
     def create_memory(
         self,
         name: str,
-        neurons: int,
+        neurons: int | None,
         *,
+        model: Model | None,
         rule: LearningRule,
         normalization: Normalization,
         thresholds: ArrayLike | None,
@@ -69,7 +92,23 @@ class ClientCalls:
         max_sweeps: int,
         shape: int | Sequence[int] | None,
         exist_ok: bool,
-    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MemoryCalls]:
+    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MemoryCalls | RingCalls]:
+        if model is not None:
+            given: dict[str, Any] = {
+                "neurons": neurons,
+                "rule": rule,
+                "normalization": normalization,
+                "thresholds": thresholds,
+                "self_coupling": self_coupling,
+                "coding": coding,
+                "kappa": kappa,
+                "max_sweeps": max_sweeps,
+                "shape": shape,
+            }
+            _refuse_beside_model(given)
+            return self._creation(name, spec_of(model), self.ring(name), exist_ok=exist_ok)
+        if neurons is None:
+            raise InvalidArgument("neurons must be given, where model is not", field="neurons")
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
         spec = new_spec(
             neurons,
@@ -86,6 +125,11 @@ class ClientCalls:
             raise InvalidArgument(
                 f"shape {memory.shape} has {memory.neurons} elements; the memory has {neurons} neurons", field="shape"
             )
+        return self._creation(name, spec, memory, exist_ok=exist_ok)
+
+    def _creation(
+        self, name: str, spec: memory_pb2.MemorySpec, made: MadeT, *, exist_ok: bool
+    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MadeT]:
         request = memory_service_pb2.CreateMemoryRequest(
             name=name,
             spec=spec,
@@ -94,9 +138,9 @@ class ClientCalls:
         )
         note = self._freshness.watch(name)
 
-        def read(response: memory_service_pb2.CreateMemoryResponse) -> MemoryCalls:
+        def read(response: memory_service_pb2.CreateMemoryResponse) -> MadeT:
             note(response.memory.uid, response.memory.revision)
-            return memory
+            return made
 
         return Call(request, read, "finds the memory that was made" if exist_ok else "raises AlreadyExists")
 
@@ -149,3 +193,10 @@ class ClientCalls:
         self,
     ) -> Call[server_service_pb2.GetServerInfoRequest, server_service_pb2.GetServerInfoResponse, ServerInfo]:
         return Call(server_service_pb2.GetServerInfoRequest(), _answers.server_info)
+
+
+def _refuse_beside_model(given: dict[str, Any]) -> None:
+    for argument, default in _OF_PATTERNS.items():
+        # Arrays compare in ways of their own.
+        if (given[argument] is not None) if default is None else (given[argument] != default):
+            raise InvalidArgument(f"{argument} must not be given with model, which says all there is", field=argument)

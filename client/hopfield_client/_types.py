@@ -51,6 +51,21 @@ class LearningOutcome:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ring:
+    """What a ring attractor is: neurons on a circle that hold a bump of activity at a heading (Zhang 1996).
+
+    Attributes:
+        neurons: number of neurons N, 32 to 1024; neuron i prefers the heading 360 i / N degrees.
+        tau: time constant in seconds, 0.0001 to 100.
+        concentration: K of the tuning curve A + B exp(K cos theta), 2 to 12: the larger, the narrower the bump.
+    """
+
+    neurons: int = 64
+    tau: float = 0.01
+    concentration: float = 8.0
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryInfo:
     """A memory as it was when the server described it.
 
@@ -58,17 +73,20 @@ class MemoryInfo:
         name: the name its maker chose.
         uid: made by the server: a memory deleted and made anew under the same name has another one.
         neurons: number of neurons N.
+        model: what it is, as it was made with `create_memory(model=)`; None for a pairwise network of stored patterns, which the
+            words below describe.
         rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. "unknown", here and in the
-            words below, is one that only a later client knows.
+            words below, is one that only a later client knows. None where there is a model.
         normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
         self_coupling: whether the rule's diagonal is kept.
-        coding: the two values a neuron has, a Coding.
+        coding: the two values a neuron has, a Coding; None where there is a model.
         kappa: margin of the perceptron rule, in the unit of the local field; None under other rules.
         max_sweeps: sweeps after which the perceptron rule gives up; None under other rules.
         learning: how learning ended; None for rules that do not iterate.
         pattern_count: number of stored patterns P.
         load: P / N.
-        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported.
+        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported, or
+            no patterns are stored.
         revision: how many commits (stores, forgets, updates, imports) it has seen.
         created: when it was made, by the server's clock, in UTC.
         updated: when the last commit was made, by the server's clock, in UTC.
@@ -78,10 +96,11 @@ class MemoryInfo:
     name: str
     uid: str
     neurons: int
-    rule: str
+    model: Ring | None
+    rule: str | None
     normalization: str | None
     self_coupling: bool
-    coding: str
+    coding: str | None
     kappa: float | None
     max_sweeps: int | None
     learning: LearningOutcome | None
@@ -260,6 +279,37 @@ class NearestPattern:
     def __repr__(self) -> str:
         pattern = "" if self.pattern is None else f", pattern={_outline(self.pattern)}"
         return f"NearestPattern(label={self.label!r}, overlap={self.overlap:.4g}{pattern})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class RingRecall:
+    """Where the dynamics of a ring led from some rates.
+
+    Attributes:
+        rates: what the neurons fire in the end, (N,) float32, in Hz.
+        heading: where the bump is, in degrees, 0 to below 360: the angle of the population vector.
+        energy: energy of these rates (Cohen and Grossberg 1983).
+        initial_energy: energy of the rates it began at.
+        time: seconds of the ring's own time that it took.
+        converged: whether it came to rest.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
+
+    rates: NDArray[np.float32]
+    heading: float
+    energy: float
+    initial_energy: float
+    time: float
+    converged: bool
+    revision: int
+    uid: str
+
+    def __repr__(self) -> str:
+        return (
+            f"RingRecall(heading={self.heading:.6g}, converged={self.converged}, time={self.time:.4g}, "
+            f"energy={self.energy:.6g} from {self.initial_energy:.6g}, rates={_outline(self.rates)})"
+        )
 
 
 class TraceStep(NamedTuple):

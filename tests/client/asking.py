@@ -23,6 +23,7 @@ def options(**chosen: Any) -> recall_service_pb2.RecallOptions:
 
 def creation(calls: ClientCalls, neurons: Any = 4, *, name: Any = "digits", **chosen: Any) -> Any:
     defaults = {
+        "model": None,
         "rule": "hebbian",
         "normalization": "neurons",
         "thresholds": None,

@@ -6,16 +6,37 @@ import subprocess
 import sys
 import types
 from collections.abc import AsyncIterable, Callable, Iterable
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import pytest
 
 import hopfield_client
-from hopfield_client import AsyncHopfieldClient, AsyncMemory, AsyncTrace, HopfieldClient, Memory, Trace
+from hopfield_client import (
+    AsyncHeadingTrack,
+    AsyncHopfieldClient,
+    AsyncMemory,
+    AsyncRingMemory,
+    AsyncTrace,
+    HeadingTrack,
+    HopfieldClient,
+    Memory,
+    RingMemory,
+    Trace,
+)
 
 DOCUMENTED = {
-    "clients": {"HopfieldClient", "Memory", "AsyncHopfieldClient", "AsyncMemory", "RetryConfig"},
+    "clients": {
+        "HopfieldClient",
+        "Memory",
+        "RingMemory",
+        "AsyncHopfieldClient",
+        "AsyncMemory",
+        "AsyncRingMemory",
+        "RetryConfig",
+    },
+    "models": {"Ring"},
     "iterators": {"Trace", "AsyncTrace"},
+    "tracks": {"HeadingTrack", "AsyncHeadingTrack"},
     "answers": {
         "Diagnosis",
         "LearningOutcome",
@@ -23,6 +44,7 @@ DOCUMENTED = {
         "NearestPattern",
         "Recall",
         "RecallBatch",
+        "RingRecall",
         "ServerInfo",
         "Stored",
         "StoredPattern",
@@ -62,10 +84,15 @@ DOCUMENTED = {
     },
 }
 
-PAIRS = [(HopfieldClient, AsyncHopfieldClient), (Memory, AsyncMemory)]
-TWINS = {**dict(PAIRS), Trace: AsyncTrace}
+PAIRS = [
+    (HopfieldClient, AsyncHopfieldClient),
+    (Memory, AsyncMemory),
+    (RingMemory, AsyncRingMemory),
+    (HeadingTrack, AsyncHeadingTrack),
+]
+TWINS: dict[Any, Any] = {**dict(PAIRS), Trace: AsyncTrace, Memory | RingMemory: AsyncMemory | AsyncRingMemory}
 # Calls that ask no server yet, and properties.
-NOT_AWAITED = {"memory", "name", "shape", "coding", "trace", "recall_stream"}
+NOT_AWAITED = {"memory", "name", "shape", "coding", "trace", "recall_stream", "ring", "track", "heading", "rates"}
 LISTS = {"list_memories", "patterns"}
 
 
@@ -91,7 +118,7 @@ def test_everything_exported_is_documented(name: str) -> None:
             assert documented.__doc__
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"] | {"RetryConfig", "HopfieldError"}))
+@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"] | {"Ring", "RetryConfig", "HopfieldError"}))
 def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
     exported = getattr(hopfield_client, name)
     _, _, section = (inspect.getdoc(exported) or "").partition("Attributes:\n")
@@ -102,7 +129,7 @@ def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
 def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
     patient = {
         name
-        for cls in (HopfieldClient, Memory)
+        for cls in (HopfieldClient, Memory, RingMemory)
         for name, call in public(cls).items()
         if not isinstance(call, property) and "timeout" in inspect.signature(call).parameters
     }
@@ -117,6 +144,7 @@ def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
         "import_weights",
         "update",
         "trace",
+        "track",
         "diagnose",
     }
 

@@ -26,7 +26,7 @@ from hopfield_service.core.kernels import updates
 from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.kernels.recall import STATUS
 from hopfield_service.core.learning import Couplings, Hebbian, LearningParameters, Normalization, StateArray
-from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
+from hopfield_service.core.network import Import, Operation, PatternNetwork, Store, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Coding, pack, row_bytes
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
@@ -127,7 +127,7 @@ def of_integers(
     return of_couplings(Hebbian(parameters, np.broadcast_to(np.uint8(0), (divisor, 1)), matrix), thresholds, coding)
 
 
-def weights_of(network: Network) -> NDArray[np.float64]:
+def weights_of(network: PatternNetwork) -> NDArray[np.float64]:
     """J (or T), put together from blocks of rows."""
     return np.concatenate(list(network.weight_rows(7)))
 
@@ -137,7 +137,7 @@ def off_diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.eye(len(matrix), dtype=np.bool_), 0, matrix)
 
 
-def kept(network: Network) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
+def kept(network: PatternNetwork) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
     """Everything a network keeps, and the weights it recalls with, to the last bit."""
     arrays = {name: array.values for name, array in snapshot_arrays(network).items()} | {"J": weights_of(network)}
     return {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in arrays.items()}
@@ -192,7 +192,7 @@ def trajectory_of(network: PairwiseNetwork, query: Signs, options: RecallOptions
     return Trajectory(network, query, options)
 
 
-def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
+def recall(network: PatternNetwork, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
     return network.recall(signs(query), RecallOptions(**{"seed": 0, **options}), never)
 
 

@@ -68,11 +68,23 @@ class PairwiseSpec(_message.Message):
     max_sweeps: int
     def __init__(self, neurons: _Optional[int] = ..., rule: _Optional[_Union[LearningRule, str]] = ..., thresholds: _Optional[_Iterable[float]] = ..., normalization: _Optional[_Union[Normalization, str]] = ..., self_coupling: bool = ..., coding: _Optional[_Union[_patterns_pb2.Coding, str]] = ..., kappa: _Optional[float] = ..., max_sweeps: _Optional[int] = ...) -> None: ...
 
+class RingSpec(_message.Message):
+    __slots__ = ("neurons", "tau", "concentration")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    TAU_FIELD_NUMBER: _ClassVar[int]
+    CONCENTRATION_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    tau: float
+    concentration: float
+    def __init__(self, neurons: _Optional[int] = ..., tau: _Optional[float] = ..., concentration: _Optional[float] = ...) -> None: ...
+
 class MemorySpec(_message.Message):
-    __slots__ = ("pairwise",)
+    __slots__ = ("pairwise", "ring")
     PAIRWISE_FIELD_NUMBER: _ClassVar[int]
+    RING_FIELD_NUMBER: _ClassVar[int]
     pairwise: PairwiseSpec
-    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ...) -> None: ...
+    ring: RingSpec
+    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., ring: _Optional[_Union[RingSpec, _Mapping]] = ...) -> None: ...
 
 class LearningOutcome(_message.Message):
     __slots__ = ("converged", "sweeps")

@@ -15,17 +15,19 @@ CODING_BIPOLAR: Coding
 CODING_BINARY: Coding
 
 class Patterns(_message.Message):
-    __slots__ = ("count", "neurons", "bits", "signs", "coding", "known")
+    __slots__ = ("count", "neurons", "bits", "signs", "floats", "coding", "known")
     COUNT_FIELD_NUMBER: _ClassVar[int]
     NEURONS_FIELD_NUMBER: _ClassVar[int]
     BITS_FIELD_NUMBER: _ClassVar[int]
     SIGNS_FIELD_NUMBER: _ClassVar[int]
+    FLOATS_FIELD_NUMBER: _ClassVar[int]
     CODING_FIELD_NUMBER: _ClassVar[int]
     KNOWN_FIELD_NUMBER: _ClassVar[int]
     count: int
     neurons: int
     bits: bytes
     signs: bytes
+    floats: bytes
     coding: Coding
     known: bytes
-    def __init__(self, count: _Optional[int] = ..., neurons: _Optional[int] = ..., bits: _Optional[bytes] = ..., signs: _Optional[bytes] = ..., coding: _Optional[_Union[Coding, str]] = ..., known: _Optional[bytes] = ...) -> None: ...
+    def __init__(self, count: _Optional[int] = ..., neurons: _Optional[int] = ..., bits: _Optional[bytes] = ..., signs: _Optional[bytes] = ..., floats: _Optional[bytes] = ..., coding: _Optional[_Union[Coding, str]] = ..., known: _Optional[bytes] = ...) -> None: ...

@@ -6,8 +6,9 @@ from typing import Any
 from hopfield_service.core.kernels.reports import reported
 from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec
+from hopfield_service.core.ring import RingSpec
 
-FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec,)}
+FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec, RingSpec)}
 
 
 def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:

@@ -1,8 +1,9 @@
 """What a memory is when it is loaded: a network, immutable, and the fold that makes it from operations.
 
-A *family* (the classical pairwise network is the first) is a `Spec`, which holds its parameters and makes its networks, and a
-`Network`, which folds operations and runs recalls. Everything above this layer knows these two and no family by name;
-`families.py` lists the families.
+A *family* is a `Spec`, which holds its parameters and makes its networks, and a `Network`, which folds operations. Families of
+one kind hold patterns and recall them (`PatternNetwork`; the classical pairwise network is the first); those of the other hold
+a bump of activity and move it (`Attractor`, in attractor.py). Everything above this layer knows these and no family by name; `families.py` lists
+the families.
 """
 
 from abc import ABC, abstractmethod
@@ -168,16 +169,11 @@ class Network(ABC):
 
     Attributes:
         spec: the parameters.
-        stored: the patterns learnt.
+        stored: the patterns learnt; none where the family holds none.
     """
 
     spec: "Spec"
     stored: StoredPatterns
-
-    @property
-    @abstractmethod
-    def learns(self) -> bool:
-        """Whether patterns can be stored: not where the weights were given from outside."""
 
     @property
     @abstractmethod
@@ -186,18 +182,8 @@ class Network(ABC):
 
     @property
     @abstractmethod
-    def thresholds(self) -> NDArray[np.float64]:
-        """(N,) float64, in the unit of the local field."""
-
-    @property
-    @abstractmethod
     def nbytes(self) -> int:
         """Bytes the network takes in memory."""
-
-    @property
-    @abstractmethod
-    def recall_size(self) -> int:
-        """How many numbers stand for the weights where recalls read them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
@@ -218,6 +204,27 @@ class Network(ABC):
     @abstractmethod
     def given(self) -> dict[str, StateArray]:
         """Of `arrays`, those that cannot be learnt anew from the stored patterns: given from outside. Often none."""
+
+
+class PatternNetwork(Network):
+    """A network that stores patterns of two-valued neurons and recalls them."""
+
+    spec: "PatternSpec"
+
+    @property
+    @abstractmethod
+    def learns(self) -> bool:
+        """Whether patterns can be stored: not where the weights were given from outside."""
+
+    @property
+    @abstractmethod
+    def thresholds(self) -> NDArray[np.float64]:
+        """(N,) float64, in the unit of the local field."""
+
+    @property
+    @abstractmethod
+    def recall_size(self) -> int:
+        """How many numbers stand for the weights where recalls read them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
@@ -287,14 +294,16 @@ class Spec(ABC):
 
     Attributes:
         family: the name of the family as it is stored.
+        holds_patterns: whether its networks are PatternNetworks. Others are whole before the first operation.
         neurons: N.
-        coding: the two values a neuron has for the caller.
+        coding: the two values a neuron has for the caller; None where it has more.
     """
 
     family: ClassVar[str]
+    holds_patterns: ClassVar[bool]
     # No abstract properties: a dataclass would take an inherited property for the default value.
     neurons: int
-    coding: Coding
+    coding: Coding | None
 
     @property
     @abstractmethod
@@ -351,3 +360,14 @@ class Spec(ABC):
     @abstractmethod
     def warm(cls) -> None:
         """Runs once, on a small network, everything that is compiled on first use."""
+
+
+class PatternSpec(Spec):
+    """The parameters of a memory that holds patterns.
+
+    Attributes:
+        coding: the two values a neuron has for the caller.
+    """
+
+    holds_patterns: ClassVar[bool] = True
+    coding: Coding

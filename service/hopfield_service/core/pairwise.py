@@ -32,10 +32,10 @@ from hopfield_service.core.network import (
     Forget,
     Import,
     InvalidParameter,
-    Network,
     NothingToRelearn,
     Operation,
-    Spec,
+    PatternNetwork,
+    PatternSpec,
     Store,
     StoredPatterns,
 )
@@ -70,7 +70,7 @@ _PARAMETERS_OF = {Rule.HEBBIAN: ("normalization",), Rule.PERCEPTRON: ("kappa", "
 
 
 @dataclass(frozen=True, slots=True)
-class PairwiseSpec(Spec):
+class PairwiseSpec(PatternSpec):
     """The parameters of a pairwise network.
 
     Attributes:
@@ -242,7 +242,7 @@ class PairwiseSpec(Spec):
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
-class PairwiseNetwork(Network):
+class PairwiseNetwork(PatternNetwork):
     """A pairwise network with what it has learnt. Immutable; see Network."""
 
     spec: PairwiseSpec

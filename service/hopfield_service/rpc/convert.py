@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -14,10 +15,12 @@ from numpy.typing import NDArray
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
 from hopfield_service.core.diagnostics import Diagnosis
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
+from hopfield_service.core.families import spec_from_parameters
 from hopfield_service.core.learning import LearningOutcome, Normalization
 from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is_clear, row_bytes, unpacked_blocks
+from hopfield_service.core.ring import RingSpec
 from hopfield_service.errors import InvalidField, shown
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
@@ -119,6 +122,8 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
     encoding = message.WhichOneof("encoding")
     if count and not neurons:
         raise InvalidField(f"{field}.neurons", "must be at least 1")
+    if encoding == "floats":
+        raise InvalidField(f"{field}.floats", "must not be set: patterns of a memory with two values are bits or signs")
     if encoding is None:
         if count:
             raise InvalidField(field, "must have its values in bits or in signs")
@@ -189,15 +194,20 @@ def batch_in(message: recall_service_pb2.BatchRecallRequest) -> tuple[Block, Rec
 
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
     """The parameters of a new memory."""
-    if message.WhichOneof("family") is None:
-        raise InvalidField("spec.family", "must be set: pairwise")
-    pairwise = message.pairwise
+    family, parameters_in = _family_in(message)
+    own = getattr(message, family)
     try:
-        return PairwiseSpec.from_parameters(
-            {name: parameter_in(pairwise) for name, parameter_in in _PAIRWISE_PARAMETERS.items()}
-        )
+        return spec_from_parameters(family, {name: parameter_in(own) for name, parameter_in in parameters_in.items()})
     except InvalidParameter as error:
-        raise InvalidField(f"spec.pairwise.{error.parameter}", error.rule) from error
+        raise InvalidField(f"spec.{family}.{error.parameter}", error.rule) from error
+
+
+def _family_in(message: memory_pb2.MemorySpec) -> tuple[str, "_ParametersIn"]:
+    """The family of a spec, and how its parameters are read."""
+    family = message.WhichOneof("family")
+    if family is None:
+        raise InvalidField("spec.family", f"must be set: {' or '.join(_PARAMETERS_IN)}")
+    return family, _PARAMETERS_IN[family]
 
 
 def _rule_in(message: memory_pb2.PairwiseSpec) -> str:
@@ -221,7 +231,20 @@ def _coding_in(coding: patterns_pb2.Coding, field: str) -> Coding:
     return _chosen(coding, _CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, field)
 
 
-# What each field of the message says of the parameter of its name, its default filled in.
+def _set_or_default(spec: type[RingSpec]) -> "_ParametersIn":
+    """Of a message whose fields are all optional, and have the names and the defaults of the spec's parameters."""
+
+    def parameter_in(name: str, default: Any) -> Callable[[Any], Any]:
+        return lambda message: getattr(message, name) if message.HasField(name) else default
+
+    return {
+        field.name: parameter_in(field.name, field.default) for field in fields(spec) if field.default is not MISSING
+    }
+
+
+_ParametersIn = Mapping[str, Callable[[Any], Any]]
+"""What each field of a family's message says of the parameter of its name, its default filled in."""
+
 _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "neurons": lambda message: message.neurons,
     "rule": _rule_in,
@@ -232,6 +255,7 @@ _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "kappa": lambda message: message.kappa if message.HasField("kappa") else 1.0,
     "max_sweeps": lambda message: message.max_sweeps if message.HasField("max_sweeps") else 1000,
 }
+_PARAMETERS_IN: dict[str, _ParametersIn] = {"pairwise": _PAIRWISE_PARAMETERS, "ring": _set_or_default(RingSpec)}
 
 
 def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, dict[str, Any]]:
@@ -240,18 +264,16 @@ def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, di
     Returns:
         The family, and the new values of some of its parameters.
     """
-    family = message.spec.WhichOneof("family")
-    if family is None:
-        raise InvalidField("spec.family", "must be set: pairwise")
-    pairwise = message.spec.pairwise
-    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in pairwise.ListFields()]
+    family, parameters_in = _family_in(message.spec)
+    own = getattr(message.spec, family)
+    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in own.ListFields()]
     changes: dict[str, Any] = {}
     for path in paths:
         prefix, _, name = path.partition(".")
-        if prefix != family or name not in _PAIRWISE_PARAMETERS:
-            known = ", ".join(f"pairwise.{name}" for name in _PAIRWISE_PARAMETERS)
+        if prefix != family or name not in parameters_in:
+            known = ", ".join(f"{family}.{name}" for name in parameters_in)
             raise InvalidField("update_mask", f"must name fields of spec, such as {known}; {shown(path)} is none")
-        changes[name] = _PAIRWISE_PARAMETERS[name](pairwise)
+        changes[name] = parameters_in[name](own)
     if not changes:
         raise InvalidField("update_mask", "must name what to change, or spec must set it")
     return family, changes
@@ -411,6 +433,8 @@ def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
                 max_sweeps=spec.max_sweeps if perceptron else None,
             )
             return memory_pb2.MemorySpec(pairwise=pairwise)
+        case RingSpec():
+            return memory_pb2.MemorySpec(ring=memory_pb2.RingSpec(**spec.parameters()))
     raise TypeError(f"{type(spec).__name__} has no message")
 
 
@@ -420,9 +444,9 @@ def _timestamp(microseconds: int) -> Timestamp:
     return timestamp
 
 
-def coding_out(coding: Coding) -> patterns_pb2.Coding:
-    """The two values a neuron has."""
-    return _CODING_NUMBERS[coding]
+def coding_out(coding: Coding | None) -> patterns_pb2.Coding:
+    """The two values a neuron has, if it has two."""
+    return patterns_pb2.CODING_UNSPECIFIED if coding is None else _CODING_NUMBERS[coding]
 
 
 def bits_out(bits: Bits, spec: Spec) -> patterns_pb2.Patterns:

@@ -23,9 +23,9 @@ from hopfield_service.core.network import (
     Forget,
     Import,
     InvalidParameter,
-    Network,
     NothingToRelearn,
     Operation,
+    PatternNetwork,
     Spec,
     Store,
 )
@@ -44,7 +44,7 @@ from hopfield_service.errors import (
     WeightsImported,
 )
 from hopfield_service.serving.cache import Loaded
-from hopfield_service.serving.checks import Block, check_labels, check_name, check_order, symmetric
+from hopfield_service.serving.checks import Block, check_labels, check_name, check_order, holding_patterns, symmetric
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
@@ -227,6 +227,8 @@ class Memories:
                 outcome, head = await self._store.create(name, spec, first, request)
                 if outcome is Outcome.DONE:
                     _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
+                    if not spec.holds_patterns:
+                        await self._loader.made(head)
                     return head
             elif not allow_existing or existing.spec != spec:
                 # It may be its own doing, carried out for a repeat a moment ago.
@@ -319,7 +321,7 @@ class Memories:
 
         Raises:
             InvalidField: patterns or labels break a rule.
-            MemoryNotFound, LabelExists, RevisionMismatch, WeightsImported, PatternLimit, Contention: as they say.
+            MemoryNotFound, LabelExists, RevisionMismatch, WeightsImported, WrongFamily, PatternLimit, Contention: as they say.
         """
         check_name(name)
         if len(patterns) == 0:
@@ -332,7 +334,7 @@ class Memories:
         given: tuple[str, ...] = tuple(labels)
 
         def operation(loaded: Loaded) -> Operation:
-            network = loaded.network
+            network = holding_patterns(name, loaded.network)
             patterns.check(name, network)
             if not network.learns:
                 raise WeightsImported(name)
@@ -357,7 +359,7 @@ class Memories:
 
         Raises:
             InvalidField: the labels break a rule.
-            MemoryNotFound, LabelNotFound, RevisionMismatch, Contention: as they say.
+            MemoryNotFound, LabelNotFound, RevisionMismatch, WrongFamily, Contention: as they say.
         """
         check_name(name)
         if not labels:
@@ -367,8 +369,9 @@ class Memories:
         check_labels(labels)
 
         def operation(loaded: Loaded) -> Operation:
+            stored = holding_patterns(name, loaded.network).stored
             for label in labels:
-                if label not in loaded.network.stored.positions:
+                if label not in stored.positions:
                     raise LabelNotFound(name, label)
             return Forget(tuple(labels))
 
@@ -462,12 +465,12 @@ class Memories:
 
         Raises:
             InvalidField: the labels break a rule.
-            MemoryNotFound, LabelNotFound, RevisionAhead: as they say.
+            MemoryNotFound, LabelNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
         check_labels(labels)
         loaded = await self._loader.cached_or_loaded(name, token)
-        stored = loaded.network.stored
+        stored = holding_patterns(name, loaded.network).stored
         if labels:
             for label in labels:
                 if label not in stored.positions:
@@ -479,26 +482,26 @@ class Memories:
         following = int(stored.numbers[end]) if end < len(stored) else None
         return PatternPage(loaded.head, list(stored.labels[start:end]), stored.bits[start:end], following)
 
-    async def weights(self, name: str, token: Token | None) -> Loaded:
-        """The network whose weights are asked for, and where its memory stood. See `weight_rows`.
+    async def weights(self, name: str, token: Token | None) -> tuple[Head, PatternNetwork]:
+        """Where a memory stood, and the network whose weights are asked for. See `weight_rows`.
 
         Raises:
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
-        return await self._loader.cached_or_loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
+        return loaded.head, holding_patterns(name, loaded.network)
 
     async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
         """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
 
         Raises:
             InvalidField: the queries break a rule.
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
-        loaded = await self._to_recall(name, queries, options, token)
+        loaded, network = await self._to_recall(name, queries, options, token)
 
         def answers(interruption: Interruption) -> Recalled:
-            network = loaded.network
             if len(queries) == 1:
                 return _recalled_once(
                     loaded, network.recall(queries.state(0, network.spec.coding), options, interruption)
@@ -511,9 +514,7 @@ class Memories:
                 parts += network.recall_batch(states, of_part, interruption)
             return _recalled(loaded, parts)
 
-        return await self._executor.recall(
-            answers, loaded.network, short=_is_short(loaded.network, options, len(queries))
-        )
+        return await self._executor.recall(answers, network, short=_is_short(network, options, len(queries)))
 
     async def trace(
         self, name: str, query: Block, options: RecallOptions, token: Token | None
@@ -523,8 +524,7 @@ class Memories:
         Yields:
             The steps, from the query on, some at a time; the last piece has the answer.
         """
-        loaded = await self._to_recall(name, query, options, token)
-        network = loaded.network
+        loaded, network = await self._to_recall(name, query, options, token)
         most = max(1, _TRACE_BYTES // network.spec.neurons)
         state = query.state(0, network.spec.coding)
         async for items in self._executor.trace(partial(network.trace, state, options), most):
@@ -532,18 +532,21 @@ class Memories:
             results = [item for item in items if isinstance(item, RecallResult)]
             yield TracePiece(loaded.head, steps, _recalled_once(loaded, results[0]) if results else None)
 
-    async def _to_recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Loaded:
+    async def _to_recall(
+        self, name: str, queries: Block, options: RecallOptions, token: Token | None
+    ) -> tuple[Loaded, PatternNetwork]:
         """The network that queries are for, which they and the options fit."""
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
-        queries.check(name, loaded.network)
-        check_order(options.order, loaded.network.spec.neurons)
+        network = holding_patterns(name, loaded.network)
+        queries.check(name, network)
+        check_order(options.order, network.spec.neurons)
         limit = self._limits.max_iterations
         if not 1 <= options.max_iterations <= limit:
             raise InvalidField("options.max_iterations", f"must be 1 to {limit}, is {options.max_iterations}")
         if isinstance(options.beta, np.ndarray) and not 1 <= len(options.beta) <= limit:
             raise InvalidField("options.annealing.beta", f"must be 1 to {limit} numbers, are {len(options.beta)}")
-        return loaded
+        return loaded, network
 
     async def nearest(
         self, name: str, queries: Block, k: int, include_patterns: bool, token: Token | None
@@ -552,14 +555,14 @@ class Memories:
 
         Raises:
             InvalidField: the queries break a rule, or the answer would be too large.
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
         if not 1 <= k <= _NEAREST_EACH:
             raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
         loaded = await self._loader.cached_or_loaded(name, token)
-        queries.check(name, loaded.network)
-        network = loaded.network
+        network = holding_patterns(name, loaded.network)
+        queries.check(name, network)
         stored, spec = network.stored, network.spec
         each = min(k, len(stored))
         total = each * len(queries)
@@ -592,15 +595,15 @@ class Memories:
         """How well a memory holds what is stored in it, and where it stood.
 
         Raises:
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
         # Not on the threads that recalls wait for: it may take long.
-        return loaded.head, await self._executor.learn(loaded.network.diagnose)
+        return loaded.head, await self._executor.learn(holding_patterns(name, loaded.network).diagnose)
 
 
-def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
+def _is_short(network: PatternNetwork, options: RecallOptions, count: int) -> bool:
     """Whether so many recalls are expected to end before they had come to a thread and back."""
     # A sweep at a temperature takes about as many additions as a whole recall from near a stored pattern.
     if isinstance(options.beta, np.ndarray):
@@ -646,6 +649,6 @@ def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
     )
 
 
-def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:
+def weight_rows(network: PatternNetwork) -> Iterator[NDArray[np.float64]]:
     """J as recall uses it, in blocks of whole rows of about 1 MiB."""
     return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))

@@ -44,8 +44,8 @@ class SnapshotWriter:
         return self._begin(loaded, regardless=first)
 
     def begin_where_missing(self, loaded: Loaded) -> None:
-        """Has the first snapshot written, which whoever stored first did not come to write."""
-        if loaded.head.snapshot is None and loaded.head.revision:
+        """Has the first snapshot written, which whoever stored first, or made what needs no storing, did not come to write."""
+        if loaded.head.snapshot is None and (loaded.head.revision or not loaded.head.spec.holds_patterns):
             self._begin(loaded)
 
     def replace_unreadable(self, loaded: Loaded) -> None:

@@ -1,0 +1,97 @@
+"""Messages to values, and values to messages, of AttractorService. Everything that a message alone can be wrong in is found here."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hopfield.v1 import attractor_service_pb2, patterns_pb2
+from hopfield_service.core.attractor import Rates, Settled
+from hopfield_service.errors import InvalidField
+from hopfield_service.serving.attractors import Moves, Whereabouts
+from hopfield_service.store.layout import Head
+
+# No neuron fires faster, in Hz.
+_LARGEST_RATE = 1000.0
+_DEFAULT_MAX_TIME = 10.0
+# Moves of a message: their rates take as many rows.
+_MOST_MOVES = 1024
+
+
+def rates_in(message: patterns_pb2.Patterns) -> Rates:
+    """The rates of one state, which stand in `rates`: (N,) float64, in Hz."""
+    if message.count != 1:
+        raise InvalidField("rates.count", f"must be 1, is {message.count}")
+    if message.WhichOneof("encoding") != "floats":
+        raise InvalidField("rates", "must have its values in floats")
+    if len(message.floats) != 4 * message.neurons:
+        raise InvalidField(
+            "rates.floats",
+            f"must be {4 * message.neurons} bytes for {message.neurons} neurons, is {len(message.floats)}",
+        )
+    rates = np.frombuffer(message.floats, "<f4").astype(np.float64)
+    wrong = ~((rates >= 0) & (rates <= _LARGEST_RATE))
+    if wrong.any():
+        i = int(wrong.argmax())
+        raise InvalidField("rates.floats", f"must be 0 to {_LARGEST_RATE:g} Hz; neuron {i} has {rates[i]:g}")
+    return rates
+
+
+def max_time_in(message: attractor_service_pb2.RecallHeadingRequest) -> float:
+    """How long a recall may take of the network's own time, in seconds."""
+    return message.max_time if message.HasField("max_time") else _DEFAULT_MAX_TIME
+
+
+def heading_start_in(message: attractor_service_pb2.IntegrateHeadingRequest) -> Rates | Sequence[float]:
+    """Where a track begins: rates, or a heading."""
+    if message.WhichOneof("start") == "rates":
+        return rates_in(message.rates)
+    if not math.isfinite(message.heading):
+        raise InvalidField("heading", f"must be finite, is {message.heading}")
+    return (message.heading,)
+
+
+def turns_in(message: attractor_service_pb2.IntegrateHeadingRequest) -> Moves:
+    """The moves of a message."""
+    velocities = np.array(message.angular_velocities, np.float64)
+    durations = _durations_in(message.durations, len(velocities), "angular_velocities")
+    return Moves(velocities.reshape(-1, 1), durations, "angular_velocities")
+
+
+def _durations_in(durations: Sequence[float], count: int, velocities: str) -> NDArray[np.float64]:
+    if len(durations) != count:
+        raise InvalidField("durations", f"must be as many as {velocities}: {len(durations)} for {count}")
+    if count > _MOST_MOVES:
+        raise InvalidField(velocities, f"must be at most {_MOST_MOVES} in one message, are {count}")
+    return np.array(durations, np.float64)
+
+
+def rates_out(rates: NDArray[np.float64]) -> patterns_pb2.Patterns:
+    """The rates of some states, (count, N) float64."""
+    count, neurons = rates.shape
+    return patterns_pb2.Patterns(count=count, neurons=neurons, floats=rates.astype("<f4").tobytes())
+
+
+def recalled_heading_out(head: Head, settled: Settled) -> attractor_service_pb2.RecallHeadingResponse:
+    """Where the dynamics of a ring led."""
+    return attractor_service_pb2.RecallHeadingResponse(
+        rates=rates_out(settled.rates[np.newaxis]),
+        heading=settled.position[0],
+        energy=settled.energy,
+        initial_energy=settled.initial_energy,
+        time=settled.time,
+        converged=settled.converged,
+        uid=head.uid,
+        revision=head.revision,
+    )
+
+
+def headings_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegrateHeadingResponse:
+    """Where the bump is after some moves."""
+    return attractor_service_pb2.IntegrateHeadingResponse(
+        headings=whereabouts.positions[:, 0].tolist(),
+        rates=None if whereabouts.rates is None else rates_out(whereabouts.rates),
+        uid=whereabouts.head.uid,
+        revision=whereabouts.head.revision,
+    )
