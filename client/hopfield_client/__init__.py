@@ -14,6 +14,7 @@ AsyncHopfieldClient has the same names; calls that reach the server are awaited.
 from hopfield_client._async_client import AsyncHopfieldClient
 from hopfield_client._async_memory import AsyncMemory
 from hopfield_client._async_ring_memory import AsyncHeadingTrack, AsyncRingMemory
+from hopfield_client._async_sheet_memory import AsyncPositionTrack, AsyncSheetMemory
 from hopfield_client._client import HopfieldClient
 from hopfield_client._config import RetryConfig
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
@@ -39,6 +40,7 @@ from hopfield_client._errors import (
 )
 from hopfield_client._memory import Memory
 from hopfield_client._ring_memory import HeadingTrack, RingMemory
+from hopfield_client._sheet_memory import PositionTrack, SheetMemory
 from hopfield_client._trace import AsyncTrace, Trace
 from hopfield_client._types import (
     Coding,
@@ -54,6 +56,8 @@ from hopfield_client._types import (
     Ring,
     RingRecall,
     ServerInfo,
+    Sheet,
+    SheetRecall,
     StopReason,
     Stored,
     StoredPattern,
@@ -68,7 +72,9 @@ __all__ = [
     "AsyncHeadingTrack",
     "AsyncHopfieldClient",
     "AsyncMemory",
+    "AsyncPositionTrack",
     "AsyncRingMemory",
+    "AsyncSheetMemory",
     "AsyncTrace",
     "Cancelled",
     "CapacityWarning",
@@ -97,6 +103,7 @@ __all__ = [
     "Overloaded",
     "PatternArray",
     "PermissionDenied",
+    "PositionTrack",
     "Recall",
     "RecallBatch",
     "ResourceExhausted",
@@ -105,6 +112,9 @@ __all__ = [
     "RingMemory",
     "RingRecall",
     "ServerInfo",
+    "Sheet",
+    "SheetMemory",
+    "SheetRecall",
     "StopReason",
     "Stored",
     "StoredPattern",

@@ -12,10 +12,11 @@ from numpy.typing import ArrayLike
 from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._async_memory import AsyncMemory
 from hopfield_client._async_ring_memory import AsyncRingMemory
-from hopfield_client._attractor_calls import RingCalls
+from hopfield_client._async_sheet_memory import AsyncSheetMemory
+from hopfield_client._attractor_calls import RingCalls, SheetCalls
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
-from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo, Sheet
 
 
 class AsyncHopfieldClient:
@@ -30,6 +31,9 @@ class AsyncHopfieldClient:
 
     @overload
     async def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> AsyncRingMemory: ...
+
+    @overload
+    async def create_memory(self, name: str, *, model: Sheet, exist_ok: bool = False) -> AsyncSheetMemory: ...
 
     @overload
     async def create_memory(
@@ -53,7 +57,7 @@ class AsyncHopfieldClient:
         name: str,
         neurons: int | None = None,
         *,
-        model: Ring | None = None,
+        model: Ring | Sheet | None = None,
         rule: LearningRule = "hebbian",
         normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
@@ -63,7 +67,7 @@ class AsyncHopfieldClient:
         max_sweeps: int = 1000,
         shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
-    ) -> AsyncMemory | AsyncRingMemory:
+    ) -> AsyncMemory | AsyncRingMemory | AsyncSheetMemory:
         """Makes an empty memory, or an attractor. Arguments and errors: as HopfieldClient.create_memory."""
         call = self._calls.create_memory(
             name,
@@ -82,6 +86,8 @@ class AsyncHopfieldClient:
         calls = await self._connection.run(self._connection.memories.CreateMemory, call)
         if isinstance(calls, RingCalls):
             return AsyncRingMemory(self._connection, calls)
+        if isinstance(calls, SheetCalls):
+            return AsyncSheetMemory(self._connection, calls)
         return AsyncMemory(self._connection, calls)
 
     def memory(
@@ -93,6 +99,10 @@ class AsyncHopfieldClient:
     def ring(self, name: str) -> AsyncRingMemory:
         """A handle of a ring attractor. Asks nobody, and is not awaited."""
         return AsyncRingMemory(self._connection, self._calls.ring(name))
+
+    def sheet(self, name: str) -> AsyncSheetMemory:
+        """A handle of a sheet attractor. Asks nobody, and is not awaited."""
+        return AsyncSheetMemory(self._connection, self._calls.sheet(name))
 
     async def list_memories(self, prefix: str = "") -> AsyncIterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""

@@ -14,10 +14,12 @@ from hopfield_client._calls import Call, request_id
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._models import Model, mask_of, spec_of
-from hopfield_client._types import MemoryInfo, RingRecall
+from hopfield_client._types import MemoryInfo, RingRecall, SheetRecall
 
 TurnRequest = attractor_service_pb2.IntegrateHeadingRequest
 TurnResponse = attractor_service_pb2.IntegrateHeadingResponse
+MoveRequest = attractor_service_pb2.IntegratePositionRequest
+MoveResponse = attractor_service_pb2.IntegratePositionResponse
 
 
 class AttractorCalls:
@@ -134,6 +136,108 @@ class HeadingTrackCalls:
         if response.HasField("rates"):
             self.rates = rates_of(response.rates, 1)[0]
         return self.heading
+
+
+class SheetCalls(AttractorCalls):
+    """The calls of one sheet."""
+
+    def recall(
+        self, rates: ArrayLike, max_time: float
+    ) -> Call[attractor_service_pb2.RecallPositionRequest, attractor_service_pb2.RecallPositionResponse, SheetRecall]:
+        request = attractor_service_pb2.RecallPositionRequest(
+            name=self.name,
+            rates=rates_message(rates, "rates"),
+            max_time=real_number(max_time, "max_time"),
+            token=self._freshness.token(self.name),
+        )
+        note = self._freshness.watch(self.name)
+
+        def read(response: attractor_service_pb2.RecallPositionResponse) -> SheetRecall:
+            note(response.uid, response.revision)
+            return SheetRecall(
+                rates=_image(response.rates),
+                phase=_phase(response.phase),
+                lattice=_lattice(response.lattice),
+                time=response.time,
+                converged=response.converged,
+                revision=response.revision,
+                uid=response.uid,
+            )
+
+        return Call(request, read)
+
+    def track(self, start: ArrayLike, *, include_rates: bool) -> "PositionTrackCalls":
+        return PositionTrackCalls(self.name, start, include_rates=include_rates, freshness=self._freshness)
+
+
+class PositionTrackCalls:
+    """What is sent on the stream of a track, and what its answers say.
+
+    Attributes:
+        phase: after the last move, (2,); NaN before the first answer.
+        lattice: what it is told along, (2, 2), in neurons; NaN before the first answer.
+        rates: after the last move, (n, n) float32; None where they were not asked for.
+    """
+
+    def __init__(self, name: str, start: ArrayLike, *, include_rates: bool, freshness: Freshness) -> None:
+        self._opening = MoveRequest(
+            name=name,
+            include_rates=flag(include_rates, "include_rates"),
+            # Tells where the lattice is in the beginning.
+            velocities_x=[0.0],
+            velocities_y=[0.0],
+            durations=[0.0],
+            token=freshness.token(name),
+        )
+        if np.size(start) == 2:
+            first, second = _two(start, "start")
+            self._opening.phase.CopyFrom(attractor_service_pb2.Phase(first=first, second=second))
+        else:
+            self._opening.rates.CopyFrom(rates_message(start, "start"))
+        self._note = freshness.watch(name)
+        self.phase = np.full(2, np.nan)
+        self.lattice = np.full((2, 2), np.nan)
+        self.rates: NDArray[np.float32] | None = None
+
+    def opening(self) -> MoveRequest:
+        return self._opening
+
+    def move(self, velocity: ArrayLike, seconds: float) -> MoveRequest:
+        x, y = _two(velocity, "velocity")
+        return MoveRequest(velocities_x=[x], velocities_y=[y], durations=[_finite(seconds, "seconds")])
+
+    def take(self, response: MoveResponse) -> NDArray[np.float64]:
+        if len(response.phases) != 1:
+            raise DataLoss("the answer to a move does not arrive as it was asked for")
+        self._note(response.uid, response.revision)
+        self.phase = _phase(response.phases[0])
+        self.lattice = _lattice(response.lattice)
+        if response.HasField("rates"):
+            self.rates = _image(response.rates)
+        return self.phase
+
+
+def _two(values: ArrayLike, argument: str) -> tuple[float, float]:
+    array = real_numbers(values, argument)
+    if array.size != 2 or not np.isfinite(array).all():
+        raise InvalidArgument(f"{argument} is {values!r}; it must be two finite numbers", field=argument)
+    first, second = array.ravel().tolist()
+    return first, second
+
+
+def _phase(message: attractor_service_pb2.Phase) -> NDArray[np.float64]:
+    return np.array([message.first, message.second])
+
+
+def _lattice(message: attractor_service_pb2.Lattice) -> NDArray[np.float64]:
+    return np.array([[message.first_x, message.first_y], [message.second_x, message.second_y]])
+
+
+def _image(message: patterns_pb2.Patterns) -> NDArray[np.float32]:
+    side = math.isqrt(message.neurons)
+    if side**2 != message.neurons:
+        raise DataLoss("the rates do not arrive as the server announced them")
+    return rates_of(message, 1).reshape(side, side)
 
 
 def _finite(value: Any, argument: str) -> float:

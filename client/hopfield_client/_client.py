@@ -6,13 +6,14 @@ from typing import Self, overload
 
 from numpy.typing import ArrayLike
 
-from hopfield_client._attractor_calls import RingCalls
+from hopfield_client._attractor_calls import RingCalls, SheetCalls
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
 from hopfield_client._connection import Connection
 from hopfield_client._memory import Memory
 from hopfield_client._ring_memory import RingMemory
-from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo
+from hopfield_client._sheet_memory import SheetMemory
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo, Sheet
 
 
 class HopfieldClient:
@@ -38,6 +39,9 @@ class HopfieldClient:
     def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> RingMemory: ...
 
     @overload
+    def create_memory(self, name: str, *, model: Sheet, exist_ok: bool = False) -> SheetMemory: ...
+
+    @overload
     def create_memory(
         self,
         name: str,
@@ -59,7 +63,7 @@ class HopfieldClient:
         name: str,
         neurons: int | None = None,
         *,
-        model: Ring | None = None,
+        model: Ring | Sheet | None = None,
         rule: LearningRule = "hebbian",
         normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
@@ -69,13 +73,13 @@ class HopfieldClient:
         max_sweeps: int = 1000,
         shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
-    ) -> Memory | RingMemory:
+    ) -> Memory | RingMemory | SheetMemory:
         """Makes an empty memory, or an attractor.
 
         Args:
             name: lowercase letters, digits, ".", "_" and "-", at most 128, the first a letter or a digit.
             neurons: number of neurons N of each pattern. Not with `model`.
-            model: what the memory is to be, where it is none of stored patterns: a Ring. Of what follows only `exist_ok` goes with
+            model: what the memory is to be, where it is none of stored patterns: a Ring or a Sheet. Of what follows only `exist_ok` goes with
                 it.
             rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them), "storkey"
                 or "storkey_second_order" (more of them, and somewhat correlated ones; their order matters), "pseudo_inverse"
@@ -114,7 +118,11 @@ class HopfieldClient:
             exist_ok=exist_ok,
         )
         calls = self._connection.run(self._connection.memories.CreateMemory, call)
-        return RingMemory(self._connection, calls) if isinstance(calls, RingCalls) else Memory(self._connection, calls)
+        if isinstance(calls, RingCalls):
+            return RingMemory(self._connection, calls)
+        if isinstance(calls, SheetCalls):
+            return SheetMemory(self._connection, calls)
+        return Memory(self._connection, calls)
 
     def memory(self, name: str, *, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> Memory:
         """A handle of a memory. Asks nobody: whether the memory exists shows at its first call.
@@ -134,6 +142,10 @@ class HopfieldClient:
     def ring(self, name: str) -> RingMemory:
         """A handle of a ring attractor. Asks nobody: whether the memory exists, and is a ring, shows at its first call."""
         return RingMemory(self._connection, self._calls.ring(name))
+
+    def sheet(self, name: str) -> SheetMemory:
+        """A handle of a sheet attractor. Asks nobody: whether the memory exists, and is a sheet, shows at its first call."""
+        return SheetMemory(self._connection, self._calls.sheet(name))
 
     def list_memories(self, prefix: str = "") -> Iterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""

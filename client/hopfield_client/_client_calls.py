@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import memory_pb2, memory_service_pb2, server_service_pb2
 from hopfield_client import _answers, _weights
 from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
-from hopfield_client._attractor_calls import RingCalls
+from hopfield_client._attractor_calls import RingCalls, SheetCalls
 from hopfield_client._calls import Call, Page, PageCall, request_id
 from hopfield_client._config import address_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
@@ -18,7 +18,7 @@ from hopfield_client._memory_calls import MemoryCalls
 from hopfield_client._models import Model, spec_of
 from hopfield_client._rpc_errors import from_rpc_error
 from hopfield_client._spec import coding_of, new_spec, thresholds_of
-from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo
 
 MadeT = TypeVar("MadeT")
 
@@ -77,6 +77,10 @@ class ClientCalls:
         """The calls of one ring."""
         return RingCalls(string(name, "name"), self._freshness)
 
+    def sheet(self, name: str) -> SheetCalls:
+        """The calls of one sheet."""
+        return SheetCalls(string(name, "name"), self._freshness)
+
     def create_memory(
         self,
         name: str,
@@ -92,7 +96,11 @@ class ClientCalls:
         max_sweeps: int,
         shape: int | Sequence[int] | None,
         exist_ok: bool,
-    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MemoryCalls | RingCalls]:
+    ) -> Call[
+        memory_service_pb2.CreateMemoryRequest,
+        memory_service_pb2.CreateMemoryResponse,
+        MemoryCalls | RingCalls | SheetCalls,
+    ]:
         if model is not None:
             given: dict[str, Any] = {
                 "neurons": neurons,
@@ -106,7 +114,8 @@ class ClientCalls:
                 "shape": shape,
             }
             _refuse_beside_model(given)
-            return self._creation(name, spec_of(model), self.ring(name), exist_ok=exist_ok)
+            made = self.ring(name) if isinstance(model, Ring) else self.sheet(name)
+            return self._creation(name, spec_of(model), made, exist_ok=exist_ok)
         if neurons is None:
             raise InvalidArgument("neurons must be given, where model is not", field="neurons")
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)

@@ -8,12 +8,15 @@ from google.protobuf import field_mask_pb2
 from hopfield.v1 import memory_pb2
 from hopfield_client._arguments import UINT32_MAX, integer, real_number
 from hopfield_client._errors import InvalidArgument
-from hopfield_client._types import Ring
+from hopfield_client._types import Ring, Sheet
 
-Model = Ring
+Model = Ring | Sheet
 
 # The families whose parameters are fields of a model, by their name on the wire.
-_MODELS: dict[str, tuple[type[Model], Any]] = {"ring": (Ring, memory_pb2.RingSpec)}
+_MODELS: dict[str, tuple[type[Model], Any]] = {
+    "ring": (Ring, memory_pb2.RingSpec),
+    "sheet": (Sheet, memory_pb2.SheetSpec),
+}
 
 
 def spec_of(model: Model) -> memory_pb2.MemorySpec:

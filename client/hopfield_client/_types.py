@@ -66,6 +66,21 @@ class Ring:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """What a sheet attractor is: neurons on a torus that hold a lattice of bumps, as grid cells do (Burak and Fiete 2009).
+
+    Attributes:
+        side: n, even, 60 to 128; the sheet has n x n neurons.
+        bump_rows: rows of bumps along the second axis: 6, or 8 from a side of 80 on.
+        tau: time constant in seconds, 0.0001 to 100.
+    """
+
+    side: int = 64
+    bump_rows: int = 6
+    tau: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class MemoryInfo:
     """A memory as it was when the server described it.
 
@@ -96,7 +111,7 @@ class MemoryInfo:
     name: str
     uid: str
     neurons: int
-    model: Ring | None
+    model: Ring | Sheet | None
     rule: str | None
     normalization: str | None
     self_coupling: bool
@@ -309,6 +324,35 @@ class RingRecall:
         return (
             f"RingRecall(heading={self.heading:.6g}, converged={self.converged}, time={self.time:.4g}, "
             f"energy={self.energy:.6g} from {self.initial_energy:.6g}, rates={_outline(self.rates)})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class SheetRecall:
+    """Where the dynamics of a sheet led from some rates.
+
+    Attributes:
+        rates: what the neurons fire in the end, as an image, (n, n) float32, in units of their input at rest.
+        phase: where the lattice is: how far along each of its two vectors, (2,), 0 to below 1.
+        lattice: these vectors, (2, 2), in neurons: the lattice is the same when it is moved by `lattice[0]` or `lattice[1]`.
+        time: seconds of the sheet's own time that it took.
+        converged: whether it came to rest.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
+
+    rates: NDArray[np.float32]
+    phase: NDArray[np.float64]
+    lattice: NDArray[np.float64]
+    time: float
+    converged: bool
+    revision: int
+    uid: str
+
+    def __repr__(self) -> str:
+        return (
+            f"SheetRecall(phase=({self.phase[0]:.4g}, {self.phase[1]:.4g}), converged={self.converged}, time={self.time:.4g}, "
+            f"rates={_outline(self.rates)})"
         )
 
 

@@ -15,7 +15,9 @@ from hopfield_client import (
     AsyncHeadingTrack,
     AsyncHopfieldClient,
     AsyncMemory,
+    AsyncPositionTrack,
     AsyncRingMemory,
+    AsyncSheetMemory,
     AsyncTrace,
     HopfieldClient,
     Memory,
@@ -65,7 +67,7 @@ class Driven:
             yield item
 
 
-_HANDLES = (AsyncMemory, AsyncRingMemory, AsyncHeadingTrack)
+_HANDLES = (AsyncMemory, AsyncRingMemory, AsyncHeadingTrack, AsyncSheetMemory, AsyncPositionTrack)
 
 
 class DrivenTrace:

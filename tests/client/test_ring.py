@@ -64,7 +64,7 @@ def test_the_same_ring_may_exist_and_another_may_not(client: HopfieldClient, rin
 
 def test_an_update_makes_another_ring(client: HopfieldClient, ring: RingMemory, name: str) -> None:
     model = ring.info().model
-    assert model is not None
+    assert isinstance(model, Ring)
     narrower = replace(model, concentration=12.0)
     settled = ring.recall(bump(90))
     assert ring.update(narrower, expected_revision=0).revision == 1

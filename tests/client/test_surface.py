@@ -15,12 +15,16 @@ from hopfield_client import (
     AsyncHeadingTrack,
     AsyncHopfieldClient,
     AsyncMemory,
+    AsyncPositionTrack,
     AsyncRingMemory,
+    AsyncSheetMemory,
     AsyncTrace,
     HeadingTrack,
     HopfieldClient,
     Memory,
+    PositionTrack,
     RingMemory,
+    SheetMemory,
     Trace,
 )
 
@@ -29,14 +33,16 @@ DOCUMENTED = {
         "HopfieldClient",
         "Memory",
         "RingMemory",
+        "SheetMemory",
         "AsyncHopfieldClient",
         "AsyncMemory",
         "AsyncRingMemory",
+        "AsyncSheetMemory",
         "RetryConfig",
     },
-    "models": {"Ring"},
+    "models": {"Ring", "Sheet"},
     "iterators": {"Trace", "AsyncTrace"},
-    "tracks": {"HeadingTrack", "AsyncHeadingTrack"},
+    "tracks": {"HeadingTrack", "PositionTrack", "AsyncHeadingTrack", "AsyncPositionTrack"},
     "answers": {
         "Diagnosis",
         "LearningOutcome",
@@ -46,6 +52,7 @@ DOCUMENTED = {
         "RecallBatch",
         "RingRecall",
         "ServerInfo",
+        "SheetRecall",
         "Stored",
         "StoredPattern",
         "TraceStep",
@@ -89,10 +96,30 @@ PAIRS = [
     (Memory, AsyncMemory),
     (RingMemory, AsyncRingMemory),
     (HeadingTrack, AsyncHeadingTrack),
+    (SheetMemory, AsyncSheetMemory),
+    (PositionTrack, AsyncPositionTrack),
 ]
-TWINS: dict[Any, Any] = {**dict(PAIRS), Trace: AsyncTrace, Memory | RingMemory: AsyncMemory | AsyncRingMemory}
+TWINS: dict[Any, Any] = {
+    **dict(PAIRS),
+    Trace: AsyncTrace,
+    Memory | RingMemory | SheetMemory: AsyncMemory | AsyncRingMemory | AsyncSheetMemory,
+}
 # Calls that ask no server yet, and properties.
-NOT_AWAITED = {"memory", "name", "shape", "coding", "trace", "recall_stream", "ring", "track", "heading", "rates"}
+NOT_AWAITED = {
+    "memory",
+    "name",
+    "shape",
+    "coding",
+    "trace",
+    "recall_stream",
+    "ring",
+    "sheet",
+    "track",
+    "heading",
+    "phase",
+    "lattice",
+    "rates",
+}
 LISTS = {"list_memories", "patterns"}
 
 
@@ -118,7 +145,7 @@ def test_everything_exported_is_documented(name: str) -> None:
             assert documented.__doc__
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"] | {"Ring", "RetryConfig", "HopfieldError"}))
+@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"] | {"Ring", "Sheet", "RetryConfig", "HopfieldError"}))
 def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
     exported = getattr(hopfield_client, name)
     _, _, section = (inspect.getdoc(exported) or "").partition("Attributes:\n")
@@ -129,7 +156,7 @@ def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
 def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
     patient = {
         name
-        for cls in (HopfieldClient, Memory, RingMemory)
+        for cls in (HopfieldClient, Memory, RingMemory, SheetMemory)
         for name, call in public(cls).items()
         if not isinstance(call, property) and "timeout" in inspect.signature(call).parameters
     }

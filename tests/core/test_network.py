@@ -53,7 +53,7 @@ def test_a_spec_that_nobody_knows_is_refused() -> None:
 
 
 def test_families_go_by_the_names_under_which_they_are_stored() -> None:
-    assert list(FAMILIES) == ["pairwise", "ring"]
+    assert list(FAMILIES) == ["pairwise", "ring", "sheet"]
     assert FAMILIES["pairwise"] is PairwiseSpec
 
 

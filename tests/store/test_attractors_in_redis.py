@@ -9,8 +9,9 @@ import redis as redis_client
 from tests.processes import StartService, ValkeyProcess
 from tests.waiting import until
 
-from hopfield_client import HopfieldClient, Ring
+from hopfield_client import HopfieldClient, Ring, Sheet
 from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 from hopfield_service.store.layout import Keys, Manifest, read_blob
 
 RATES = np.random.default_rng(0).uniform(1, 20, 64)
@@ -44,6 +45,9 @@ def test_the_weights_are_in_redis_once_it_is_made_and_once_it_is_changed(
         ring.update(Ring(concentration=5.0))
         changed = RingSpec(concentration=5.0).empty().arrays()["weights"].values
         until(lambda: np.array_equal(snapshot(redis, "compass")["weights"], changed))
+        client.create_memory("map", model=Sheet())
+        for name, array in SheetSpec().empty().arrays().items():
+            np.testing.assert_array_equal(snapshot(redis, "map")[name], array.values)
 
 
 def test_a_replica_and_a_restart_settle_to_the_same_bits(valkey: ValkeyProcess, start_service: StartService) -> None:

@@ -47,6 +47,16 @@ class AttractorServiceStub(object):
                 request_serializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegrateHeadingRequest.SerializeToString,
                 response_deserializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegrateHeadingResponse.FromString,
                 _registered_method=True)
+        self.RecallPosition = channel.unary_unary(
+                '/hopfield.v1.AttractorService/RecallPosition',
+                request_serializer=hopfield_dot_v1_dot_attractor__service__pb2.RecallPositionRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_attractor__service__pb2.RecallPositionResponse.FromString,
+                _registered_method=True)
+        self.IntegratePosition = channel.stream_stream(
+                '/hopfield.v1.AttractorService/IntegratePosition',
+                request_serializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegratePositionRequest.SerializeToString,
+                response_deserializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegratePositionResponse.FromString,
+                _registered_method=True)
 
 
 class AttractorServiceServicer(object):
@@ -69,6 +79,20 @@ class AttractorServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def RecallPosition(self, request, context):
+        """Settles the rates of a sheet to a lattice of bumps, whose place is a phase.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def IntegratePosition(self, request_iterator, context):
+        """Moves the lattice of a sheet at velocities: each message is answered with the phases they led to.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_AttractorServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -81,6 +105,16 @@ def add_AttractorServiceServicer_to_server(servicer, server):
                     servicer.IntegrateHeading,
                     request_deserializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegrateHeadingRequest.FromString,
                     response_serializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegrateHeadingResponse.SerializeToString,
+            ),
+            'RecallPosition': grpc.unary_unary_rpc_method_handler(
+                    servicer.RecallPosition,
+                    request_deserializer=hopfield_dot_v1_dot_attractor__service__pb2.RecallPositionRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_attractor__service__pb2.RecallPositionResponse.SerializeToString,
+            ),
+            'IntegratePosition': grpc.stream_stream_rpc_method_handler(
+                    servicer.IntegratePosition,
+                    request_deserializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegratePositionRequest.FromString,
+                    response_serializer=hopfield_dot_v1_dot_attractor__service__pb2.IntegratePositionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -140,6 +174,60 @@ class AttractorService(object):
             '/hopfield.v1.AttractorService/IntegrateHeading',
             hopfield_dot_v1_dot_attractor__service__pb2.IntegrateHeadingRequest.SerializeToString,
             hopfield_dot_v1_dot_attractor__service__pb2.IntegrateHeadingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RecallPosition(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/hopfield.v1.AttractorService/RecallPosition',
+            hopfield_dot_v1_dot_attractor__service__pb2.RecallPositionRequest.SerializeToString,
+            hopfield_dot_v1_dot_attractor__service__pb2.RecallPositionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def IntegratePosition(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_stream(
+            request_iterator,
+            target,
+            '/hopfield.v1.AttractorService/IntegratePosition',
+            hopfield_dot_v1_dot_attractor__service__pb2.IntegratePositionRequest.SerializeToString,
+            hopfield_dot_v1_dot_attractor__service__pb2.IntegratePositionResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -40,6 +40,10 @@ class AttractorServiceStub:
     """Settles the rates of a ring to a bump, whose place is a heading."""
     IntegrateHeading: _grpc.StreamStreamMultiCallable[_attractor_service_pb2.IntegrateHeadingRequest, _attractor_service_pb2.IntegrateHeadingResponse]
     """Turns the bump of a ring at angular velocities: each message is answered with the headings they led to."""
+    RecallPosition: _grpc.UnaryUnaryMultiCallable[_attractor_service_pb2.RecallPositionRequest, _attractor_service_pb2.RecallPositionResponse]
+    """Settles the rates of a sheet to a lattice of bumps, whose place is a phase."""
+    IntegratePosition: _grpc.StreamStreamMultiCallable[_attractor_service_pb2.IntegratePositionRequest, _attractor_service_pb2.IntegratePositionResponse]
+    """Moves the lattice of a sheet at velocities: each message is answered with the phases they led to."""
 
 @_typing.type_check_only
 class AttractorServiceAsyncStub(AttractorServiceStub):
@@ -53,6 +57,10 @@ class AttractorServiceAsyncStub(AttractorServiceStub):
     """Settles the rates of a ring to a bump, whose place is a heading."""
     IntegrateHeading: _aio.StreamStreamMultiCallable[_attractor_service_pb2.IntegrateHeadingRequest, _attractor_service_pb2.IntegrateHeadingResponse]  # type: ignore[assignment]
     """Turns the bump of a ring at angular velocities: each message is answered with the headings they led to."""
+    RecallPosition: _aio.UnaryUnaryMultiCallable[_attractor_service_pb2.RecallPositionRequest, _attractor_service_pb2.RecallPositionResponse]  # type: ignore[assignment]
+    """Settles the rates of a sheet to a lattice of bumps, whose place is a phase."""
+    IntegratePosition: _aio.StreamStreamMultiCallable[_attractor_service_pb2.IntegratePositionRequest, _attractor_service_pb2.IntegratePositionResponse]  # type: ignore[assignment]
+    """Moves the lattice of a sheet at velocities: each message is answered with the phases they led to."""
 
 class AttractorServiceServicer(metaclass=_abc_1.ABCMeta):
     """Continuous attractors: memories that hold a bump of activity, settle to one, and move it at a velocity. They change nothing that is
@@ -75,5 +83,21 @@ class AttractorServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_attractor_service_pb2.IntegrateHeadingResponse], _abc.AsyncIterator[_attractor_service_pb2.IntegrateHeadingResponse]]:
         """Turns the bump of a ring at angular velocities: each message is answered with the headings they led to."""
+
+    @_abc_1.abstractmethod
+    def RecallPosition(
+        self,
+        request: _attractor_service_pb2.RecallPositionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_attractor_service_pb2.RecallPositionResponse, _abc.Awaitable[_attractor_service_pb2.RecallPositionResponse]]:
+        """Settles the rates of a sheet to a lattice of bumps, whose place is a phase."""
+
+    @_abc_1.abstractmethod
+    def IntegratePosition(
+        self,
+        request_iterator: _MaybeAsyncIterator[_attractor_service_pb2.IntegratePositionRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_attractor_service_pb2.IntegratePositionResponse], _abc.AsyncIterator[_attractor_service_pb2.IntegratePositionResponse]]:
+        """Moves the lattice of a sheet at velocities: each message is answered with the phases they led to."""
 
 def add_AttractorServiceServicer_to_server(servicer: AttractorServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -78,13 +78,25 @@ class RingSpec(_message.Message):
     concentration: float
     def __init__(self, neurons: _Optional[int] = ..., tau: _Optional[float] = ..., concentration: _Optional[float] = ...) -> None: ...
 
+class SheetSpec(_message.Message):
+    __slots__ = ("side", "bump_rows", "tau")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    BUMP_ROWS_FIELD_NUMBER: _ClassVar[int]
+    TAU_FIELD_NUMBER: _ClassVar[int]
+    side: int
+    bump_rows: int
+    tau: float
+    def __init__(self, side: _Optional[int] = ..., bump_rows: _Optional[int] = ..., tau: _Optional[float] = ...) -> None: ...
+
 class MemorySpec(_message.Message):
-    __slots__ = ("pairwise", "ring")
+    __slots__ = ("pairwise", "ring", "sheet")
     PAIRWISE_FIELD_NUMBER: _ClassVar[int]
     RING_FIELD_NUMBER: _ClassVar[int]
+    SHEET_FIELD_NUMBER: _ClassVar[int]
     pairwise: PairwiseSpec
     ring: RingSpec
-    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., ring: _Optional[_Union[RingSpec, _Mapping]] = ...) -> None: ...
+    sheet: SheetSpec
+    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., ring: _Optional[_Union[RingSpec, _Mapping]] = ..., sheet: _Optional[_Union[SheetSpec, _Mapping]] = ...) -> None: ...
 
 class LearningOutcome(_message.Message):
     __slots__ = ("converged", "sweeps")

@@ -21,6 +21,9 @@ Rates = NDArray[np.float64]
 Activity = NDArray[np.float64]
 """(N,) float64, the variable of the differential equation: of it the rates are a function. Never changed in place."""
 
+Lattice = tuple[tuple[float, ...], ...]
+"""Vectors in neurons, one a dimension, by which the pattern can be moved and is the same: what a position is told modulo."""
+
 # Multiplications between two questions whether anybody still waits: some milliseconds.
 _BETWEEN_QUESTIONS = 1 << 22
 
@@ -32,6 +35,7 @@ class Settled:
     Attributes:
         rates: (N,) float64, in Hz.
         position: as `Attractor.position` gives it.
+        lattice: as `Attractor.lattice` gives it.
         energy: of these rates; None where the weights are not symmetric and there is none.
         initial_energy: of the rates it began at; None as well.
         time: how long it took, in seconds of the network's own time.
@@ -40,6 +44,7 @@ class Settled:
 
     rates: Rates
     position: tuple[float, ...]
+    lattice: Lattice
     energy: float | None
     initial_energy: float | None
     time: float
@@ -139,6 +144,10 @@ class Attractor(Network):
     @abstractmethod
     def position(self, activity: Activity) -> tuple[float, ...]:
         """Where the pattern is, one number a dimension."""
+
+    @abstractmethod
+    def lattice(self, activity: Activity) -> Lattice:
+        """What positions are told modulo, where this is the activity."""
 
 
 class AttractorSpec(Spec):

@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.attractor import Activity, Attractor, AttractorSpec, Rates, Settled, run_in_pieces
+from hopfield_service.core.attractor import Activity, Attractor, AttractorSpec, Lattice, Rates, Settled, run_in_pieces
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.kernels import ring as kernels
 from hopfield_service.core.learning import StateArray
@@ -148,6 +148,7 @@ class RingNetwork(Attractor):
         return Settled(
             rates=self.rates(activity),
             position=self.position(activity),
+            lattice=self.lattice(activity),
             energy=kernels.ring_energy(self._weights, activity),
             initial_energy=initial_energy,
             time=done * _STEP * self.spec.tau,
@@ -192,3 +193,7 @@ class RingNetwork(Attractor):
     def position(self, activity: Activity) -> tuple[float, ...]:
         """See Attractor. The angle of the population vector, 0 <= heading < 360."""
         return (360.0 * kernels.ring_heading(activity),)
+
+    def lattice(self, activity: Activity) -> Lattice:  # noqa: ARG002 - whatever it is
+        """See Attractor. Once round."""
+        return ((float(self.spec.neurons),),)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield.v1 import attractor_service_pb2, patterns_pb2
-from hopfield_service.core.attractor import Rates, Settled
+from hopfield_service.core.attractor import Lattice, Rates, Settled
 from hopfield_service.errors import InvalidField
 from hopfield_service.serving.attractors import Moves, Whereabouts
 from hopfield_service.store.layout import Head
@@ -38,7 +38,9 @@ def rates_in(message: patterns_pb2.Patterns) -> Rates:
     return rates
 
 
-def max_time_in(message: attractor_service_pb2.RecallHeadingRequest) -> float:
+def max_time_in(
+    message: attractor_service_pb2.RecallHeadingRequest | attractor_service_pb2.RecallPositionRequest,
+) -> float:
     """How long a recall may take of the network's own time, in seconds."""
     return message.max_time if message.HasField("max_time") else _DEFAULT_MAX_TIME
 
@@ -50,6 +52,25 @@ def heading_start_in(message: attractor_service_pb2.IntegrateHeadingRequest) -> 
     if not math.isfinite(message.heading):
         raise InvalidField("heading", f"must be finite, is {message.heading}")
     return (message.heading,)
+
+
+def phase_start_in(message: attractor_service_pb2.IntegratePositionRequest) -> Rates | Sequence[float]:
+    """Where a track begins: rates, or a phase."""
+    if message.WhichOneof("start") == "rates":
+        return rates_in(message.rates)
+    phase = (message.phase.first, message.phase.second)
+    if not all(map(math.isfinite, phase)):
+        raise InvalidField("phase", f"must be finite, is {phase[0]} and {phase[1]}")
+    return phase
+
+
+def moves_in(message: attractor_service_pb2.IntegratePositionRequest) -> Moves:
+    """The moves of a message."""
+    x, y = np.array(message.velocities_x, np.float64), np.array(message.velocities_y, np.float64)
+    if len(x) != len(y):
+        raise InvalidField("velocities_y", f"must be as many as velocities_x: {len(y)} for {len(x)}")
+    durations = _durations_in(message.durations, len(x), "velocities_x")
+    return Moves(np.stack([x, y], axis=1), durations, "velocities_x")
 
 
 def turns_in(message: attractor_service_pb2.IntegrateHeadingRequest) -> Moves:
@@ -95,3 +116,37 @@ def headings_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegrateHea
         uid=whereabouts.head.uid,
         revision=whereabouts.head.revision,
     )
+
+
+def recalled_position_out(head: Head, settled: Settled) -> attractor_service_pb2.RecallPositionResponse:
+    """Where the dynamics of a sheet led."""
+    return attractor_service_pb2.RecallPositionResponse(
+        rates=rates_out(settled.rates[np.newaxis]),
+        phase=_phase_out(settled.position),
+        lattice=_lattice_out(settled.lattice),
+        time=settled.time,
+        converged=settled.converged,
+        uid=head.uid,
+        revision=head.revision,
+    )
+
+
+def positions_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegratePositionResponse:
+    """Where the lattice is after some moves."""
+    return attractor_service_pb2.IntegratePositionResponse(
+        phases=[_phase_out(position) for position in whereabouts.positions.tolist()],
+        lattice=_lattice_out(whereabouts.lattice) if whereabouts.lattice else None,
+        rates=None if whereabouts.rates is None else rates_out(whereabouts.rates),
+        uid=whereabouts.head.uid,
+        revision=whereabouts.head.revision,
+    )
+
+
+def _phase_out(position: Sequence[float]) -> attractor_service_pb2.Phase:
+    first, second = position
+    return attractor_service_pb2.Phase(first=first, second=second)
+
+
+def _lattice_out(lattice: Lattice) -> attractor_service_pb2.Lattice:
+    (first_x, first_y), (second_x, second_y) = lattice
+    return attractor_service_pb2.Lattice(first_x=first_x, first_y=first_y, second_x=second_x, second_y=second_y)

@@ -21,6 +21,7 @@ from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is_clear, row_bytes, unpacked_blocks
 from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 from hopfield_service.errors import InvalidField, shown
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.loader import Token
@@ -231,7 +232,7 @@ def _coding_in(coding: patterns_pb2.Coding, field: str) -> Coding:
     return _chosen(coding, _CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, field)
 
 
-def _set_or_default(spec: type[RingSpec]) -> "_ParametersIn":
+def _set_or_default(spec: type[RingSpec | SheetSpec]) -> "_ParametersIn":
     """Of a message whose fields are all optional, and have the names and the defaults of the spec's parameters."""
 
     def parameter_in(name: str, default: Any) -> Callable[[Any], Any]:
@@ -255,7 +256,11 @@ _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "kappa": lambda message: message.kappa if message.HasField("kappa") else 1.0,
     "max_sweeps": lambda message: message.max_sweeps if message.HasField("max_sweeps") else 1000,
 }
-_PARAMETERS_IN: dict[str, _ParametersIn] = {"pairwise": _PAIRWISE_PARAMETERS, "ring": _set_or_default(RingSpec)}
+_PARAMETERS_IN: dict[str, _ParametersIn] = {
+    "pairwise": _PAIRWISE_PARAMETERS,
+    "ring": _set_or_default(RingSpec),
+    "sheet": _set_or_default(SheetSpec),
+}
 
 
 def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, dict[str, Any]]:
@@ -435,6 +440,8 @@ def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
             return memory_pb2.MemorySpec(pairwise=pairwise)
         case RingSpec():
             return memory_pb2.MemorySpec(ring=memory_pb2.RingSpec(**spec.parameters()))
+        case SheetSpec():
+            return memory_pb2.MemorySpec(sheet=memory_pb2.SheetSpec(**spec.parameters()))
     raise TypeError(f"{type(spec).__name__} has no message")
 
 

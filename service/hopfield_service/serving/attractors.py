@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.attractor import Activity, Attractor, Rates, Settled
+from hopfield_service.core.attractor import Activity, Attractor, Lattice, Rates, Settled
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.errors import InvalidField, WrongFamily
 from hopfield_service.serving.checks import check_name
@@ -43,11 +43,13 @@ class Whereabouts:
     Attributes:
         head: where the memory stood when the track began.
         positions: (count, dimensions) float64.
+        lattice: what they are told modulo; () where there are none.
         rates: (count, N) float64, in Hz; None where they were not asked for.
     """
 
     head: Head
     positions: NDArray[np.float64]
+    lattice: Lattice
     rates: NDArray[np.float64] | None
 
 
@@ -125,6 +127,7 @@ class Attractors:
             yield Whereabouts(
                 head,
                 np.array([network.position(one) for one in passed]).reshape(-1, dimensions),
+                network.lattice(activity) if passed else (),
                 np.array([network.rates(one) for one in passed]) if with_rates else None,
             )
 
