@@ -43,7 +43,7 @@ protos: $(VENV)/.installed ## generate the code beside the .proto files
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc --proto_path=protos \
 	    --grpc_python_out=protos --mypy_grpc_out=protos $(SERVICE_PROTOS)
 
-figures: $(VENV)/.installed ## measure and draw the figures of docs/science.md (about six minutes)
+figures: $(VENV)/.installed ## measure and draw the figures of docs/*.md (about eight minutes)
 	@$(BIN)/python -m docs.figures
 
 clean: ## remove everything make made

@@ -133,6 +133,16 @@ def test_the_phase_of_what_is_moved_by_neurons_is_moved_by_as_many(resting: Floa
     assert np.round(((change + 0.5) % 1 - 0.5) @ np.array(SHEET.lattice(resting)), 6).tolist() == [3, 2]
 
 
+@pytest.mark.parametrize("seed", [0, 1, 4])
+def test_the_phase_is_told_along_whichever_lattice_has_formed(seed: int) -> None:
+    settled = SHEET.settle(np.random.default_rng(seed).uniform(0, 1, SIDE**2), 2.0, never)
+    moved = np.roll(settled.rates.reshape(SIDE, SIDE), (2, 1), (0, 1)).ravel()
+    change = np.array(SHEET.position(moved)) - settled.position
+    assert np.round(((change + 0.5) % 1 - 0.5) @ np.array(settled.lattice), 6).tolist() == [2, 1]
+    path = flow(SHEET, settled.rates, [(0.5, 0.3)] * 4, 0.05)
+    np.testing.assert_allclose((path[-1] - path[1]) / 0.15, (30.4, 18.2), atol=2)
+
+
 # Flow
 
 

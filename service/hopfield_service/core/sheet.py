@@ -6,6 +6,7 @@ Source: Burak and Fiete (2009), PLoS Comput. Biol. 5:e1000291.
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -31,6 +32,8 @@ _AT_REST = 2e-4
 _FORMATION = 100.0
 # Of the bumps of a lattice that is laid out, about that of those at rest.
 _HEIGHT = 0.1
+# By how much the waves of a lattice may differ in length from the mean of those of the lattice that a sheet is made for.
+_ODD = 0.15
 # |v| up to which the flow is proportional to it, within a tenth.
 _TOP_SPEED = 1.0
 
@@ -78,6 +81,23 @@ class SheetSpec(AttractorSpec):
         across = round(math.sqrt(3) * half)
         return np.array([[across, half], [across, -half], [0, 2 * half]], np.float64)
 
+    @property
+    def lattices(self) -> NDArray[np.float64]:
+        """(count, 3, 2) float64: the waves of every lattice that may form, its own first: triangles near enough to its size and shape."""
+        own = self.waves
+        length = sum(math.hypot(x, y) for x, y in own.tolist()) / 3
+        reach = range(-math.ceil(2 * length), math.ceil(2 * length) + 1)
+        waves = [
+            (x, y) for x, y in product(reach, reach) if (x, y) > (0, 0) and abs(math.hypot(x, y) / length - 1) < _ODD
+        ]
+        found = {_upper(own.tolist()): own.tolist()}
+        for (a, b), (c, d) in product(waves, waves):
+            third = (a - c, b - d)
+            if (a, b) > (c, d) and abs(math.hypot(*third) / length - 1) < _ODD:
+                triple = [(a, b), (c, d), third]
+                found.setdefault(_upper(triple), triple)
+        return np.array(list(found.values()), np.float64)
+
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """See Spec."""
         if changes.get("side", self.side) != self.side:
@@ -115,6 +135,11 @@ class SheetSpec(AttractorSpec):
         network.position(network.moved(settled.rates, (0.5, 0.5), network.spec.tau * _STEP, never))
 
 
+def _upper(waves: Sequence[Sequence[float]]) -> frozenset[tuple[float, float]]:
+    """What tells a lattice from others: its waves, of each and its opposite the one."""
+    return frozenset(max((x, y), (-x, -y)) for x, y in waves)
+
+
 class SheetNetwork(Attractor):
     """A sheet attractor: `tau ds/dt = -s + relu(W s + B)`.
 
@@ -130,6 +155,7 @@ class SheetNetwork(Attractor):
         super().__init__(spec)
         self._narrow = narrow
         self._wide = wide
+        self._lattices = spec.lattices
 
     def arrays(self) -> dict[str, StateArray]:
         """See Network."""
@@ -224,10 +250,10 @@ class SheetNetwork(Attractor):
         return ((d / area, -c / area), (-b / area, a / area))
 
     def _waves(self, activity: Activity) -> NDArray[np.float64]:
-        """The waves of the lattice, which may have formed along either axis."""
-        along, across = self.spec.waves, self.spec.waves[:, ::-1].copy()
+        """The waves of the lattice there is, or what comes nearest: the three that together are strongest."""
         state = activity.reshape(self.spec.side, self.spec.side)
-        phases, powers, others = np.empty(3), np.empty(3), np.empty(3)
-        kernels.sheet_phases(along, state, phases, powers)
-        kernels.sheet_phases(across, state, phases, others)
-        return along if sum(powers) >= sum(others) else across
+        waves, places = np.unique(self._lattices.reshape(-1, 2), axis=0, return_inverse=True)
+        powers = np.empty(len(waves))
+        kernels.sheet_phases(waves, state, np.empty(len(waves)), powers)
+        strongest: NDArray[np.float64] = self._lattices[int(powers[places.reshape(-1, 3)].sum(axis=1).argmax())]
+        return strongest
