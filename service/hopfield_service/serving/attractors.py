@@ -128,7 +128,9 @@ class Attractors:
                 head,
                 np.array([network.position(one) for one in passed]).reshape(-1, dimensions),
                 network.lattice(activity) if passed else (),
-                np.array([network.rates(one) for one in passed]) if with_rates else None,
+                np.array([network.rates(one) for one in passed]).reshape(-1, network.spec.neurons)
+                if with_rates
+                else None,
             )
 
     async def _network(self, name: str, dimensions: int, token: Token | None) -> tuple[Head, Attractor]:
