@@ -17,6 +17,8 @@ from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Import, PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import pack
+from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 
 LOAD, FLIPPED = 0.05, 0.1
 QUERIES = 256
@@ -212,6 +214,17 @@ _FACTORED = (Rule.HEBBIAN, Rule.PSEUDO_INVERSE)
 def slope(curve: list[tuple[int, float]]) -> float:
     sizes, seconds = np.log(np.array(curve)).T
     return float(np.polyfit(sizes, seconds, 1)[0])
+
+
+def attractors(progress: Progress) -> Iterator[Row]:
+    """How long a second of an attractor's own time takes, the ring of 64 and the sheet of 64 x 64."""
+    for spec, velocity, must in ((RingSpec(), (90.0,), 20.0), (SheetSpec(), (0.5, 0.5), None)):
+        progress(f"a second of the {spec.family}")
+        network = spec.empty()
+        activity = network.activity_at((0.0,) * network.dimensions, never)
+        times = take_turns({"second": lambda _, n=network, a=activity, v=velocity: n.moved(a, v, 1.0, never)}, 9)
+        milliseconds = [1000 * seconds for seconds in times.seconds["second"]]
+        yield Row(f"a second of the {spec.family}'s time", milliseconds, "ms", must=must)
 
 
 def memory(progress: Progress) -> Iterator[Row]:

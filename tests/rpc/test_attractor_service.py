@@ -145,6 +145,10 @@ def test_what_a_track_cannot_follow_is_refused_by_name(wire: Wire, ring: str, fi
         ("velocities_y", Moves(velocities_x=[0.1], durations=[1])),
         ("durations", Moves(velocities_x=[0.1], velocities_y=[0.1])),
         ("velocities_x[0]", Moves(velocities_x=[0.8], velocities_y=[0.8], durations=[0])),
+        (
+            "velocities_x",
+            Moves(include_rates=True, velocities_x=[0] * 600, velocities_y=[0] * 600, durations=[0] * 600),
+        ),
         ("phase", Moves(phase=attractor_service_pb2.Phase(first=float("nan")))),
     ],
 )

@@ -98,7 +98,7 @@ class Attractor(Network):
 
     @abstractmethod
     def multiplications(self, duration: float) -> float:
-        """About how many it takes to run the dynamics for so many seconds of the network's own time."""
+        """About how many it takes to run the dynamics for so many seconds of the network's own time, and to tell the position."""
 
     @abstractmethod
     def activity_at(self, position: Sequence[float], interruption: Interruption) -> Activity:

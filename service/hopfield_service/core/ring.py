@@ -116,7 +116,7 @@ class RingNetwork(Attractor):
 
     def multiplications(self, duration: float) -> float:
         """See Attractor."""
-        return self._steps(duration) * self._multiplications_each()
+        return self._steps(duration) * self._multiplications_each() + 100.0 * self.spec.neurons
 
     def _multiplications_each(self) -> float:
         # Four times the weights, and some hundred for the rate of each neuron.

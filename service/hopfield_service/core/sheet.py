@@ -168,7 +168,9 @@ class SheetNetwork(Attractor):
 
     def multiplications(self, duration: float) -> float:
         """See Attractor."""
-        return self._steps(duration) * self._multiplications_each()
+        # Each wave that is looked for takes about ten for a neuron.
+        waves = 10.0 * len(self._lattices) * self.spec.neurons
+        return self._steps(duration) * self._multiplications_each() + waves
 
     def _multiplications_each(self) -> float:
         return 2.0 * self.spec.side**3

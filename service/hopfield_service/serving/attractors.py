@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.attractor import Activity, Attractor, Lattice, Rates, Settled
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.errors import InvalidField, WrongFamily
 from hopfield_service.serving.checks import check_name
 from hopfield_service.serving.executor import KernelExecutor
@@ -17,6 +17,8 @@ from hopfield_service.store.layout import Head
 
 # Of the network's own time: that a recall, or one message of a track, may take at most. In seconds.
 _LONGEST = 600.0
+# Rates that an answer may hold.
+_MOST_RATES = 1 << 21
 # Multiplications that take about as long as the way to a thread and back.
 _SHORT = 1 << 19
 
@@ -119,19 +121,11 @@ class Attractors:
         else:
             activity = await self._executor.recall(partial(network.activity_at, start), network, short=False)
         async for some in moves:
-            _check_moves(network, some)
-            run = partial(_run, network, activity, some)
-            duration = float(some.durations.sum())
-            passed = await self._executor.recall(run, network, short=network.multiplications(duration) <= _SHORT)
-            activity = passed[-1] if passed else activity
-            yield Whereabouts(
-                head,
-                np.array([network.position(one) for one in passed]).reshape(-1, dimensions),
-                network.lattice(activity) if passed else (),
-                np.array([network.rates(one) for one in passed]).reshape(-1, network.spec.neurons)
-                if with_rates
-                else None,
-            )
+            _check_moves(network, some, with_rates)
+            work = sum(map(network.multiplications, some.durations.tolist()))
+            run = partial(_run, network, activity, some, with_rates)
+            activity, positions, rates = await self._executor.recall(run, network, short=work <= _SHORT)
+            yield Whereabouts(head, positions, network.lattice(activity) if len(positions) else (), rates)
 
     async def _network(self, name: str, dimensions: int, token: Token | None) -> tuple[Head, Attractor]:
         check_name(name)
@@ -143,13 +137,19 @@ class Attractors:
         return loaded.head, network
 
 
-def _run(network: Attractor, activity: Activity, moves: Moves, interruption: Interruption) -> list[Activity]:
-    """The activity after each of the moves."""
-    passed: list[Activity] = []
-    for velocity, duration in zip(moves.velocities.tolist(), moves.durations.tolist(), strict=True):
+def _run(
+    network: Attractor, activity: Activity, moves: Moves, with_rates: bool, interruption: Interruption
+) -> tuple[Activity, NDArray[np.float64], NDArray[np.float64] | None]:
+    """The activity after the last of the moves; positions and rates after each."""
+    positions = np.empty((len(moves.durations), network.dimensions))
+    rates = np.empty((len(moves.durations), network.spec.neurons)) if with_rates else None
+    for k, (velocity, duration) in enumerate(zip(moves.velocities.tolist(), moves.durations.tolist(), strict=True)):
+        check(interruption)
         activity = network.moved(activity, velocity, duration, interruption)
-        passed.append(activity)
-    return passed
+        positions[k] = network.position(activity)
+        if rates is not None:
+            rates[k] = network.rates(activity)
+    return activity, positions, rates
 
 
 def _check_length(name: str, network: Attractor, rates: Rates, field: str) -> None:
@@ -157,7 +157,12 @@ def _check_length(name: str, network: Attractor, rates: Rates, field: str) -> No
         raise InvalidField(field, f"must be {network.spec.neurons}, as memory {name!r} has; is {len(rates)}")
 
 
-def _check_moves(network: Attractor, moves: Moves) -> None:
+def _check_moves(network: Attractor, moves: Moves, with_rates: bool) -> None:
+    most = _MOST_RATES // network.spec.neurons
+    if with_rates and len(moves.durations) > most:
+        raise InvalidField(
+            moves.field, f"must be at most {most} in one message with include_rates, are {len(moves.durations)}"
+        )
     speeds = np.sqrt((moves.velocities**2).sum(axis=1))
     # Negated, so that what is no number is refused.
     wrong = ~(speeds <= network.top_speed)
