@@ -18,9 +18,9 @@ from hopfield_service.core.kernels import sheet as kernels
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import InvalidParameter, StoredPatterns
 
-# The wave number that W0 favours most is sqrt(12 x) / lambda, where x = ln(1.05^2) / (1 - 1 / 1.05) is where its Fourier transform
-# is largest, in k^2 / (4 beta).
-_FAVOURED = math.sqrt(12 * math.log(1.05**2) / (1 - 1 / 1.05))
+# The wave number that W0 favours most is this / lambda: sqrt(12 x), where x = ln(1.05^2) / (1 - 1 / 1.05) is where its Fourier transform
+# is largest, in k^2 / (4 beta). Written out, lest logarithms that round in other ways make other weights.
+_FAVOURED = 4.958854982896123
 # By how much the waves of the lattice grow about the uniform state. Below 1 no pattern forms; the weights of the paper as they stand
 # (lambda = 13, l = 2) have 0.98.
 _GAIN = 2.0
@@ -82,20 +82,24 @@ class SheetSpec(AttractorSpec):
         return np.array([[across, half], [across, -half], [0, 2 * half]], np.float64)
 
     @property
+    def _wave_number(self) -> float:
+        """Mean of the waves' numbers of periods on the sheet; of square roots, which are rounded alike everywhere."""
+        return sum(math.sqrt(x * x + y * y) for x, y in self.waves.tolist()) / 3
+
+    @property
     def lattices(self) -> NDArray[np.float64]:
         """(count, 3, 2) float64: the waves of every lattice that may form, its own first: triangles near enough to its size and shape."""
-        own = self.waves
-        length = sum(math.hypot(x, y) for x, y in own.tolist()) / 3
+        own, length = self.waves, self._wave_number
         reach = range(-math.ceil(2 * length), math.ceil(2 * length) + 1)
         waves = [
             (x, y) for x, y in product(reach, reach) if (x, y) > (0, 0) and abs(math.hypot(x, y) / length - 1) < _ODD
         ]
-        found = {_upper(own.tolist()): own.tolist()}
+        found = {_without_signs(own.tolist()): own.tolist()}
         for (a, b), (c, d) in product(waves, waves):
             third = (a - c, b - d)
             if (a, b) > (c, d) and abs(math.hypot(*third) / length - 1) < _ODD:
                 triple = [(a, b), (c, d), third]
-                found.setdefault(_upper(triple), triple)
+                found.setdefault(_without_signs(triple), triple)
         return np.array(list(found.values()), np.float64)
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
@@ -116,9 +120,7 @@ class SheetSpec(AttractorSpec):
     def empty(self) -> "SheetNetwork":
         """See Spec."""
         narrow, wide = np.empty(self.side // 2 + 1), np.empty(self.side // 2 + 1)
-        # sqrt and the sums of squares are exact, or rounded alike, on every machine.
-        length = sum(math.sqrt(float(wave @ wave)) for wave in self.waves) / 3
-        wavelength = _FAVOURED * self.side / (2 * math.pi * length)
+        wavelength = _FAVOURED * self.side / (2 * math.pi * self._wave_number)
         kernels.sheet_weights(wavelength, self.waves, _GAIN, narrow, wide)
         return SheetNetwork(self, narrow, wide)
 
@@ -135,8 +137,8 @@ class SheetSpec(AttractorSpec):
         network.position(network.moved(settled.rates, (0.5, 0.5), network.spec.tau * _STEP, never))
 
 
-def _upper(waves: Sequence[Sequence[float]]) -> frozenset[tuple[float, float]]:
-    """What tells a lattice from others: its waves, of each and its opposite the one."""
+def _without_signs(waves: Sequence[Sequence[float]]) -> frozenset[tuple[float, float]]:
+    """What tells a lattice from others: its waves, of each and its opposite one."""
     return frozenset(max((x, y), (-x, -y)) for x, y in waves)
 
 
