@@ -8,9 +8,9 @@ from typing import Any, cast
 import numpy as np
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
+from hopfield_client._attractor_models import model_of
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import Conflict, DataLoss
-from hopfield_client._models import model_of
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
     LearningOutcome,

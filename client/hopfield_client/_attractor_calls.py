@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield.v1 import attractor_service_pb2, memory_service_pb2, patterns_pb2
 from hopfield_client import _answers
 from hopfield_client._arguments import UINT64_MAX, flag, integer, real_number, real_numbers
+from hopfield_client._attractor_models import AttractorModel, mask_of, spec_of
 from hopfield_client._calls import Call, request_id
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._freshness import Freshness
-from hopfield_client._models import Model, mask_of, spec_of
 from hopfield_client._types import MemoryInfo, RingRecall, SheetRecall
 
 TurnRequest = attractor_service_pb2.IntegrateHeadingRequest
@@ -38,7 +38,7 @@ class AttractorCalls:
         return Call(memory_service_pb2.GetMemoryRequest(name=self.name), self._reads_info())
 
     def update(
-        self, model: Model, expected_revision: int | None
+        self, model: AttractorModel, expected_revision: int | None
     ) -> Call[memory_service_pb2.UpdateMemoryRequest, memory_service_pb2.UpdateMemoryResponse, MemoryInfo]:
         spec = spec_of(model)
         expected = None if expected_revision is None else integer(expected_revision, "expected_revision", 0, UINT64_MAX)

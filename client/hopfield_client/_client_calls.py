@@ -10,12 +10,12 @@ from hopfield.v1 import memory_pb2, memory_service_pb2, server_service_pb2
 from hopfield_client import _answers, _weights
 from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
 from hopfield_client._attractor_calls import RingCalls, SheetCalls
+from hopfield_client._attractor_models import AttractorModel, spec_of
 from hopfield_client._calls import Call, Page, PageCall, request_id
 from hopfield_client._config import address_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
-from hopfield_client._models import Model, spec_of
 from hopfield_client._rpc_errors import from_rpc_error
 from hopfield_client._spec import coding_of, new_spec, thresholds_of
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Ring, ServerInfo
@@ -86,7 +86,7 @@ class ClientCalls:
         name: str,
         neurons: int | None,
         *,
-        model: Model | None,
+        model: AttractorModel | None,
         rule: LearningRule,
         normalization: Normalization,
         thresholds: ArrayLike | None,

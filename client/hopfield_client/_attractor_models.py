@@ -1,4 +1,4 @@
-"""The models that memories are made with, as specs of the wire and back."""
+"""The models of attractors, as specs of the wire and back."""
 
 from dataclasses import fields
 from typing import Any
@@ -10,16 +10,16 @@ from hopfield_client._arguments import UINT32_MAX, integer, real_number
 from hopfield_client._errors import InvalidArgument
 from hopfield_client._types import Ring, Sheet
 
-Model = Ring | Sheet
+AttractorModel = Ring | Sheet
 
 # The families whose parameters are fields of a model, by their name on the wire.
-_MODELS: dict[str, tuple[type[Model], Any]] = {
+_MODELS: dict[str, tuple[type[AttractorModel], Any]] = {
     "ring": (Ring, memory_pb2.RingSpec),
     "sheet": (Sheet, memory_pb2.SheetSpec),
 }
 
 
-def spec_of(model: Model) -> memory_pb2.MemorySpec:
+def spec_of(model: AttractorModel) -> memory_pb2.MemorySpec:
     """The spec of a model.
 
     Raises:
@@ -32,7 +32,7 @@ def spec_of(model: Model) -> memory_pb2.MemorySpec:
     raise InvalidArgument(f"model is {model!r}; it must be one of {known}", field="model")
 
 
-def _parameters(model: Model) -> dict[str, int | float]:
+def _parameters(model: AttractorModel) -> dict[str, int | float]:
     return {
         field.name: integer(getattr(model, field.name), field.name, 0, UINT32_MAX)
         if field.type is int
@@ -47,7 +47,7 @@ def mask_of(spec: memory_pb2.MemorySpec) -> field_mask_pb2.FieldMask:
     return field_mask_pb2.FieldMask(paths=[f"{family}.{field.name}" for field in fields(_MODELS[family][0])])
 
 
-def model_of(spec: memory_pb2.MemorySpec) -> Model | None:
+def model_of(spec: memory_pb2.MemorySpec) -> AttractorModel | None:
     """The model that a spec was made from; None of a pairwise network, and of what only a later client knows."""
     family = spec.WhichOneof("family")
     if family not in _MODELS:
