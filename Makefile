@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 SERVICE_PROTOS := $(wildcard protos/hopfield/v1/*_service.proto)
 
-.PHONY: help demo serve test test-long test-deploy lint protos figures clean
+.PHONY: help bench demo serve test test-long test-deploy lint protos figures clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ protos: $(VENV)/.installed ## generate the code beside the .proto files
 	$(BIN)/python -m grpc_tools.protoc --proto_path=protos --python_out=protos --pyi_out=protos protos/hopfield/v1/*.proto
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m grpc_tools.protoc --proto_path=protos \
 	    --grpc_python_out=protos --mypy_grpc_out=protos $(SERVICE_PROTOS)
+
+bench: $(VENV)/.installed ## measure the core beside numpy, and beside what else is installed: pip install '.[bench]' (a few minutes)
+	@$(BIN)/python -m benchmarks
 
 figures: $(VENV)/.installed ## measure and draw the figures of docs/*.md (about eight minutes)
 	@$(BIN)/python -m docs.figures

@@ -8,9 +8,9 @@ from pathlib import Path
 
 os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"))
 
-from benchmarks import core, rpc, tables
-from benchmarks.measuring import Row, Times
 from rich.console import Console
+
+from benchmarks import core, measuring, rpc, tables
 
 HERE = Path(__file__).parent
 
@@ -18,8 +18,8 @@ HERE = Path(__file__).parent
 def main() -> None:
     console = Console(highlight=False, width=130)
     progress = Console(stderr=True)
-    results: dict[str, list[Row]] = {}
-    times: dict[str, Times] = {}
+    results: dict[str, list[measuring.Row]] = {}
+    times: dict[str, measuring.Times] = {}
     curves: dict[str, dict[str, list[tuple[int, float]]]] = {}
     singles: dict[int, dict[str, float]] = {}
     with progress.status("compiling") as status:

@@ -5,8 +5,9 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
-from benchmarks.measuring import Call
 from numpy.typing import NDArray
+
+from benchmarks.measuring import Call
 
 Signs = NDArray[np.int8]
 Floats = NDArray[np.float32]
@@ -32,7 +33,7 @@ def numpy_loop(weights: Floats, queries: Signs) -> Call:
     """`s = sign(W s)` until nothing changes: synchronous, float32, and what one writes first."""
     states = queries.astype(np.float32)
 
-    def run(k: int) -> Floats:
+    def run(k: int) -> object:
         state = states[k % len(states)]
         for _ in range(100):
             following = np.sign(weights @ state)
@@ -84,7 +85,7 @@ def torchhd(patterns: Signs, queries: Signs) -> Call | None:
     return run
 
 
-def faiss(packed: NDArray[np.uint8], queries: NDArray[np.uint8], neurons: int) -> Call | None:
+def faiss(packed: NDArray[np.uint8], queries: NDArray[np.uint8]) -> Call | None:
     """FAISS's nearest pattern by Hamming distance: no recall, but what it takes to look at the patterns."""
     package = installed("faiss")
     if package is None:

@@ -4,13 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
-from benchmarks import contenders
-from benchmarks.measuring import Call, Row, Times, take_turns
 from numpy.typing import NDArray
 
+from benchmarks import contenders
+from benchmarks.measuring import Call, Row, Times, take_turns
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
@@ -61,6 +60,14 @@ def recalls(network: PatternNetwork, queries: Signs) -> Call:
     return lambda k: network.recall(queries[k % len(queries)], RecallOptions(seed=k), never)
 
 
+def nearest(network: PatternNetwork, queries: Signs) -> Call:
+    return lambda k: network.nearest(queries[k % len(queries)], 1)
+
+
+def batch(network: PatternNetwork, queries: Signs) -> Call:
+    return lambda k: list(network.recall_batch(queries, RecallOptions(seed=k), never))
+
+
 def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
     """One recall at a time."""
     for neurons in (100, 1000, 4096, 8192):
@@ -74,8 +81,8 @@ def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
             "numpy product": contenders.numpy_product(weights, queries),
             "hebbian": recalls(hebbian, queries),
             "pseudo_inverse": recalls(network_of(Rule.PSEUDO_INVERSE, patterns), queries),
-            "nearest": lambda k, network=hebbian, queries=queries: network.nearest(queries[k % QUERIES], 1),
-            "FAISS": contenders.faiss(pack(patterns), pack(queries), 8 * pack(patterns).shape[1]),
+            "nearest": nearest(hebbian, queries),
+            "FAISS": contenders.faiss(pack(patterns), pack(queries)),
             "torchhd": contenders.torchhd(patterns, queries),
         }
         if neurons <= 4096:
@@ -123,9 +130,8 @@ def batches(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
         patterns = random_patterns(round(LOAD * neurons), neurons)
         queries = noisy(patterns, QUERIES)
         network = network_of(Rule.HEBBIAN, patterns)
-        options = RecallOptions(seed=0)
         named: dict[str, Call | None] = {
-            "hebbian": lambda _, network=network, queries=queries: list(network.recall_batch(queries, options, never)),
+            "hebbian": batch(network, queries),
             "torchhd": contenders.torchhd(patterns, queries[np.newaxis]),
         }
         times = take_turns({name: call for name, call in named.items() if call is not None}, ROUNDS)
@@ -136,31 +142,45 @@ def batches(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
         yield f"A batch of 256, N = {neurons}, P = {len(patterns)}", rows, times
 
 
+def numpy_learning(patterns: Signs) -> Call:
+    signs = patterns.astype(np.float32)
+    return lambda _: signs.T @ signs
+
+
+def numpy_pass(neurons: int) -> Call:
+    """One pass over the matrix that leaves it as it was, as every change must."""
+    matrix = np.zeros((neurons, neurons), np.float32)
+    return lambda _: matrix + 1
+
+
+def learn(patterns: Signs, *, weights: bool = False) -> Call:
+    """Hebb's rule, and where asked for its matrix of weights, which a snapshot holds and recall does without."""
+
+    def run(_: int) -> object:
+        network = network_of(Rule.HEBBIAN, patterns)
+        return network.arrays() if weights else network
+
+    return run
+
+
+def fold(network: PatternNetwork, more: Signs) -> Call:
+    return lambda k: network.apply(Store(pack(more[k % len(more)][np.newaxis]), ("new",)), never)
+
+
 def learning(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
     """Storing P patterns at once, and one more."""
     for neurons, load in ((1000, 0.05), (4096, 0.05), (4096, 0.3)):
         progress(f"learning, N = {neurons}, load {load}")
         patterns = random_patterns(round(load * neurons), neurons)
         more = random_patterns(ROUNDS + 9, neurons)
-        signs = patterns.astype(np.float32)
-        matrix = np.zeros((neurons, neurons), np.float32)
-        networks = {rule: network_of(rule, patterns) for rule in (Rule.HEBBIAN, Rule.PSEUDO_INVERSE)}
-
-        def with_weights(_: int, patterns: Signs = patterns, neurons: int = neurons) -> object:
-            network: Any = network_of(Rule.HEBBIAN, patterns)
-            return network.local_field.weights
-
-        def fold(rule: Rule, networks: Any = networks, more: Signs = more) -> Call:
-            return lambda k: networks[rule].apply(Store(pack(more[k % len(more)][np.newaxis]), ("new",)), never)
-
+        networks = {rule: network_of(rule, patterns) for rule in _FACTORED}
         times = take_turns(
             {
-                "numpy product": lambda _, signs=signs: signs.T @ signs,
-                "numpy pass": lambda _, matrix=matrix: matrix + 1,
-                "hebbian": lambda _, patterns=patterns: network_of(Rule.HEBBIAN, patterns),
-                "hebbian, and its weights": with_weights,
-                "hebbian, one more": fold(Rule.HEBBIAN),
-                "pseudo_inverse, one more": fold(Rule.PSEUDO_INVERSE),
+                "numpy product": numpy_learning(patterns),
+                "numpy pass": numpy_pass(neurons),
+                "hebbian": learn(patterns),
+                "hebbian, and its weights": learn(patterns, weights=True),
+                **{f"{rule.value}, one more": fold(network, more) for rule, network in networks.items()},
             },
             9,
         )

@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -44,7 +45,7 @@ LOAD = 0.05
 FLIPPED = 0.1
 UNARY_NEURONS = (100, 256, 1000)
 ROUNDS = 15
-CALLS = 200
+TURNS, CALLS = 10, 20
 IN_FLIGHT = 16
 BATCH, BATCH_NEURONS = 256, 1000
 STREAMED, STREAM_NEURONS = 100_000, 256
@@ -119,9 +120,10 @@ def unary() -> list[Row]:
         times: dict[str, list[float]] = {name: [] for name in calls}
         for _ in range(ROUNDS):
             round_: dict[str, list[float]] = {name: [] for name in calls}
-            for _ in range(CALLS):
+            for _ in range(TURNS):
                 for name, call in calls.items():
-                    round_[name] += seconds(call)
+                    # The first meets caches full of what the contender before it needed.
+                    round_[name] += seconds(call, CALLS)[1:]
             for name, measured in round_.items():
                 times[name].append(median(measured))
     empty = times.pop("empty")
@@ -142,42 +144,57 @@ def unary_calls(client: HopfieldClient, recall: Callable[..., object], check: Ca
     return calls
 
 
+@dataclass(frozen=True)
+class Rate:
+    """What a server answered in a while: calls a second by the clock on the wall, and a second of its own processor time."""
+
+    by_clock: float
+    by_processor: float
+
+
 def throughput() -> list[Row]:
     """Calls a second, some in flight, beside a health check of the same server."""
     with serving() as service, HopfieldClient(service.address) as client:
-        rates = asyncio.run(rates_of(service.address, client))
+        rates = asyncio.run(rates_of(service, client))
     empty = rates.pop("empty")
-    rows = [Row("empty calls", empty, "/s")]
+    rows = [Row("empty calls", [one.by_clock for one in empty], "/s")]
     for name, measured in rates.items():
-        rows.append(Row(name, measured, "/s"))
-        rows.append(
-            Row(f"{name}, throughput of empty calls", ratios(measured, empty), must=0.8, stretch=0.9, at_least=True)
-        )
+        by_clock = [of.by_clock / to.by_clock for of, to in zip(measured, empty, strict=True)]
+        by_processor = [of.by_processor / to.by_processor for of, to in zip(measured, empty, strict=True)]
+        rows += [
+            Row(name, [one.by_clock for one in measured], "/s"),
+            Row(f"{name}, throughput of empty calls", by_clock, must=0.8, stretch=0.9, at_least=True),
+            Row("the same, by the processor time of the server", by_processor, must=0.8, stretch=0.9, at_least=True),
+        ]
     return rows
 
 
-async def rates_of(address: str, client: HopfieldClient) -> dict[str, list[float]]:
-    async with grpc.aio.insecure_channel(address) as channel:
+async def rates_of(service: ServiceProcess, client: HopfieldClient) -> dict[str, list[Rate]]:
+    server = psutil.Process(service.process.pid)
+    async with grpc.aio.insecure_channel(service.address) as channel:
         calls = unary_calls(client, RecallServiceStub(channel).Recall, health_pb2_grpc.HealthStub(channel).Check)
-        rates: dict[str, list[float]] = {name: [] for name in calls}
+        rates: dict[str, list[Rate]] = {name: [] for name in calls}
         for _ in range(ROUNDS):
             for name, call in calls.items():
-                rates[name].append(await rate(call))
+                rates[name].append(await rate(call, server))
     return rates
 
 
-async def rate(call: Any, for_seconds: float = 0.4) -> float:
+async def rate(call: Any, server: psutil.Process, for_seconds: float = 0.4) -> Rate:
     answered = 0
-    end = time.perf_counter() + for_seconds
+    before = server.cpu_times()
+    began = time.perf_counter()
 
     async def keep_calling() -> None:
         nonlocal answered
-        while time.perf_counter() < end:
+        while time.perf_counter() < began + for_seconds:
             await call()
             answered += 1
 
     await asyncio.gather(*(keep_calling() for _ in range(IN_FLIGHT)))
-    return answered / for_seconds
+    after = server.cpu_times()
+    busy = after.user - before.user + after.system - before.system
+    return Rate(answered / (time.perf_counter() - began), answered / busy)
 
 
 def batch() -> list[Row]:

@@ -9,8 +9,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from benchmarks.measuring import Row, Times
 from rich.table import Table
+
+from benchmarks.measuring import Row, Times
 
 PACKAGES = ("numpy", "numba", "torch", "torch-hd", "hopfieldkit", "faiss-cpu")
 _STYLES = {"stretch": "green", "must": "green", "missed": "red"}

@@ -125,7 +125,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     stack.push_async_callback(_finish_calls, server, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
 
-    _log.info("warming the kernels (the first start compiles them: about ten seconds)")
+    _log.info("warming the kernels (the first start compiles them, which may take a minute or two)")
     await asyncio.to_thread(families.warm, _Compiled().report)
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.SERVING)

@@ -22,8 +22,8 @@ def loaded(name: str, revision: int = 1) -> Loaded:
     return Loaded(Head(name, "uid", SPEC, revision, "commit", 1, 0, 0), NETWORK, 0)
 
 
-def test_a_network_takes_at_least_the_bytes_of_its_weights() -> None:
-    assert NETWORK.nbytes >= 64 * 64 * 4
+def test_a_network_takes_at_least_the_bytes_of_its_patterns() -> None:
+    assert NETWORK.nbytes >= 64 * len(NETWORK.stored)
 
 
 def test_the_one_unused_for_longest_gives_way() -> None:

@@ -84,9 +84,9 @@ class RecallServiceServicer(object):
     def StreamRecall(self, request_iterator, context):
         """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
         Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
-        blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
-        block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
-        answers to the blocks before the one it is about.
+        blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+        block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+        the stream, after the answers to the blocks before the one it is about.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -42,9 +42,9 @@ class RecallServiceStub:
     StreamRecall: _grpc.StreamStreamMultiCallable[_recall_service_pb2.StreamRecallRequest, _recall_service_pb2.StreamRecallResponse]
     """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
     Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
-    blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
-    block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
-    answers to the blocks before the one it is about.
+    blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+    block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+    the stream, after the answers to the blocks before the one it is about.
     """
     TraceRecall: _grpc.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
@@ -69,9 +69,9 @@ class RecallServiceAsyncStub(RecallServiceStub):
     StreamRecall: _aio.StreamStreamMultiCallable[_recall_service_pb2.StreamRecallRequest, _recall_service_pb2.StreamRecallResponse]  # type: ignore[assignment]
     """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
     Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
-    blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
-    block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
-    answers to the blocks before the one it is about.
+    blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+    block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+    the stream, after the answers to the blocks before the one it is about.
     """
     TraceRecall: _aio.UnaryStreamMultiCallable[_recall_service_pb2.TraceRecallRequest, _recall_service_pb2.TraceRecallResponse]  # type: ignore[assignment]
     """Runs one recall and shows every iteration of it, from the query to the end, and then the answer that Recall gives with the
@@ -111,9 +111,9 @@ class RecallServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_abc.Iterator[_recall_service_pb2.StreamRecallResponse], _abc.AsyncIterator[_recall_service_pb2.StreamRecallResponse]]:
         """Runs the dynamics from queries that come in blocks, as many as the caller likes, and answers each block when it is done, in order.
         Query k of the whole stream uses seed + k (mod 2^64), and its answer is bit for bit that of Recall with that seed. At most four
-        blocks are taken in and not answered yet: a caller who sends faster than he takes the answers is held up, not buffered. Each
-        block is recalled by the memory as it is when the block comes, and says at which revision. An error ends the stream, after the
-        answers to the blocks before the one it is about.
+        blocks are taken in and not answered yet: a caller who sends faster than answers are taken is held up, not buffered. Each
+        block is recalled at the revision that a BatchRecall sent in its place would be, with its token, and says which. An error ends
+        the stream, after the answers to the blocks before the one it is about.
         """
 
     @_abc_1.abstractmethod

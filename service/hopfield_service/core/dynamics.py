@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import Enum, IntEnum
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -166,13 +167,19 @@ class Dynamics:
         Args:
             form: of the weights, for updates by the sign of the field.
             heated_form: of the weights, for updates by the size of the field.
-            values: dtype of what both keep of a state.
+            values: dtype of what `form` keeps of a state; another `heated_form` keeps float64.
             stored: (P, ceil(N / 64)) uint64, the patterns.
         """
         self.form = form
         self.heated_form = heated_form
-        self.values = values
+        self.value = np.empty(0, values)
         self.stored = recall.Stored(stored, np.zeros((len(stored), 6), np.bool_))
+
+    def form_for(self, options: RecallOptions) -> tuple[Couplings, NDArray[Any]]:
+        """The form of the weights for some options, and an empty array of the dtype of what it keeps of a state."""
+        if options.beta is None or self.heated_form is self.form:
+            return self.form, self.value
+        return self.heated_form, _FLOAT
 
     def wide(self) -> "Dynamics":
         """The same, with room for the overlaps of the largest networks."""
@@ -203,8 +210,8 @@ class Trajectories:
             options: how to run them.
         """
         count, neurons = queries.shape
-        self._form = dynamics.form if options.beta is None else dynamics.heated_form
-        values, rounded, room = _kept_of(self._form)
+        self._form, value = dynamics.form_for(options)
+        (values, rounded, room), self._sweeps = _sizes_of(self._form), _sweeps_between_questions(self._form)
         self._stored = dynamics.stored
         self._rules = _rules(options, neurons, self._form.coding)
         before = neurons if options.update is UpdateRule.SYNCHRONOUS else 0
@@ -215,14 +222,13 @@ class Trajectories:
             before=np.zeros((count + 1, before), np.int8),
             held=np.zeros((count, neurons), np.bool_),
             words=np.empty((count, -(-neurons // 64)), np.uint64),
-            values=np.empty((count, values), dynamics.values if self._form is dynamics.form else np.float64),
+            values=np.empty((count, values), value.dtype),
             rounded=np.empty((count, rounded), np.int16),
             room=np.empty(room),
             generators=generators,
             numbers=np.zeros((count, 5), np.int64),
             energies=np.empty((count, 2)),
         )
-        self._sweeps = max(1, _WORK_BETWEEN_QUESTIONS // (neurons * (values + _VISIT)))
 
     def settle(self, interruption: Interruption) -> None:
         """Runs from the queries to the end, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
@@ -231,12 +237,10 @@ class Trajectories:
             Interrupted: `interruption` said so.
         """
         check(interruption)
-        left = recall.run(self._form, self._rules, self._stored, self.courses, self._sweeps)
-        while not left:
+        self.start()
+        while not self.advance(self._sweeps):
             check(interruption)
-            left = self.advance(self._sweeps)
-            if left:
-                self.finish()
+        self.finish()
 
     def start(self) -> None:
         """Begins, for whoever goes step by step."""
@@ -283,21 +287,8 @@ class Trajectories:
 
     def result(self) -> RecallResult:
         """What the first recall found, when it has ended."""
-        courses = self.courses
-        neurons = courses.states.shape[1]
-        iterations, flips, status, position, product = courses.numbers[0].tolist()
-        energy, initial_energy = courses.energies[0].tolist()
-        return RecallResult(
-            state=courses.states[0],
-            energy=energy,
-            initial_energy=initial_energy,
-            iterations=iterations,
-            flips=flips,
-            stop_reason=_STOP_REASONS[status],
-            nearest=position if position >= 0 else None,
-            overlap=product / neurons if position >= 0 else None,
-            match=_match(position, product, neurons),
-        )
+        energy, initial_energy = self.courses.energies[0].tolist()
+        return _result(self.courses.states[0], energy, initial_energy, *self.courses.numbers[0].tolist())
 
     def results(self) -> RecallResults:
         """What all recalls found, when they have ended."""
@@ -318,6 +309,33 @@ class Trajectories:
                 for position, product in zip(positions.tolist(), products.tolist(), strict=True)
             ],
         )
+
+
+def recall_one(dynamics: Dynamics, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
+    """Runs the dynamics from one query.
+
+    Args:
+        dynamics: of the network.
+        query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
+        options: how to run them.
+        interruption: asked every few milliseconds.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    check(interruption)
+    form, value = dynamics.form_for(options)
+    rules = _rules(options, len(query), form.coding)
+    seed, sweeps = np.uint64(options.seed), _sweeps_between_questions(form)
+    left, state, energy, initial_energy, *numbers = recall.run(
+        form, rules, dynamics.stored, query, seed, value, _sizes_of(form), sweeps
+    )
+    if left:
+        return _result(state, energy, initial_energy, *numbers)
+    # It takes longer, and has to be asked whether it is still waited for.
+    trajectories = Trajectories(dynamics, query[np.newaxis], options)
+    trajectories.settle(interruption)
+    return trajectories.result()
 
 
 def recall_all(
@@ -350,7 +368,10 @@ _STOP_REASONS = {
 _NO_GAINS = np.zeros(1)
 
 
-def _kept_of(form: Couplings) -> tuple[int, int, int]:
+_FLOAT = np.empty(0)
+
+
+def _sizes_of(form: Couplings) -> tuple[int, int, int]:
     """How many values a form keeps of a state, how many of them rounded, and how much room it takes for the energy."""
     match form:
         case Matrix():
@@ -361,7 +382,14 @@ def _kept_of(form: Couplings) -> tuple[int, int, int]:
             return form.exact.shape[1], form.rows.shape[1], 0
 
 
+def _sweeps_between_questions(form: Couplings) -> int:
+    neurons, values = form.weights.shape if isinstance(form, Matrix) else form.rows.shape
+    return max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (values + _VISIT)))
+
+
 def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:
+    if isinstance(options.order, Order) and options.beta is None:
+        return _common_rules(options.update, options.order, neurons, options.tie, options.clamp, options.max_iterations)
     heated, limit, gains = 0, options.max_iterations, _NO_GAINS
     if options.beta is not None:
         # What the field is multiplied by in the exponent: 2 beta; beta where fields are twice as large.
@@ -373,20 +401,52 @@ def _rules(options: RecallOptions, neurons: int, coding: int) -> recall.Rules:
             limit += heated
         else:
             heated = limit
-    if isinstance(options.order, Order):
-        drawn = options.order is Order.RANDOM
-        order = np.empty(neurons, np.int32) if drawn else np.arange(neurons, dtype=np.int32)
-    else:
-        order = options.order.astype(np.int32)
+    common = _common_rules(options.update, Order.RANDOM, neurons, options.tie, options.clamp, limit)
+    order = options.order
+    if not isinstance(order, Order):
+        common = common._replace(random_order=False, order=order.astype(np.int32))
+    elif order is Order.SEQUENTIAL:
+        common = _common_rules(options.update, order, neurons, options.tie, options.clamp, limit)
+    return common._replace(gains=gains, heated=heated)
+
+
+@lru_cache(maxsize=64)
+def _common_rules(
+    update: UpdateRule, order: Order, neurons: int, tie: TieRule, clamp: bool, limit: int
+) -> recall.Rules:
     return recall.Rules(
-        update=recall.SYNCHRONOUS if options.update is UpdateRule.SYNCHRONOUS else recall.ASYNCHRONOUS,
-        random_order=options.order is Order.RANDOM,
-        order=order,
-        tie=int(options.tie),
-        clamp=options.clamp,
-        gains=gains,
-        heated=heated,
+        update=recall.SYNCHRONOUS if update is UpdateRule.SYNCHRONOUS else recall.ASYNCHRONOUS,
+        random_order=order is Order.RANDOM,
+        order=np.arange(neurons if order is Order.SEQUENTIAL else 0, dtype=np.int32),
+        tie=int(tie),
+        clamp=clamp,
+        gains=_NO_GAINS,
+        heated=0,
         limit=limit,
+    )
+
+
+def _result(
+    state: Signs,
+    energy: float,
+    initial_energy: float,
+    iterations: int,
+    flips: int,
+    status: int,
+    position: int,
+    product: int,
+) -> RecallResult:
+    stored = position >= 0
+    return RecallResult(
+        state=state,
+        energy=energy,
+        initial_energy=initial_energy,
+        iterations=iterations,
+        flips=flips,
+        stop_reason=_STOP_REASONS[status],
+        nearest=position if stored else None,
+        overlap=product / len(state) if stored else None,
+        match=_match(position, product, len(state)),
     )
 
 

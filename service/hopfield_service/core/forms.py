@@ -14,7 +14,7 @@ from hopfield_service.core.local_field import LocalField, tolerance_of
 from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks, words
 
 # Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
-_LANES = 32
+_LANES = 64
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
 
 
@@ -40,13 +40,12 @@ def patterns_form(couplings: Hebbian, stored: Bits, coding: Coding) -> forms.Pat
 
 
 def overlaps_dtype(form: forms.Patterns) -> type[np.signedinteger[Any]]:
-    """How wide overlaps with the patterns are kept: int16 where no overlap, and in int32 no sum over them, can be too large.
+    """How wide overlaps with the patterns are kept: int16 where none can be larger than that, however alike the patterns.
 
-    An overlap is at most N in size, 2 N in binary coding, and a sum at most P times that: all patterns may be equal.
+    An overlap is at most N in size, 2 N in binary coding, and a sum over the patterns at most P times that: with at most one
+    pattern to four neurons 2^28, which the int32 that kernels then add in holds.
     """
-    neurons, count = form.rows.shape[0], len(form.words)
-    largest = neurons * (1 + form.coding)
-    return np.int16 if largest <= _INT16 and largest * (count + 1) <= _INT32 else np.int64
+    return np.int16 if form.rows.shape[0] * (1 + form.coding) <= _INT16 else np.int64
 
 
 def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.float64], coding: Coding) -> forms.Basis:
@@ -99,9 +98,7 @@ def matrix_form(local_field: LocalField) -> forms.Matrix:
     weights, coding = local_field.weights, local_field.coding
     neurons = len(weights)
     largest = float(np.abs(weights).max(initial=0.0))
-    # A sum is at most that of the sizes in a row, twice in binary coding.
-    room = (_INT32 / (1 + coding) - neurons) / max(float(fields.largest_row_sum(weights)), 1e-300)
-    step = _power_of_two(min(_INT16 / max(largest, 1e-300), room))
+    step = step_of(largest, float(fields.largest_row_sum(weights)), neurons, coding)
     rounded, totals = np.empty((neurons, neurons), np.int16), np.empty(neurons, np.int32)
     error = kernels.round_to_step(weights, step, rounded, totals)
     if error > 0 and weights.dtype == np.int32:
@@ -109,7 +106,7 @@ def matrix_form(local_field: LocalField) -> forms.Matrix:
     rest, rest_totals = np.empty((0, 0), np.float32), np.empty(0)
     if error > 0:
         rest, rest_totals = np.empty((neurons, neurons), np.float32), np.empty(neurons)
-        kernels.rest_of_rounding(weights, step, rounded, local_field.scale, rest, rest_totals)
+        kernels.rest_of_rounding(weights, step, rounded, rest, rest_totals)
     return forms.Matrix(
         weights=rounded,
         totals=totals,
@@ -124,6 +121,21 @@ def matrix_form(local_field: LocalField) -> forms.Matrix:
         tolerance=local_field.tolerance,
         coding=int(coding),
     )
+
+
+def step_of(largest: float, largest_row_sum: float, neurons: int, coding: Coding) -> float:
+    """What weights are multiplied by before they are rounded: a power of two, so that it takes nothing from them.
+
+    Rounded weights fit into 16 bits, and a sum of them, at most that of the sizes in a row, twice in binary coding, in 32.
+
+    Args:
+        largest: size of any weight.
+        largest_row_sum: of the sizes of the weights.
+        neurons: N.
+        coding: of the network.
+    """
+    room = (_INT32 / (1 + coding) - neurons) / max(largest_row_sum, 1e-300)
+    return _power_of_two(min(_INT16 / max(largest, 1e-300), room))
 
 
 def exact_form(local_field: LocalField) -> forms.Matrix:

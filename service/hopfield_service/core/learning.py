@@ -226,7 +226,12 @@ class Hebbian(LearningRule):
         """See Couplings."""
         if self.sums is not None:
             return self.sums
-        return np.concatenate(list(self._products(self.bits, max(1, _BLOCK // self.parameters.neurons))))
+        neurons = self.parameters.neurons
+        size = max(1, _BLOCK // neurons)
+        sums = np.empty((neurons, neurons), np.int32)
+        for start, block in zip(range(0, neurons, size), self._products(self.bits, size), strict=True):
+            sums[start : start + size] = block
+        return sums
 
     @property
     def kept_as_factors(self) -> bool:
@@ -264,25 +269,24 @@ class Hebbian(LearningRule):
             sums = np.empty_like(self.sums)
             kernels.add_signs(self.sums, unpack(changed, neurons), sign, self._diagonal(len(bits)), sums)
             return type(self)(self.parameters, bits, sums)
-        base = None if self.sums is None else self.sums
         sums = np.empty((neurons, neurons), np.int32)
         size = max(1, _BLOCK // neurons)
-        products = self._products(bits if base is None else changed, size)
+        products = self._products(bits if self.sums is None else changed, size)
         for start in range(0, neurons, size):
             check(interruption)
             rows = slice(start, start + size)
             sums[rows] = next(products)
-            if base is not None:
+            if self.sums is not None:
                 sums[rows] *= sign
-                sums[rows] += base[rows]
+                sums[rows] += self.sums[rows]
         np.fill_diagonal(sums, self._diagonal(len(bits)))
         return type(self)(self.parameters, bits, sums)
 
     def _diagonal(self, count: int) -> int:
         return count if self.parameters.self_coupling else 0
 
-    def _products(self, bits: Bits, rows: int) -> Iterator[NDArray[np.int32]]:
-        """`sum_mu xi^mu xi^mu'` in blocks of so many rows."""
+    def _products(self, bits: Bits, rows: int) -> Iterator[NDArray[Any]]:
+        """`sum_mu xi^mu xi^mu'` in blocks of so many rows: whole numbers, as float32 where that holds them."""
         neurons = self.parameters.neurons
         if len(bits) * neurons <= _BLOCK:
             patterns = unpack(bits, neurons).astype(np.float32)
@@ -290,7 +294,7 @@ class Hebbian(LearningRule):
             stop = min(start + rows, neurons)
             if len(bits) * neurons <= _BLOCK:
                 # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
-                block = (patterns[:, start:stop].T @ patterns).astype(np.int32)
+                block: NDArray[Any] = patterns[:, start:stop].T @ patterns
             else:
                 block = np.zeros((stop - start, neurons), np.int32)
                 for some in unpacked_blocks(bits, neurons):
@@ -428,7 +432,7 @@ class PseudoInverse(LearningRule):
         `L b = M` is solved to a rounding error that grows as the patterns come near to depending on one another.
         """
         rank, neurons = self.basis.shape
-        apart = rank == 0 or float(self.lower.diagonal().min()) ** 2 >= _LEAST_APART * neurons
+        apart = rank == 0 or float(self.lower.diagonal().min()) ** 2 >= min(1.0, _LEAST_APART * neurons)
         return has_few(rank, neurons) and apart
 
     @property
@@ -503,7 +507,8 @@ class PseudoInverse(LearningRule):
         return replace(factors, matrix=weights)
 
 
-# Squared length, in N, that the patterns of a basis one recalls with must each have outside the span of those before.
+# Squared length, in N, that the patterns of a basis one recalls with must each have outside the span of those before: patterns
+# that differ in one neuron have 4. Of large networks 1 is enough.
 _LEAST_APART = 1e-4
 
 

@@ -22,9 +22,9 @@ from hopfield_service.core.dynamics import (
     Trajectories,
     UpdateRule,
     recall_all,
+    recall_one,
 )
 from hopfield_service.core.interruption import Interruption, never
-from hopfield_service.core.kernels.couplings import Matrix
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
 from hopfield_service.core.network import (
@@ -236,7 +236,7 @@ class PairwiseSpec(PatternSpec):
         few.local_field.of(query)
         for options in ways:
             list(Trajectories(few.dynamics.wide(), query[np.newaxis], options).steps(never))
-            Trajectories(few.dynamics.wide(), query[np.newaxis], options).settle(never)
+            recall_one(few.dynamics.wide(), query, options, never)
 
 
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
@@ -300,8 +300,15 @@ class PairwiseNetwork(PatternNetwork):
     @property
     def recall_size(self) -> int:
         """See Network."""
-        form = self.dynamics.form
-        return int(form.weights.size if isinstance(form, Matrix) else form.rows.size)
+        # As `dynamics` chooses, which may take long to be made and is not made for this.
+        neurons = self.spec.neurons
+        match self._couplings:
+            case learning.Hebbian(kept_as_factors=True) if not any(self.spec.thresholds):
+                return neurons * len(self.stored)
+            case learning.PseudoInverse(kept_as_factors=True, basis=basis):
+                return neurons * len(basis)
+            case _:
+                return neurons**2
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""
@@ -353,13 +360,11 @@ class PairwiseNetwork(PatternNetwork):
     def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
         """See Network."""
         for block in self._couplings.weight_rows(rows):
-            yield block / self._couplings.divisor
+            yield np.asarray(block, np.float64) / self._couplings.divisor
 
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        trajectories = Trajectories(self.dynamics, query[np.newaxis], options)
-        trajectories.settle(interruption)
-        return trajectories.result()
+        return recall_one(self.dynamics, query, options, interruption)
 
     def recall_batch(
         self, queries: Signs, options: RecallOptions, interruption: Interruption

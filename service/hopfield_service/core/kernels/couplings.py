@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, answer, compiled, inlined, leaf
-from hopfield_service.core.kernels.fields import add_row
+from hopfield_service.core.kernels.fields import add_row, add_rows
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
-_COLUMNS = 1024
+_COLUMNS = 512
 
 
 class Kept(NamedTuple):
@@ -38,7 +38,7 @@ class Matrix(NamedTuple):
         totals: (N,) float64 or int32, `sum_j weights_ij`.
         whole: whether the weights are whole numbers, which may be added in any order.
         exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
-        rest: (N, N) float32, what rounding took from the weights, `weights + scale * rest` being near enough for an energy; otherwise (0, 0).
+        rest: (N, N) float32, what rounding took, `weights + rest` being near enough for an energy; otherwise (0, 0).
         rest_totals: (N,) float64, the sums of its rows; otherwise (0,).
         exact_scale: of those.
         doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
@@ -190,9 +190,7 @@ def _matrix_begin(couplings: Matrix, state: Signs, words: Words, known: Words, k
     most = commonest(state) if couplings.whole else 0
     for i in range(sums.shape[0]):
         sums[i] = most * totals[i]
-    for i in range(state.shape[0]):
-        if state[i] != most:
-            add_row(couplings.weights, i, state[i] - most, sums)
+    add_rows(couplings.weights, state, most, state.shape[0], 0, sums)
     if couplings.coding != 0:
         for i in range(sums.shape[0]):
             sums[i] += totals[i]
@@ -237,7 +235,7 @@ def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
         coupling += kept.values[i] * (state[i] + couplings.coding)
     if couplings.rest.shape[0] == 0:
         return float(coupling / couplings.scale)
-    return float(coupling / couplings.scale + rest_of_coupling(couplings, kept.room, state))
+    return float((coupling + rest_of_coupling(couplings, kept.room, state)) / couplings.scale)
 
 
 @leaf
@@ -256,16 +254,16 @@ def rest_of_coupling(couplings: Matrix, sums: Floats, state: Signs) -> float:
         if difference != 0:
             crossed += difference * couplings.rest_totals[i]
             own += difference * difference * couplings.rest[i, i]
-    # Some columns at a time, whose sums stay in the first cache.
+    # Some columns at a time, whose sums stay in the first cache: what is above them, and then the triangle beside the diagonal.
     for first in range(0, state.shape[0], _COLUMNS):
         last = min(first + _COLUMNS, state.shape[0])
-        for i in range(last):
+        add_rows(couplings.rest, state, most, first, first, sums[first:last])
+        for i in range(first, last):
             difference = np.float64(state[i] - most)
             if difference != 0:
-                behind = max(i + 1, first)
-                row, some = couplings.rest[i, behind:last], sums[behind:last]
-                for j in range(some.shape[0]):
-                    some[j] += difference * np.float64(row[j])
+                row, behind = couplings.rest[i, i + 1 : last], sums[i + 1 : last]
+                for j in range(behind.shape[0]):
+                    behind[j] += difference * np.float64(row[j])
     squared = 0.0
     for j in range(state.shape[0]):
         squared += (state[j] - most) * sums[j]

@@ -111,13 +111,13 @@ def round_to_step(weights: NDArray[Any], step: float, rounded: NDArray[np.int16]
 
 @compiled
 def rest_of_rounding(
-    weights: Floats, step: float, rounded: NDArray[np.int16], scale: float, rest: NDArray[np.float32], totals: Floats
+    weights: Floats, step: float, rounded: NDArray[np.int16], rest: NDArray[np.float32], totals: Floats
 ) -> None:
-    """`rest = (weights - rounded / step) / scale`, and its row sums."""
+    """`rest = step * weights - rounded`, and its row sums."""
     for i in range(weights.shape[0]):
         total = 0.0
         for j in range(weights.shape[1]):
-            rest[i, j] = np.float32((weights[i, j] - rounded[i, j] / step) / scale)
+            rest[i, j] = np.float32(step * weights[i, j] - rounded[i, j])
             total += np.float64(rest[i, j])
         totals[i] = total
 
@@ -129,9 +129,9 @@ def add_signs(sums: NDArray[np.int32], patterns: Signs, sign: int, diagonal: int
         for j in range(sums.shape[1]):
             out[i, j] = sums[i, j]
         for mu in range(patterns.shape[0]):
-            factor = sign * patterns[mu, i]
+            factor = np.int32(sign * patterns[mu, i])
             for j in range(sums.shape[1]):
-                out[i, j] += factor * patterns[mu, j]
+                out[i, j] = np.int32(out[i, j] + factor * np.int32(patterns[mu, j]))
         out[i, i] = diagonal
 
 

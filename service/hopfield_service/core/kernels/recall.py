@@ -14,6 +14,7 @@ from hopfield_service.core.kernels.fields import energy
 from hopfield_service.core.kernels.overlaps import Words, overlap
 from hopfield_service.core.kernels.updates import (
     CONVERGED,
+    FLIPS,
     ITERATIONS,
     RUNNING,
     asynchronous,
@@ -39,7 +40,7 @@ class Rules(NamedTuple):
     Attributes:
         update: ASYNCHRONOUS or SYNCHRONOUS, for the iterations that have no temperature.
         random_order: whether the order of visits is drawn anew each iteration.
-        order: (N,) int32, that order otherwise; room for one that is drawn.
+        order: (N,) int32, that order otherwise.
         tie: see decide.
         clamp: whether the known neurons of the query are held fixed.
         gains: what the field is multiplied by in the exponent, of each iteration that has a temperature, or of all of them.
@@ -218,6 +219,7 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
     """
     known = np.empty(courses.words.shape[1], np.uint64)
     all_known(courses.states.shape[1], known)
+    order = np.empty(courses.states.shape[1], np.int32) if rules.random_order else rules.order
     for k in range(courses.states.shape[0]):
         state, kept, held = (
             courses.states[k],
@@ -246,9 +248,7 @@ def advance(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses
                 counters[STATUS] = CONVERGED
             else:
                 counters[NEAREST] = UNMATCHED
-                asynchronous(
-                    couplings, kept, rules.tie, rules.random_order, held, state, rules.order, generator, counters
-                )
+                asynchronous(couplings, kept, rules.tie, rules.random_order, held, state, order, generator, counters)
             if counters[STATUS] == RUNNING and counters[ITERATIONS] == rules.limit:
                 counters[STATUS] = LIMIT
     return sweeps
@@ -270,10 +270,61 @@ def finish(couplings: Couplings, stored: Stored, courses: Courses) -> None:
 
 
 @compiled
-def run(couplings: Couplings, rules: Rules, stored: Stored, courses: Courses, sweeps: int) -> int:
-    """Begins every recall, and finishes all of them where they end within so many iterations; otherwise they go on in `advance`."""
+def run(
+    couplings: Couplings,
+    rules: Rules,
+    stored: Stored,
+    query: Signs,
+    seed: np.uint64,
+    value: NDArray[Any],
+    sizes: tuple[int, int, int],
+    sweeps: int,
+) -> tuple[int, Signs, float, float, int, int, int, int, int]:
+    """Runs one recall that ends within so many iterations, as whoever called would with `start`, `advance` and `finish`.
+
+    A recall of a thousand neurons takes no longer than what it would take to make its arrays outside and hand them in.
+
+    Args:
+        couplings: of the network.
+        rules: how to run it.
+        stored: the patterns.
+        query: (N,) int8.
+        seed: of its generator.
+        value: (0,) of the dtype that Courses.values have.
+        sizes: lengths of a row of Courses.values and rounded, and of room.
+        sweeps: how many iterations at most.
+
+    Returns:
+        Iterations left: where there are none, it has not ended, and nothing else means anything; state, energy, energy of
+        the query; and the columns of Courses.numbers.
+    """
+    n = query.shape[0]
+    courses = Courses(
+        np.empty((1, n), np.int8),
+        np.zeros((2, n if rules.update == SYNCHRONOUS else 0), np.int8),
+        np.zeros((1, n), np.bool_),
+        np.empty((1, (n + 63) // 64), np.uint64),
+        np.empty((1, sizes[0]), value.dtype),
+        np.empty((1, sizes[1]), np.int16),
+        np.empty(sizes[2], np.float64),
+        np.full((1, 1), seed, np.uint64),
+        np.zeros((1, 5), np.int64),
+        np.empty((1, 2), np.float64),
+    )
+    courses.states[0, :] = query
     start(couplings, rules, courses)
     left = advance(couplings, rules, stored, courses, sweeps)
     if left > 0:
         finish(couplings, stored, courses)
-    return left
+    numbers, energies = courses.numbers[0], courses.energies[0]
+    return (
+        left,
+        courses.states[0],
+        energies[PRESENT],
+        energies[INITIAL],
+        numbers[ITERATIONS],
+        numbers[FLIPS],
+        numbers[STATUS],
+        numbers[NEAREST],
+        numbers[OVERLAP],
+    )
