@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from benchmarks import contenders
 from benchmarks.measuring import Call, Row, Times, take_turns
+from hopfield_service.core.attractor import Attractor
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
@@ -236,13 +237,17 @@ def slope(curve: list[tuple[int, float]]) -> float:
     return float(np.polyfit(sizes, seconds, 1)[0])
 
 
+def second_of(network: Attractor, velocity: tuple[float, ...]) -> Call:
+    activity = network.activity_at((0.0,) * network.dimensions, never)
+    return lambda _: network.moved(activity, velocity, 1.0, never)
+
+
 def attractors(progress: Progress) -> Iterator[Row]:
     """How long a second of an attractor's own time takes, the ring of 64 and the sheet of 64 x 64."""
     for spec, velocity, must in ((RingSpec(), (90.0,), 20.0), (SheetSpec(), (0.5, 0.5), None)):
         progress(f"a second of the {spec.family}")
         network = spec.empty()
-        activity = network.activity_at((0.0,) * network.dimensions, never)
-        times = take_turns({"second": lambda _, n=network, a=activity, v=velocity: n.moved(a, v, 1.0, never)}, 9)
+        times = take_turns({"second": second_of(network, velocity)}, 9)
         milliseconds = [1000 * seconds for seconds in times.seconds["second"]]
         yield Row(f"a second of the {spec.family}'s time", milliseconds, "ms", must=must)
 
