@@ -36,6 +36,8 @@ def main() -> None:
         for title, rows, found in core.growth(status.update):
             results[title], curves[title] = rows, found
             console.print(tables.of_rows(title, rows))
+        results["Attractors"] = list(core.attractors(status.update))
+        console.print(tables.of_rows("Attractors", results["Attractors"]))
         results["Memory of a loaded network"] = list(core.memory(status.update))
         console.print(tables.of_rows("Memory of a loaded network", results["Memory of a loaded network"]))
     (HERE / "results").mkdir(exist_ok=True)

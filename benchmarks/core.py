@@ -11,13 +11,16 @@ from numpy.typing import NDArray
 from benchmarks import contenders
 from benchmarks.measuring import Call, Row, Times, take_turns
 from hopfield_service.core import families
+from hopfield_service.core.attractor import Attractor
 from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
-from hopfield_service.core.network import Import, Network, Store
+from hopfield_service.core.network import Import, PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import pack
+from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 
 LOAD, FLIPPED = 0.05, 0.1
 QUERIES = 256
@@ -40,24 +43,24 @@ def noisy(patterns: Signs, count: int) -> Signs:
     return queries
 
 
-def network_of(rule: Rule, patterns: Signs) -> Network:
+def network_of(rule: Rule, patterns: Signs) -> PatternNetwork:
     labels = tuple(map(str, range(len(patterns))))
     return PairwiseSpec(patterns.shape[1], rule).empty().apply(Store(pack(patterns), labels), never)
 
 
-def dense(patterns: Signs, degree: int) -> Network:
+def dense(patterns: Signs, degree: int) -> PatternNetwork:
     labels = tuple(map(str, range(len(patterns))))
     return DenseSpec(patterns.shape[1], degree).empty().apply(Store(pack(patterns), labels), never)
 
 
-def imported(patterns: Signs) -> Network:
+def imported(patterns: Signs) -> PatternNetwork:
     """Weights that are no sums of patterns as far as anybody knows, and not whole numbers either."""
     weights = 1.1 * contenders.hebb(patterns).astype(np.float64)
     spec = PairwiseSpec(patterns.shape[1], Rule.IMPORTED)
     return spec.empty().apply(Import({"weights": StateArray(weights, symmetric=True)}), never)
 
 
-def recalls(network: Network, queries: Signs) -> Call:
+def recalls(network: PatternNetwork, queries: Signs) -> Call:
     """One asynchronous recall in random order, everything in it: energies, iterations, nearest pattern."""
     options = RecallOptions(seed=0)
     for k, query in enumerate(queries):
@@ -65,11 +68,11 @@ def recalls(network: Network, queries: Signs) -> Call:
     return lambda k: network.recall(queries[k % len(queries)], RecallOptions(seed=k), never)
 
 
-def nearest(network: Network, queries: Signs) -> Call:
+def nearest(network: PatternNetwork, queries: Signs) -> Call:
     return lambda k: network.nearest(queries[k % len(queries)], 1)
 
 
-def batch(network: Network, queries: Signs) -> Call:
+def batch(network: PatternNetwork, queries: Signs) -> Call:
     return lambda k: list(network.recall_batch(queries, RecallOptions(seed=k), never))
 
 
@@ -170,7 +173,7 @@ def learn(patterns: Signs, *, weights: bool = False) -> Call:
     return run
 
 
-def fold(network: Network, more: Signs) -> Call:
+def fold(network: PatternNetwork, more: Signs) -> Call:
     return lambda k: network.apply(Store(pack(more[k % len(more)][np.newaxis]), ("new",)), never)
 
 
@@ -241,6 +244,21 @@ _FACTORED = (Rule.HEBBIAN, Rule.PSEUDO_INVERSE)
 def slope(curve: list[tuple[int, float]]) -> float:
     sizes, seconds = np.log(np.array(curve)).T
     return float(np.polyfit(sizes, seconds, 1)[0])
+
+
+def second_of(network: Attractor, velocity: tuple[float, ...]) -> Call:
+    activity = network.activity_at((0.0,) * network.dimensions, never)
+    return lambda _: network.moved(activity, velocity, 1.0, never)
+
+
+def attractors(progress: Progress) -> Iterator[Row]:
+    """How long a second of an attractor's own time takes, the ring of 64 and the sheet of 64 x 64."""
+    for spec, velocity, must in ((RingSpec(), (90.0,), 20.0), (SheetSpec(), (0.5, 0.5), None)):
+        progress(f"a second of the {spec.family}")
+        network = spec.empty()
+        times = take_turns({"second": second_of(network, velocity)}, 9)
+        milliseconds = [1000 * seconds for seconds in times.seconds["second"]]
+        yield Row(f"a second of the {spec.family}'s time", milliseconds, "ms", must=must)
 
 
 def memory(progress: Progress) -> Iterator[Row]:

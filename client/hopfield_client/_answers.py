@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import Conflict, DataLoss
-from hopfield_client._models import Dense, Model, Modern
+from hopfield_client._model_specs import model_of
+from hopfield_client._models import Dense, Model
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
     Coding,
@@ -65,7 +66,7 @@ def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
 def _parameters(spec: memory_pb2.MemorySpec) -> dict[str, Any]:
     pairwise = spec.pairwise
     hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
-    model = _model(spec)
+    model = model_of(spec)
     return {
         "model": model,
         "rule": None if model else word(RULES, pairwise.rule),
@@ -78,17 +79,8 @@ def _parameters(spec: memory_pb2.MemorySpec) -> dict[str, Any]:
     }
 
 
-def _model(spec: memory_pb2.MemorySpec) -> Model | None:
-    match spec.WhichOneof("family"):
-        case "dense":
-            return Dense(exponential=True) if spec.dense.exponential else Dense(degree=spec.dense.degree)
-        case "modern":
-            return Modern(beta=spec.modern.beta, tolerance=spec.modern.tolerance)
-    return None
-
-
 def _coding(model: Model) -> Coding:
-    return "real" if isinstance(model, Modern) else "bipolar"
+    return "bipolar" if isinstance(model, Dense) else "real"
 
 
 def _learning(message: memory_pb2.Memory | diagnosis_pb2.Diagnosis) -> LearningOutcome | None:

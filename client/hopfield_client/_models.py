@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from hopfield_client._arguments import flag, integer, not_negative, real_number
+from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, real_number
 from hopfield_client._errors import InvalidArgument
 
 _MAX_DEGREE = 30
@@ -68,5 +68,57 @@ class Modern:
         return f"modern, beta {self.beta:g}"
 
 
-Model: TypeAlias = Dense | Modern
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Ring:
+    """A ring attractor: neurons on a circle that hold a bump of activity at a heading (Zhang 1996).
+
+    Attributes:
+        neurons: number of neurons N, 32 to 1024; neuron i prefers the heading 360 i / N degrees.
+        tau: time constant in seconds, 0.0001 to 100.
+        concentration: K of the tuning curve A + B exp(K cos theta), 2 to 12: the larger, the narrower the bump.
+
+    Raises:
+        InvalidArgument: one is no number of its kind. The server knows the ranges.
+    """
+
+    neurons: int = 64
+    tau: float = 0.01
+    concentration: float = 8.0
+
+    def __post_init__(self) -> None:
+        integer(self.neurons, "neurons", 0, UINT32_MAX)
+        real_number(self.tau, "tau")
+        real_number(self.concentration, "concentration")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Sheet:
+    """A sheet attractor: neurons on a torus that hold a lattice of bumps, as grid cells do (Burak and Fiete 2009).
+
+    Attributes:
+        side: n, even, 60 to 128; the sheet has n x n neurons.
+        bump_rows: rows of bumps along the second axis: 6, or 8 from a side of 80 on.
+        tau: time constant in seconds, 0.0001 to 100.
+
+    Raises:
+        InvalidArgument: one is no number of its kind. The server knows the ranges.
+    """
+
+    side: int = 64
+    bump_rows: int = 6
+    tau: float = 0.01
+
+    def __post_init__(self) -> None:
+        integer(self.side, "side", 0, UINT32_MAX)
+        integer(self.bump_rows, "bump_rows", 0, UINT32_MAX)
+        real_number(self.tau, "tau")
+
+
+PatternModel: TypeAlias = Dense | Modern
+"""A kind of network beside the classical one that stores patterns, and recalls them."""
+
+AttractorModel: TypeAlias = Ring | Sheet
+"""A kind of network that stores none: it holds a bump of activity, and moves it."""
+
+Model: TypeAlias = PatternModel | AttractorModel
 """A kind of network beside the classical one."""

@@ -1,5 +1,6 @@
 """What kind of network a memory is to be: the spec of a new one, and the changes to one that exists."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,14 +10,14 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import memory_pb2
 from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, real_numbers
 from hopfield_client._errors import InvalidArgument
-from hopfield_client._models import Dense, Model, Modern
+from hopfield_client._model_specs import mask_of, spec_of
+from hopfield_client._models import Model
 from hopfield_client._types import Coding, LearningRule, Normalization
 from hopfield_client._words import CODINGS, NORMALIZATIONS, RULES, number
 
 DEFAULT_KAPPA = 1.0
 DEFAULT_MAX_SWEEPS = 1000
-# Of the parameters that only the classical network has.
-_DEFAULTS = {
+DEFAULTS = {
     "rule": "hebbian",
     "normalization": "neurons",
     "thresholds": None,
@@ -25,6 +26,7 @@ _DEFAULTS = {
     "kappa": DEFAULT_KAPPA,
     "max_sweeps": DEFAULT_MAX_SWEEPS,
 }
+"""Of the parameters that only the classical network has."""
 
 
 def new_spec(
@@ -54,7 +56,8 @@ def new_spec(
             "kappa": kappa,
             "max_sweeps": max_sweeps,
         }
-        return _model_spec(model, neurons, given, _DEFAULTS)
+        refuse_beside(model, given, DEFAULTS)
+        return spec_of(model, neurons=neurons)
     pairwise = memory_pb2.PairwiseSpec(
         neurons=neurons,
         rule=_rule(rule),
@@ -100,17 +103,6 @@ def changed_spec(
         InvalidArgument: nothing is to change; an unknown word, a number out of range, thresholds that do not fit, or a parameter that
             the model does not have.
     """
-    if model is not None:
-        given = {
-            "rule": rule,
-            "normalization": normalization,
-            "thresholds": thresholds,
-            "self_coupling": self_coupling,
-            "kappa": kappa,
-            "max_sweeps": max_sweeps,
-        }
-        spec = _model_spec(model, 0, given, dict.fromkeys(given))
-        return spec, field_mask_pb2.FieldMask(paths=_PATHS[type(model)])
     new: dict[str, Any] = {
         "rule": None if rule is None else _rule(rule),
         "normalization": None if normalization is None else _normalization(normalization),
@@ -120,35 +112,31 @@ def changed_spec(
         "max_sweeps": None if max_sweeps is None else _max_sweeps(max_sweeps),
     }
     changes = {name: value for name, value in new.items() if value is not None}
+    if model is not None:
+        refuse_beside(model, changes, {})
+        return spec_of(model), mask_of(model)
     if not changes:
         raise InvalidArgument(f"nothing is to change: give at least one of model, {', '.join(new)}")
     mask = field_mask_pb2.FieldMask(paths=[f"pairwise.{name}" for name in changes])
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(**changes)), mask
 
 
-# What an update with a model changes: all of it.
-_PATHS: dict[type[Model], list[str]] = {
-    Dense: ["dense.degree", "dense.exponential"],
-    Modern: ["modern.beta", "modern.tolerance"],
-}
+def refuse_beside(model: Model, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuses parameters of other networks beside a model.
 
+    Args:
+        model: of the memory.
+        given: the parameters.
+        defaults: what they are where they are left out; None where nothing stands here.
 
-def _model_spec(model: Model, neurons: int, given: dict[str, Any], defaults: dict[str, Any]) -> memory_pb2.MemorySpec:
-    if not isinstance(model, Dense | Modern):
-        raise InvalidArgument(f"model is {model!r}; it must be a Dense or a Modern, or None", field="model")
+    Raises:
+        InvalidArgument: one was not left out.
+    """
     for name, value in given.items():
-        if value is not defaults[name] and (name == "thresholds" or value != defaults[name]):
+        default = defaults.get(name)
+        # Arrays compare in ways of their own.
+        if (value is not None) if default is None else (value != default):
             raise InvalidArgument(f"{name} is given, which a memory of {model!r} does not have", field=name)
-    match model:
-        case Dense():
-            degree, exponential = model.degree or 0, bool(model.exponential)
-            return memory_pb2.MemorySpec(
-                dense=memory_pb2.DenseSpec(neurons=neurons, degree=degree, exponential=exponential)
-            )
-        case Modern():
-            return memory_pb2.MemorySpec(
-                modern=memory_pb2.ModernSpec(neurons=neurons, beta=model.beta, tolerance=model.tolerance)
-            )
 
 
 def coding_of(coding: Coding) -> Any:

@@ -72,7 +72,8 @@ class MemoryInfo:
         learning: how learning ended; None for rules that do not iterate.
         pattern_count: number of stored patterns P.
         load: P / N.
-        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported.
+        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported, or
+            no patterns are stored.
         revision: how many commits (stores, forgets, updates, imports) it has seen.
         created: when it was made, by the server's clock, in UTC.
         updated: when the last commit was made, by the server's clock, in UTC.
@@ -86,7 +87,7 @@ class MemoryInfo:
     rule: str | None
     normalization: str | None
     self_coupling: bool
-    coding: str
+    coding: str | None
     kappa: float | None
     max_sweeps: int | None
     learning: LearningOutcome | None
@@ -273,6 +274,66 @@ class NearestPattern:
     def __repr__(self) -> str:
         pattern = "" if self.pattern is None else f", pattern={_outline(self.pattern)}"
         return f"NearestPattern(label={self.label!r}, overlap={self.overlap:.4g}{pattern})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class RingRecall:
+    """Where the dynamics of a ring led from some rates.
+
+    Attributes:
+        rates: what the neurons fire in the end, (N,) float32, in Hz.
+        heading: where the bump is, in degrees, 0 to below 360: the angle of the population vector.
+        energy: energy of these rates (Cohen and Grossberg 1983).
+        initial_energy: energy of the rates it began at.
+        time: seconds of the ring's own time that it took.
+        converged: whether it came to rest.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
+
+    rates: NDArray[np.float32]
+    heading: float
+    energy: float
+    initial_energy: float
+    time: float
+    converged: bool
+    revision: int
+    uid: str
+
+    def __repr__(self) -> str:
+        return (
+            f"RingRecall(heading={self.heading:.6g}, converged={self.converged}, time={self.time:.4g}, "
+            f"energy={self.energy:.6g} from {self.initial_energy:.6g}, rates={_outline(self.rates)})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class SheetRecall:
+    """Where the dynamics of a sheet led from some rates.
+
+    Attributes:
+        rates: what the neurons fire in the end, as an image, (n, n) float32, in units of their input at rest.
+        phase: where the lattice is: how far along each of its two vectors, (2,), 0 to below 1.
+        lattice: these vectors, (2, 2), in neurons: the lattice is the same when it is moved by `lattice[0]` or `lattice[1]`.
+        time: seconds of the sheet's own time that it took.
+        converged: whether it came to rest.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
+
+    rates: NDArray[np.float32]
+    phase: NDArray[np.float64]
+    lattice: NDArray[np.float64]
+    time: float
+    converged: bool
+    revision: int
+    uid: str
+
+    def __repr__(self) -> str:
+        return (
+            f"SheetRecall(phase=({self.phase[0]:.4g}, {self.phase[1]:.4g}), converged={self.converged}, time={self.time:.4g}, "
+            f"rates={_outline(self.rates)})"
+        )
 
 
 class TraceStep(NamedTuple):

@@ -16,26 +16,26 @@ from tests.processes import ServiceProcess
 from hopfield_client import HopfieldClient, HopfieldWarning
 
 DIRECTORY = Path(__file__).parent
-SCIENCE, FAMILIES = (DIRECTORY.parent / name for name in ("science.md", "families.md"))
-OF_SCIENCE = (
-    "retrieval",
-    "exact_recall",
-    "capacity",
-    "temperature",
-    "ages",
-    "digits",
-    "trace",
-    "completion",
-    "landscape",
-    "storkey",
-    "ties",
-    "coding",
-    "cycle",
-    "annealing",
-)
-OF_FAMILIES = ("many_digits",)
-# The page that shows each.
-FIGURES = {**dict.fromkeys(OF_SCIENCE, SCIENCE), **dict.fromkeys(OF_FAMILIES, FAMILIES)}
+PAGES = {
+    "science": (
+        "retrieval",
+        "exact_recall",
+        "capacity",
+        "temperature",
+        "ages",
+        "digits",
+        "trace",
+        "completion",
+        "landscape",
+        "storkey",
+        "ties",
+        "coding",
+        "cycle",
+        "annealing",
+    ),
+    "families": ("many_digits", "ring", "sheet"),
+}
+FIGURES = tuple(name for names in PAGES.values() for name in names)
 
 
 def main(names: list[str]) -> None:
@@ -69,8 +69,13 @@ def make(name: str, client: HopfieldClient, console: Console) -> None:
     console.print(f"{path.name}, {path.stat().st_size / 1000:.0f} kB")
     if drawn.table:
         print(f"\n{drawn.table}\n")
-        page = FIGURES[name]
+        page = page_of(name)
         page.write_text(with_table(page.read_text("utf-8"), name, drawn.table), "utf-8")
+
+
+def page_of(name: str) -> Path:
+    """The page that shows a figure."""
+    return DIRECTORY.parent / next(f"{page}.md" for page, names in PAGES.items() if name in names)
 
 
 def with_table(page: str, name: str, table: str) -> str:

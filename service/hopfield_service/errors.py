@@ -12,6 +12,7 @@
     ├── Contention             ABORTED              other writers kept committing first
     ├── WeightsImported        FAILED_PRECONDITION  no rule to learn by
     ├── NoWeights              FAILED_PRECONDITION  a family without weights
+    ├── WrongFamily            FAILED_PRECONDITION  not what a memory of this family does
     ├── RevisionAhead          FAILED_PRECONDITION  a token from the future
     ├── PatternLimit           RESOURCE_EXHAUSTED
     ├── StorageFull            RESOURCE_EXHAUSTED
@@ -177,7 +178,18 @@ class NoWeights(ServiceError):
     reason = "NO_WEIGHTS"
 
     def __init__(self, name: str, family: str) -> None:
-        super().__init__(f"memory {name!r} is {family}: it has no weights", name=name)
+        super().__init__(f"memory {name!r} is of the family {family} and has no weights", name=name, family=family)
+
+
+class WrongFamily(ServiceError):
+    """What is asked is not what a memory of this family does."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "WRONG_FAMILY"
+
+    def __init__(self, name: str, family: str, what: str) -> None:
+        """Names the family, and what its memories do or do not do, as what follows "memory 'x' is of the family ring and"."""
+        super().__init__(f"memory {name!r} is of the family {family} and {what}", name=name, family=family)
 
 
 class RevisionAhead(ServiceError):

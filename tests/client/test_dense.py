@@ -84,7 +84,7 @@ def test_its_diagnosis_has_no_weights(client: HopfieldClient, name: str) -> None
     found = memory.diagnose()
     assert (found.weights, found.stable_share) == (None, 1.0)
     assert "weight" not in str(found)
-    with pytest.raises(FailedPrecondition, match="it has no weights") as refused:
+    with pytest.raises(FailedPrecondition, match="family dense and has no weights") as refused:
         memory.weights()
     assert refused.value.reason == "NO_WEIGHTS"
 
@@ -124,7 +124,9 @@ def test_a_model_does_not_have_them(calls: ClientCalls, memory: MemoryCalls, par
 
 
 def test_a_model_is_one(calls: ClientCalls) -> None:
-    with pytest.raises(InvalidArgument, match="model is 'dense'; it must be a Dense or a Modern") as refused:
+    with pytest.raises(
+        InvalidArgument, match="model is 'dense'; it must be one of Dense, Modern, Ring, Sheet, or None"
+    ) as refused:
         creation(calls, model="dense")
     assert refused.value.field == "model"
 

@@ -27,7 +27,7 @@ from hopfield_service.core.kernels import updates
 from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.kernels.recall import STATUS
 from hopfield_service.core.learning import Couplings, LearningParameters, Normalization, StateArray
-from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns, Weighted
+from hopfield_service.core.network import Import, Network, Operation, PatternNetwork, Store, StoredPatterns, Weighted
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, pack, row_bytes
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
@@ -194,7 +194,7 @@ def trajectory_of(network: PairwiseNetwork, query: Signs, options: RecallOptions
     return Trajectory(network, query, options)
 
 
-def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
+def recall(network: PatternNetwork, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
     return network.recall(signs(query), RecallOptions(**{"seed": 0, **options}), never)
 
 

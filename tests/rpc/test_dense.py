@@ -80,4 +80,4 @@ def test_it_has_no_weights_to_be_sent(wire: Wire, name: str) -> None:
         list(wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name=name)))
     answer = refusal(caught.value)
     assert (answer.code, answer.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "NO_WEIGHTS")
-    assert answer.metadata == {"name": name}
+    assert answer.metadata == {"name": name, "family": "dense"}

@@ -88,15 +88,39 @@ class ModernSpec(_message.Message):
     tolerance: float
     def __init__(self, neurons: _Optional[int] = ..., beta: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
 
+class RingSpec(_message.Message):
+    __slots__ = ("neurons", "tau", "concentration")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    TAU_FIELD_NUMBER: _ClassVar[int]
+    CONCENTRATION_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    tau: float
+    concentration: float
+    def __init__(self, neurons: _Optional[int] = ..., tau: _Optional[float] = ..., concentration: _Optional[float] = ...) -> None: ...
+
+class SheetSpec(_message.Message):
+    __slots__ = ("side", "bump_rows", "tau")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    BUMP_ROWS_FIELD_NUMBER: _ClassVar[int]
+    TAU_FIELD_NUMBER: _ClassVar[int]
+    side: int
+    bump_rows: int
+    tau: float
+    def __init__(self, side: _Optional[int] = ..., bump_rows: _Optional[int] = ..., tau: _Optional[float] = ...) -> None: ...
+
 class MemorySpec(_message.Message):
-    __slots__ = ("pairwise", "dense", "modern")
+    __slots__ = ("pairwise", "dense", "modern", "ring", "sheet")
     PAIRWISE_FIELD_NUMBER: _ClassVar[int]
     DENSE_FIELD_NUMBER: _ClassVar[int]
     MODERN_FIELD_NUMBER: _ClassVar[int]
+    RING_FIELD_NUMBER: _ClassVar[int]
+    SHEET_FIELD_NUMBER: _ClassVar[int]
     pairwise: PairwiseSpec
     dense: DenseSpec
     modern: ModernSpec
-    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., dense: _Optional[_Union[DenseSpec, _Mapping]] = ..., modern: _Optional[_Union[ModernSpec, _Mapping]] = ...) -> None: ...
+    ring: RingSpec
+    sheet: SheetSpec
+    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., dense: _Optional[_Union[DenseSpec, _Mapping]] = ..., modern: _Optional[_Union[ModernSpec, _Mapping]] = ..., ring: _Optional[_Union[RingSpec, _Mapping]] = ..., sheet: _Optional[_Union[SheetSpec, _Mapping]] = ...) -> None: ...
 
 class LearningOutcome(_message.Message):
     __slots__ = ("converged", "sweeps")

@@ -32,9 +32,9 @@ from hopfield_service.core.network import (
     Configure,
     Forget,
     InvalidParameter,
-    Network,
     Operation,
-    Spec,
+    PatternNetwork,
+    PatternSpec,
     Store,
     StoredPatterns,
 )
@@ -49,7 +49,7 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class DenseSpec(Spec):
+class DenseSpec(PatternSpec):
     """The parameters of a dense associative memory: `E = -sum_mu F(xi^mu . s)`.
 
     Attributes:
@@ -156,7 +156,7 @@ class DenseSpec(Spec):
         network.diagnose(never)
 
 
-class DenseNetwork(Network):
+class DenseNetwork(PatternNetwork):
     """A dense associative memory: its patterns, and nothing learnt from them. Immutable; see Network."""
 
     spec: DenseSpec

@@ -31,9 +31,9 @@ from hopfield_service.core.network import (
     Configure,
     Forget,
     InvalidParameter,
-    Network,
     Operation,
-    Spec,
+    PatternNetwork,
+    PatternSpec,
     Store,
     StoredPatterns,
 )
@@ -56,7 +56,7 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class ModernSpec(Spec):
+class ModernSpec(PatternSpec):
     """The parameters of a modern Hopfield network.
 
     Attributes:
@@ -163,7 +163,7 @@ class ModernSpec(Spec):
         network.nearest(patterns[0], 1)
 
 
-class ModernNetwork(Network):
+class ModernNetwork(PatternNetwork):
     """A modern Hopfield network: its patterns, and nothing learnt from them. Immutable; see Network."""
 
     spec: ModernSpec

@@ -1,8 +1,9 @@
 """What a memory is when it is loaded: a network, immutable, and the fold that makes it from operations.
 
-A *family* (the classical pairwise network is the first, dense memories are another) is a `Spec`, which holds its parameters and makes its networks, and a
-`Network`, which folds operations and runs recalls. Everything above this layer knows these two and no family by name;
-`families.py` lists the families.
+A *family* is a `Spec`, which holds its parameters and makes its networks, and a `Network`, which folds operations. Families of
+one kind hold patterns and recall them (`PatternNetwork`; the classical pairwise network is the first); those of the other hold
+a bump of activity and move it (`Attractor`, in attractor.py). Everything above this layer knows these and no family by name; `families.py` lists
+the families.
 """
 
 from abc import ABC, abstractmethod
@@ -168,7 +169,7 @@ class Network(ABC):
 
     Attributes:
         spec: the parameters.
-        stored: the patterns learnt.
+        stored: the patterns learnt; none where the family holds none.
     """
 
     spec: "Spec"
@@ -177,7 +178,7 @@ class Network(ABC):
     @property
     @abstractmethod
     def learns(self) -> bool:
-        """Whether patterns can be stored: not where the weights were given from outside."""
+        """Whether what it knows follows from parameters and patterns: not where the weights were given from outside."""
 
     @property
     @abstractmethod
@@ -188,11 +189,6 @@ class Network(ABC):
     @abstractmethod
     def nbytes(self) -> int:
         """Bytes the network takes in memory once it has recalled."""
-
-    @property
-    @abstractmethod
-    def recall_size(self) -> int:
-        """How many numbers recalls read of the weights, or of what stands for them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
@@ -217,6 +213,17 @@ class Network(ABC):
     @abstractmethod
     def prepare(self) -> None:
         """Makes what recalls need, for which the first of them would otherwise wait: it may take as long as learning."""
+
+
+class PatternNetwork(Network):
+    """A network that stores patterns and recalls them."""
+
+    spec: "PatternSpec"
+
+    @property
+    @abstractmethod
+    def recall_size(self) -> int:
+        """How many numbers recalls read of the weights, or of what stands for them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
     def recall(self, query: NDArray[Any], options: RecallOptions, interruption: Interruption) -> RecallResult:
@@ -277,7 +284,7 @@ class Network(ABC):
         """
 
 
-class Weighted(Network):
+class Weighted(PatternNetwork):
     """A network of one weight for each pair of neurons, which can be looked at."""
 
     @property
@@ -295,11 +302,13 @@ class Spec(ABC):
 
     Attributes:
         family: the name of the family as it is stored.
+        holds_patterns: whether its networks are PatternNetworks. Others are whole before the first operation.
         neurons: N.
         coding: the values a neuron has for the caller.
     """
 
     family: ClassVar[str]
+    holds_patterns: ClassVar[bool]
     # No abstract properties: a dataclass would take an inherited property for the default value.
     neurons: int
     coding: Coding
@@ -308,17 +317,6 @@ class Spec(ABC):
     def row_bytes(self) -> int:
         """Bytes of a pattern as it is stored: a bit a neuron."""
         return row_bytes(self.neurons)
-
-    def packed(self, states: NDArray[Any]) -> Bits:
-        """(count, row_bytes) uint8, of states as recalls give them, (count, N), every neuron known."""
-        return pack(states)
-
-    def check_options(self, options: RecallOptions) -> None:  # noqa: B027 - every option is for most families
-        """Refuses options that mean nothing to the family.
-
-        Raises:
-            InvalidParameter: one does.
-        """
 
     @property
     @abstractmethod
@@ -375,3 +373,20 @@ class Spec(ABC):
     @abstractmethod
     def warming(cls) -> Iterator[Callable[[], None]]:
         """Pieces that together run everything once, on small networks, that is compiled on first use."""
+
+
+class PatternSpec(Spec):
+    """The parameters of a memory that holds patterns."""
+
+    holds_patterns: ClassVar[bool] = True
+
+    def packed(self, states: NDArray[Any]) -> Bits:
+        """(count, row_bytes) uint8, of states as recalls give them, (count, N), every neuron known."""
+        return pack(states)
+
+    def check_options(self, options: RecallOptions) -> None:
+        """Refuses options that mean nothing to the family.
+
+        Raises:
+            InvalidParameter: one does.
+        """

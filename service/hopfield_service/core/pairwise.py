@@ -35,7 +35,7 @@ from hopfield_service.core.network import (
     InvalidParameter,
     NothingToRelearn,
     Operation,
-    Spec,
+    PatternSpec,
     Store,
     StoredPatterns,
     Weighted,
@@ -72,7 +72,7 @@ _PARAMETERS_OF = {Rule.HEBBIAN: ("normalization",), Rule.PERCEPTRON: ("kappa", "
 
 
 @dataclass(frozen=True, slots=True)
-class PairwiseSpec(Spec):
+class PairwiseSpec(PatternSpec):
     """The parameters of a pairwise network.
 
     Attributes:

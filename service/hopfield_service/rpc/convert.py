@@ -3,8 +3,8 @@
 import hashlib
 import random
 import secrets
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -14,12 +14,10 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
-from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.diagnostics import Diagnosis, WeightStatistics
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
-from hopfield_service.core.families import FAMILIES
+from hopfield_service.core.families import FAMILIES, spec_from_parameters
 from hopfield_service.core.learning import LearningOutcome, Normalization
-from hopfield_service.core.modern import DEFAULT_TOLERANCE, ModernSpec
 from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Bits, Coding, Signs, pack, padding_is_clear, row_bytes, unpacked_blocks
@@ -210,21 +208,20 @@ def batch_in(message: recall_service_pb2.BatchRecallRequest) -> tuple[Block, Rec
 
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
     """The parameters of a new memory."""
-    family = _family_in(message)
-    parameters = getattr(message, family)
+    family, parameters_in = _family_in(message)
+    own = getattr(message, family)
     try:
-        return FAMILIES[family].from_parameters(
-            {name: parameter_in(parameters) for name, parameter_in in _PARAMETERS[family].items()}
-        )
+        return spec_from_parameters(family, {name: parameter_in(own) for name, parameter_in in parameters_in.items()})
     except InvalidParameter as error:
         raise InvalidField(f"spec.{family}.{error.parameter}", error.rule) from error
 
 
-def _family_in(message: memory_pb2.MemorySpec) -> str:
-    family: str | None = message.WhichOneof("family")
+def _family_in(message: memory_pb2.MemorySpec) -> tuple[str, "_ParametersIn"]:
+    """The family of a spec, and how its parameters are read."""
+    family = message.WhichOneof("family")
     if family is None:
-        raise InvalidField("spec.family", f"must be set: {' or '.join(_PARAMETERS)}")
-    return family
+        raise InvalidField("spec.family", f"must be set: {' or '.join(_PARAMETERS_IN)}")
+    return family, _PARAMETERS_IN[family]
 
 
 def _rule_in(message: memory_pb2.PairwiseSpec) -> str:
@@ -248,6 +245,22 @@ def _coding_in(coding: patterns_pb2.Coding, field: str) -> Coding:
     return _chosen(coding, _CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, field)
 
 
+def _by_name(spec: Any) -> "_ParametersIn":
+    """Of a message whose fields have the names of the spec's parameters, and where they can be left out their defaults."""
+
+    def parameter_in(name: str, default: Any) -> Callable[[Any], Any]:
+        def read(message: Any) -> Any:
+            may_be_missing = message.DESCRIPTOR.fields_by_name[name].has_presence
+            return default if may_be_missing and not message.HasField(name) else getattr(message, name)
+
+        return read
+
+    return {field.name: parameter_in(field.name, field.default) for field in fields(spec) if field.init}
+
+
+_ParametersIn = Mapping[str, Callable[[Any], Any]]
+"""What each field of a family's message says of the parameter of its name, its default filled in."""
+
 _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "neurons": lambda message: message.neurons,
     "rule": _rule_in,
@@ -258,21 +271,8 @@ _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "kappa": lambda message: message.kappa if message.HasField("kappa") else 1.0,
     "max_sweeps": lambda message: message.max_sweeps if message.HasField("max_sweeps") else 1000,
 }
-_DENSE_PARAMETERS: dict[str, Callable[[memory_pb2.DenseSpec], Any]] = {
-    "neurons": lambda message: message.neurons,
-    "degree": lambda message: message.degree,
-    "exponential": lambda message: message.exponential,
-}
-_MODERN_PARAMETERS: dict[str, Callable[[memory_pb2.ModernSpec], Any]] = {
-    "neurons": lambda message: message.neurons,
-    "beta": lambda message: message.beta,
-    "tolerance": lambda message: message.tolerance if message.HasField("tolerance") else DEFAULT_TOLERANCE,
-}
-# Of each family, what each field of its message says of the parameter of its name, its default filled in.
-_PARAMETERS: dict[str, dict[str, Callable[[Any], Any]]] = {
-    PairwiseSpec.family: _PAIRWISE_PARAMETERS,
-    DenseSpec.family: _DENSE_PARAMETERS,
-    ModernSpec.family: _MODERN_PARAMETERS,
+_PARAMETERS_IN: dict[str, _ParametersIn] = {
+    family: _PAIRWISE_PARAMETERS if spec is PairwiseSpec else _by_name(spec) for family, spec in FAMILIES.items()
 }
 
 
@@ -282,16 +282,16 @@ def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, di
     Returns:
         The family, and the new values of some of its parameters.
     """
-    family = _family_in(message.spec)
-    parameters = getattr(message.spec, family)
-    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in parameters.ListFields()]
+    family, parameters_in = _family_in(message.spec)
+    own = getattr(message.spec, family)
+    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in own.ListFields()]
     changes: dict[str, Any] = {}
     for path in paths:
         prefix, _, name = path.partition(".")
-        if prefix != family or name not in _PARAMETERS[family]:
-            known = ", ".join(f"{family}.{name}" for name in _PARAMETERS[family])
+        if prefix != family or name not in parameters_in:
+            known = ", ".join(f"{family}.{name}" for name in parameters_in)
             raise InvalidField("update_mask", f"must name fields of spec, such as {known}; {shown(path)} is none")
-        changes[name] = _PARAMETERS[family][name](parameters)
+        changes[name] = parameters_in[name](own)
     if not changes:
         raise InvalidField("update_mask", "must name what to change, or spec must set it")
     return family, changes
@@ -451,11 +451,9 @@ def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
                 max_sweeps=spec.max_sweeps if perceptron else None,
             )
             return memory_pb2.MemorySpec(pairwise=pairwise)
-        case DenseSpec():
-            return memory_pb2.MemorySpec(dense=memory_pb2.DenseSpec(**spec.parameters()))
-        case ModernSpec():
-            return memory_pb2.MemorySpec(modern=memory_pb2.ModernSpec(**spec.parameters()))
-    raise TypeError(f"{type(spec).__name__} has no message")
+        case _:
+            # Fields have the names of the parameters.
+            return memory_pb2.MemorySpec(**{spec.family: spec.parameters()})
 
 
 def _timestamp(microseconds: int) -> Timestamp:
@@ -465,7 +463,7 @@ def _timestamp(microseconds: int) -> Timestamp:
 
 
 def coding_out(coding: Coding) -> patterns_pb2.Coding:
-    """The two values a neuron has."""
+    """The values a neuron has."""
     return _CODING_NUMBERS[coding]
 
 
@@ -477,6 +475,13 @@ def packed_out(packed: Bits, spec: Spec) -> patterns_pb2.Patterns:
     else:
         message.bits = packed.tobytes()
     return message
+
+
+def reals_out(states: NDArray[Any]) -> patterns_pb2.Patterns:
+    """States of real neurons, (count, N)."""
+    count, neurons = states.shape
+    floats = states.astype("<f4", copy=False).tobytes()
+    return patterns_pb2.Patterns(count=count, neurons=neurons, floats=floats, coding=coding_out(Coding.REAL))
 
 
 def _states_out(states: Bits, like: patterns_pb2.Patterns, spec: Spec) -> patterns_pb2.Patterns:
@@ -539,9 +544,11 @@ def trace_out(piece: TracePiece, query: patterns_pb2.Patterns, seed: int) -> rec
     patterns = None
     if steps:
         states = np.stack([step.state for step in steps])
-        if query.WhichOneof("encoding") != "signs":
-            patterns = packed_out(spec.packed(states), spec)
-            if spec.coding is not Coding.REAL and not states.all():
+        if spec.coding is Coding.REAL:
+            patterns = reals_out(states)
+        elif query.WhichOneof("encoding") == "bits":
+            patterns = packed_out(pack(states), spec)
+            if not states.all():
                 patterns.known = pack(np.abs(states)).tobytes()
         else:
             patterns = _signs_out([states], len(states), spec)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.dynamics import Order
-from hopfield_service.core.network import Network, Spec
+from hopfield_service.core.network import Network, PatternNetwork, PatternSpec
 from hopfield_service.core.patterns import Bits, Coding, Signs, unpack
-from hopfield_service.errors import InvalidField, shown
+from hopfield_service.errors import InvalidField, WrongFamily, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LABEL_LENGTH = 256
@@ -59,7 +59,7 @@ class Block:
             states *= known.view(np.int8)
         return states
 
-    def stored(self, spec: Spec) -> Bits:
+    def stored(self, spec: PatternSpec) -> Bits:
         """All patterns, packed, as a memory of this spec keeps them.
 
         Raises:
@@ -73,7 +73,7 @@ class Block:
             self._refuse(self.values == 0, "must be 1 or -1 in a stored pattern")
         return spec.packed(self.values)
 
-    def check(self, name: str, network: Network) -> None:
+    def check(self, name: str, network: PatternNetwork) -> None:
         """Refuses patterns of another length, or of another coding, than those of a memory.
 
         Raises:
@@ -106,6 +106,17 @@ def check_name(name: str, field: str = "name") -> None:
     """
     if not _NAME.fullmatch(name):
         raise InvalidField(field, f"must match {_NAME.pattern}, and {name[:200]!r} does not")
+
+
+def holding_patterns(name: str, network: Network) -> PatternNetwork:
+    """The network of a memory, as one that holds patterns.
+
+    Raises:
+        WrongFamily: it holds none.
+    """
+    if not isinstance(network, PatternNetwork):
+        raise WrongFamily(name, network.spec.family, "holds no patterns")
+    return network
 
 
 def check_labels(labels: Sequence[str]) -> None:

@@ -35,14 +35,16 @@ def inlined(function: Function) -> Function:
 
 
 _UNCOUNTED: Any = {"_nrt": False}
+# Divisions are not asked whether they divide by zero, since loops with a way out are not run many at a time.
+_NOT_RAISING: Any = {"nogil": True, "error_model": "numpy"}
 
 
 def _compiled(function: Function, **options: Any) -> Function:
     try:
-        return cast("Function", numba.njit(cache=True, nogil=True, **options)(function))
+        return cast("Function", numba.njit(cache=True, **_NOT_RAISING, **options)(function))
     except RuntimeError:
         # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
-        return cast("Function", numba.njit(nogil=True, **options)(function))
+        return cast("Function", numba.njit(**_NOT_RAISING, **options)(function))
 
 
 def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., Any]]) -> None:
