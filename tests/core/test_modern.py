@@ -1,6 +1,7 @@
 """Modern Hopfield networks: real patterns, and attention."""
 
 import math
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tests.core.samples import after, interruption_after, through_a_snapshot
 
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import Interrupted, never
-from hopfield_service.core.kernels import attention
+from hopfield_service.core.kernels import products
 from hopfield_service.core.modern import ModernNetwork, ModernSpec
 from hopfield_service.core.network import Configure, Forget, Import, InvalidParameter, Store
 
@@ -52,7 +53,7 @@ def energy(patterns: Singles, beta: float, state: Floats) -> float:
 @st.composite
 def cases(draw: st.DrawFn) -> tuple[Singles, float, Singles]:
     """Patterns, some of them equal, beta, and a query."""
-    neurons, count = draw(st.integers(1, 40)), draw(st.integers(1, 50))
+    neurons, count = draw(st.integers(1, 90)), draw(st.integers(1, 140))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     scale = draw(st.sampled_from([0.1, 1.0, 30.0]))
     patterns = (scale * random.normal(size=(count, neurons))).astype(np.float32)
@@ -115,11 +116,23 @@ def test_one_step_retrieves_from_a_distance_of_4_with_an_error_below_2_percent()
     assert np.median(errors) < 0.02
 
 
-@given(st.lists(st.floats(-800, 0), min_size=1, max_size=40))
-def test_exponentials_are_those_of_every_machine(values: list[float]) -> None:
-    x = np.array(values)
-    attention.exponentials(x, np.empty(len(x)))
-    assert x == pytest.approx([math.exp(value) if value >= -700 else 0.0 for value in values], rel=1e-14)
+@settings(max_examples=30)
+@given(st.integers(1, 5), st.integers(1, 140), st.integers(1, 140), st.integers(0, 2**32))
+def test_products_are_sums_in_order_each_term_rounded_once(states: int, rows: int, columns: int, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    factors = random.normal(size=(states + 1, rows)) * 10.0 ** random.integers(-9, 9, (states + 1, rows))
+    matrix = random.normal(size=(rows, columns)).astype(np.float32)
+    found = np.full((states + 1, columns), np.nan)
+    products.multiply(factors, matrix, np.arange(1, states + 1), found)
+    assert np.isnan(found[0]).all()
+    for k, c in ((1, 0), (states, columns - 1), (states, columns // 2)):
+        total = 0.0
+        for r in range(rows):
+            total = float(Fraction(float(factors[k, r])) * Fraction(float(matrix[r, c])) + Fraction(total))
+        assert found[k, c] == total
+    pairs = np.empty(states)
+    products.multiply_pairs(factors[1:], np.ascontiguousarray(matrix.T), np.full(states, columns - 1), pairs)
+    assert pairs.tobytes() == found[1:, -1].tobytes()
 
 
 # The answer
@@ -186,7 +199,7 @@ def test_batches_traces_snapshots_and_forgetting_give_the_same_bits(case: tuple[
     one = recall(network, query)
     *_, traced = network.trace(query, RecallOptions(0), never)
     assert isinstance(traced, RecallResult)
-    (batch,) = network.recall_batch(np.stack([patterns[0], query]), RecallOptions(0), never)
+    (batch,) = network.recall_batch(np.stack([patterns[0], query, patterns[-1]]), RecallOptions(0), never)
     less = after(network, Forget(("0",)))
     anew = ModernSpec(patterns.shape[1], beta).empty()
     kept = after(anew, Store(anew.spec.packed(patterns[1:]), tuple(map(str, range(1, len(patterns))))))

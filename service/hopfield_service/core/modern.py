@@ -23,8 +23,8 @@ from hopfield_service.core.dynamics import (
     UpdateRule,
 )
 from hopfield_service.core.interruption import Interruption, check, never
-from hopfield_service.core.kernels import attention
-from hopfield_service.core.kernels.interactions import logarithm
+from hopfield_service.core.kernels import attention, products
+from hopfield_service.core.kernels.elementary import logarithm
 from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import (
@@ -47,8 +47,9 @@ _TOLD = 8
 _RETRIEVED = 0.99
 # What a kernel does between two questions whether anybody still waits, in multiplications: about ten milliseconds.
 _WORK_BETWEEN_QUESTIONS = 1 << 24
-# Recalls that are under way at the same time.
-_BLOCK = 64
+# Recalls that are under way at the same time: as many as have so many softmax weights together, within bounds.
+_WEIGHTS = 1 << 21
+_FEWEST, _MOST = 16, 256
 _SINGLE = np.dtype("<f4")
 
 Singles = NDArray[np.float32]
@@ -250,14 +251,15 @@ class ModernNetwork(PatternNetwork):
         """See Network."""
         retrieval = Retrieval(self, query[np.newaxis], options.max_iterations)
         retrieval.settle(interruption)
-        return retrieval.result(0)
+        return retrieval.result()
 
     def recall_batch(
         self, queries: NDArray[Any], options: RecallOptions, interruption: Interruption
     ) -> Iterator[RecallResults]:
         """See Network."""
-        for first in range(0, len(queries), _BLOCK):
-            retrieval = Retrieval(self, queries[first : first + _BLOCK], options.max_iterations)
+        size = min(_MOST, max(_FEWEST, _WEIGHTS // max(1, len(self.stored))))
+        for first in range(0, len(queries), size):
+            retrieval = Retrieval(self, queries[first : first + size], options.max_iterations)
             retrieval.settle(interruption)
             yield retrieval.results()
 
@@ -271,28 +273,26 @@ class ModernNetwork(PatternNetwork):
             check(interruption)
             retrieval.advance(1)
             yield retrieval.step()
-        yield retrieval.result(0)
+        yield retrieval.result()
 
     def nearest(self, query: NDArray[Any], count: int) -> Nearest:
         """See Network. By falling overlap, which is the cosine."""
-        overlaps = self._cosines(self.columns, self.lengths, query.astype(np.float64))
+        state = query[np.newaxis].astype(np.float64)
+        overlaps = _cosines(self._products(state)[0], self.lengths, state)
         positions = np.argsort(-overlaps, kind="stable")[:count]
         return Nearest(positions, overlaps[positions])
 
-    def cosine(self, position: int, state: Doubles) -> float:
-        """Of one pattern and a state, as `nearest` has it."""
-        column = np.ascontiguousarray(self.rows[position, :, np.newaxis])
-        return float(self._cosines(column, self.lengths[position : position + 1], state)[0])
+    def cosines(self, positions: NDArray[np.int64], states: Doubles) -> Doubles:
+        """(count,) float64, of each state and a pattern of its own, as `nearest` has it."""
+        found = np.empty(len(states))
+        products.multiply_pairs(states, self.rows, positions, found)
+        return _cosines(found, self.lengths[positions], states)
 
-    @staticmethod
-    def _cosines(columns: Singles, lengths: Doubles, state: Doubles) -> Doubles:
-        """`x . state / (|x| |state|)` of some patterns, 0 where either is zero; in [-1, 1]."""
-        products = np.empty(len(lengths))
-        attention.products(columns, state, products)
-        scale = lengths * math.sqrt(float(np.add.accumulate(np.square(state))[-1]))
-        cosines = np.divide(products, scale, out=np.zeros(len(products)), where=scale > 0)
-        np.clip(cosines, -1, 1, out=cosines)
-        return cosines
+    def _products(self, states: Doubles) -> Doubles:
+        """(count, P) float64, `x . state` of all patterns and of each state."""
+        found = np.empty((len(states), len(self.stored)))
+        products.multiply(states, self.columns, np.arange(len(states)), found)
+        return found
 
     def diagnose(self, interruption: Interruption) -> Diagnosis:
         """See Network. A pattern is stable where a recall from it ends with it; its margin is its separation."""
@@ -301,10 +301,9 @@ class ModernNetwork(PatternNetwork):
         for mu, pattern in enumerate(self.rows):
             answer = self.recall(pattern, RecallOptions(seed=0), interruption)
             stable += answer.match is Match.PATTERN and answer.nearest == mu
-            products = np.empty(count)
-            attention.products(self.columns, pattern.astype(np.float64), products)
-            own, products[mu] = products[mu], -np.inf
-            separations[mu] = own - products.max() if count > 1 else own
+            with_all = self._products(pattern[np.newaxis].astype(np.float64))[0]
+            own, with_all[mu] = with_all[mu], -np.inf
+            separations[mu] = own - with_all.max() if count > 1 else own
         stability = None
         verdict = "modern memory: nothing is stored"
         if count:
@@ -326,6 +325,14 @@ class ModernNetwork(PatternNetwork):
         )
 
 
+def _cosines(found: Doubles, lengths: Doubles, states: Doubles) -> Doubles:
+    """`x . state / (|x| |state|)` of products, of the lengths of patterns, and of one state or as many; 0 where either is zero."""
+    scale = lengths * np.sqrt(np.add.accumulate(np.square(states), axis=1)[:, -1])
+    cosines = np.divide(found, scale, out=np.zeros(len(found)), where=scale > 0)
+    np.clip(cosines, -1, 1, out=cosines)
+    return cosines
+
+
 class Retrieval:
     """Some recalls under way, each as if it were alone."""
 
@@ -338,13 +345,12 @@ class Retrieval:
             states=queries.astype(np.float64),
             before=np.empty((count, neurons)),
             weights=np.empty((count, patterns)),
-            room=np.empty(patterns),
             numbers=np.zeros((count, 2), np.int64),
             energies=np.zeros(count),
         )
         self._courses.numbers[:, attention.STATUS] = RUNNING
         if patterns:
-            attention.attend(network.columns, network.spec.beta, network.offset, self._courses)
+            attention.attend(network.columns, network.spec.beta, network.offset, np.arange(count), self._courses)
         self._initial_energies = self._courses.energies.copy()
         self.goes_on = True
 
@@ -380,46 +386,51 @@ class Retrieval:
         iterations = int(courses.numbers[0, attention.ITERATIONS])
         return TraceStep(iterations, courses.states[0].astype(np.float32), float(courses.energies[0]), 0)
 
-    def result(self, k: int) -> RecallResult:
-        """What recall k has found."""
-        courses, weights = self._courses, self._courses.weights[k]
-        nearest, overlap, match, told = None, None, Match.NONE, None
-        if len(weights):
-            positions = np.empty(min(_TOLD, len(weights)), np.int64)
-            attention.find_largest(weights, positions)
-            told = Attention(positions, weights[positions])
-            nearest = int(positions[0])
-            overlap = self._network.cosine(nearest, courses.states[k])
-            match = Match.PATTERN if weights[nearest] >= _RETRIEVED else Match.SPURIOUS
-        iterations, status = courses.numbers[k].tolist()
+    def result(self) -> RecallResult:
+        """What the first has found."""
+        found = self.results()
+        nearest = int(found.nearest[0])
+        told = found.attention
         return RecallResult(
-            state=courses.states[k].astype(np.float32),
-            energy=float(courses.energies[k]),
-            initial_energy=float(self._initial_energies[k]),
-            iterations=iterations,
+            state=self._courses.states[0].astype(np.float32),
+            energy=float(found.energies[0]),
+            initial_energy=float(found.initial_energies[0]),
+            iterations=int(found.iterations[0]),
             flips=0,
-            stop_reason=StopReason.CONVERGED if status == CONVERGED else StopReason.ITERATION_LIMIT,
-            nearest=nearest,
-            overlap=overlap,
-            match=match,
-            attention=told,
+            stop_reason=found.stop_reasons[0],
+            nearest=None if nearest < 0 else nearest,
+            overlap=None if nearest < 0 else float(found.overlaps[0]),
+            match=found.matches[0],
+            attention=None if told is None else Attention(told.positions[0], told.weights[0]),
         )
 
     def results(self) -> RecallResults:
         """What all of them have found."""
-        found = [self.result(k) for k in range(len(self._courses.states))]
-        told = [result.attention for result in found if result.attention is not None]
+        network, courses = self._network, self._courses
+        count, patterns = courses.weights.shape
+        nearest, overlaps, told = np.full(count, -1), np.full(count, np.nan), None
+        matches = [Match.NONE] * count
+        if patterns:
+            positions = np.empty((count, min(_TOLD, patterns)), np.int64)
+            attention.find_largest(courses.weights, positions)
+            told = Attention(positions, np.take_along_axis(courses.weights, positions, axis=1))
+            nearest = positions[:, 0]
+            overlaps = network.cosines(nearest, courses.states)
+            matches = [
+                Match.PATTERN if weight >= _RETRIEVED else Match.SPURIOUS for weight in told.weights[:, 0].tolist()
+            ]
         return RecallResults(
-            bits=self._network.spec.packed(self._courses.states),
-            energies=self._courses.energies,
+            bits=network.spec.packed(courses.states),
+            energies=courses.energies,
             initial_energies=self._initial_energies,
-            iterations=self._courses.numbers[:, attention.ITERATIONS],
-            flips=np.zeros(len(found), np.int64),
-            stop_reasons=[result.stop_reason for result in found],
-            nearest=np.array([-1 if result.nearest is None else result.nearest for result in found], np.int64),
-            overlaps=np.array([math.nan if result.overlap is None else result.overlap for result in found]),
-            matches=[result.match for result in found],
-            attention=Attention(np.stack([one.positions for one in told]), np.stack([one.weights for one in told]))
-            if told
-            else None,
+            iterations=courses.numbers[:, attention.ITERATIONS],
+            flips=np.zeros(count, np.int64),
+            stop_reasons=[
+                StopReason.CONVERGED if status == CONVERGED else StopReason.ITERATION_LIMIT
+                for status in courses.numbers[:, attention.STATUS].tolist()
+            ],
+            nearest=nearest,
+            overlaps=overlaps,
+            matches=matches,
+            attention=told,
         )

@@ -1,31 +1,20 @@
 """Softmax over patterns of real numbers: one step of attention, and the energy that it lowers (Ramsauer et al. 2020, arXiv 2008.02217).
 
-Patterns are at hand row by row and column by column, so that every loop reads memory in order and every sum is taken in the order of what it
-runs over, whatever vector instructions do.
+Patterns are at hand row by row and column by column, so that every loop reads memory in order.
 """
 
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, compiled
-from hopfield_service.core.kernels.interactions import logarithm
+from hopfield_service.core.kernels.compilation import Floats, Indices, compiled, leaf
+from hopfield_service.core.kernels.elementary import exponential, logarithm
+from hopfield_service.core.kernels.products import Singles, multiply
 from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
 
-Singles = NDArray[np.float32]
-
 ITERATIONS, STATUS = 0, 1
-# Patterns that are read at a time.
-_TILE = 128
-_LOG2_E = 1.4426950408889634
-# ln 2 in two parts, as in updates.py.
-_LN2_HIGH = 0.693147180369123816490
-_LN2_LOW = 1.90821492927058770002e-10
-# Adding it rounds a double to a whole number, which then stands in its lowest bits.
-_ROUNDING = 6755399441055744.0
-# Below it an exponential counts as 0: e^-700 still has an exponent that a double can have.
-_LOWEST = -700.0
+# Sums that are taken beside one another, each of every 32nd number, and then together.
+_LANES = 32
 
 
 class Courses(NamedTuple):
@@ -35,7 +24,6 @@ class Courses(NamedTuple):
         states: (count, N) float64.
         before: (count, N) float64, the states one iteration earlier.
         weights: (count, P) float64, the softmax at each state.
-        room: (P,) float64.
         numbers: (count, 2) int64: ITERATIONS, and STATUS: RUNNING or CONVERGED.
         energies: (count,) float64.
     """
@@ -43,116 +31,80 @@ class Courses(NamedTuple):
     states: Floats
     before: Floats
     weights: Floats
-    room: Floats
     numbers: Indices
     energies: Floats
 
 
-@compiled
-def exponentials(x: Floats, power: Floats) -> None:
-    """`exp(x)` of each x <= 0 in place, to 1e-15 of its size; 0 below -700. By plain arithmetic without branches, several at once.
-
-    Args:
-        x: (n,).
-        power: (n,), room.
-    """
-    for k in range(x.shape[0]):
-        power[k] = max(x[k], _LOWEST) * _LOG2_E + _ROUNDING
-    exponent = power.view(np.int64)
-    for k in range(x.shape[0]):
-        whole = power[k] - _ROUNDING
-        rest = (max(x[k], _LOWEST) - whole * _LN2_HIGH) - whole * _LN2_LOW
-        total = 1.0 / 6227020800.0
-        total = total * rest + 1.0 / 479001600.0
-        total = total * rest + 1.0 / 39916800.0
-        total = total * rest + 1.0 / 3628800.0
-        total = total * rest + 1.0 / 362880.0
-        total = total * rest + 1.0 / 40320.0
-        total = total * rest + 1.0 / 5040.0
-        total = total * rest + 1.0 / 720.0
-        total = total * rest + 1.0 / 120.0
-        total = total * rest + 1.0 / 24.0
-        total = total * rest + 1.0 / 6.0
-        total = total * rest + 0.5
-        total = total * rest + 1.0
-        x[k] = (total * rest + 1.0) if x[k] >= _LOWEST else 0.0
-    # The power of two, made of the bits of its exponent.
-    for k in range(x.shape[0]):
-        exponent[k] = (exponent[k] + 1023) << 52
-    for k in range(x.shape[0]):
-        x[k] *= power[k]
+@leaf
+def largest_of(values: Floats, lanes: Floats) -> float:
+    """The largest of some numbers. Arguments: as `sum_of`."""
+    whole = values.shape[0] - values.shape[0] % _LANES
+    largest = values[0]
+    lanes[:] = largest
+    for first in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            lanes[lane] = max(lanes[lane], values[first + lane])
+    for lane in range(_LANES):
+        largest = max(largest, lanes[lane])
+    for k in range(whole, values.shape[0]):
+        largest = max(largest, values[k])
+    return float(largest)
 
 
-@compiled
-def softmax(scores: Floats, beta: float, room: Floats) -> float:
+@leaf
+def sum_of(values: Floats, lanes: Floats) -> float:
+    """The sum of some numbers, in an order that depends on their number alone."""
+    whole = values.shape[0] - values.shape[0] % _LANES
+    lanes[:] = 0.0
+    for first in range(0, whole, _LANES):
+        for lane in range(_LANES):
+            lanes[lane] += values[first + lane]
+    total = 0.0
+    for lane in range(_LANES):
+        total += lanes[lane]
+    for k in range(whole, values.shape[0]):
+        total += values[k]
+    return total
+
+
+@leaf
+def softmax(scores: Floats, beta: float, lanes: Floats) -> float:
     """`softmax(beta scores)` in place; returns `(1/beta) ln sum_mu exp(beta scores_mu)`.
 
     Args:
         scores: (P,), at least one.
         beta: inverse temperature.
-        room: (P,).
+        lanes: (32,), room.
     """
-    largest = scores[0]
+    largest = largest_of(scores, lanes)
     for mu in range(scores.shape[0]):
-        largest = max(largest, scores[mu])
+        scores[mu] = exponential(beta * (scores[mu] - largest))
+    total = sum_of(scores, lanes)
+    share = 1.0 / total
     for mu in range(scores.shape[0]):
-        scores[mu] = beta * (scores[mu] - largest)
-    exponentials(scores, room)
-    total = 0.0
-    for mu in range(scores.shape[0]):
-        total += scores[mu]
-    for mu in range(scores.shape[0]):
-        scores[mu] /= total
+        scores[mu] *= share
     return float(largest + logarithm(total) / beta)
 
 
 @compiled
-def attend(columns: Singles, beta: float, offset: float, courses: Courses) -> None:
-    """Writes weights and energies of every state that is under way, some patterns at a time, which stay in the cache for all of them.
+def attend(columns: Singles, beta: float, offset: float, chosen: Indices, courses: Courses) -> None:
+    """Writes weights and energies of some states.
 
     Args:
         columns: (N, P) float32, the patterns, neuron by neuron; at least one.
         beta: inverse temperature.
         offset: `(ln P) / beta + M^2 / 2`.
+        chosen: which states.
         courses: the states.
     """
-    states, weights = courses.states, courses.weights
-    for first in range(0, columns.shape[1], _TILE):
-        last = min(first + _TILE, columns.shape[1])
-        for k in range(states.shape[0]):
-            if courses.numbers[k, STATUS] == RUNNING:
-                scores = weights[k, first:last]
-                scores[:] = 0.0
-                for i in range(columns.shape[0]):
-                    column, value = columns[i, first:last], states[k, i]
-                    for mu in range(scores.shape[0]):
-                        scores[mu] += value * column[mu]
-    for k in range(states.shape[0]):
-        if courses.numbers[k, STATUS] == RUNNING:
-            squares = 0.0
-            for i in range(states.shape[1]):
-                squares += states[k, i] * states[k, i]
-            courses.energies[k] = 0.5 * squares - softmax(weights[k], beta, courses.room) + offset
-
-
-@compiled
-def retrieve(rows: Singles, courses: Courses) -> None:
-    """Takes the mean of the patterns by their weights for every state that is under way."""
-    states, weights = courses.states, courses.weights
-    for k in range(states.shape[0]):
-        if courses.numbers[k, STATUS] == RUNNING:
-            courses.before[k, :] = states[k]
-            states[k, :] = 0.0
-    for first in range(0, rows.shape[0], _TILE):
-        last = min(first + _TILE, rows.shape[0])
-        for k in range(states.shape[0]):
-            if courses.numbers[k, STATUS] == RUNNING:
-                state = states[k]
-                for mu in range(first, last):
-                    row, weight = rows[mu], weights[k, mu]
-                    if weight > 0.0:
-                        for i in range(state.shape[0]):
-                            state[i] += weight * row[i]
+    states, weights, lanes = courses.states, courses.weights, np.empty(_LANES)
+    multiply(states, columns, chosen, weights)
+    for place in range(chosen.shape[0]):
+        k = chosen[place]
+        squares = 0.0
+        for i in range(states.shape[1]):
+            squares += states[k, i] * states[k, i]
+        courses.energies[k] = 0.5 * squares - softmax(weights[k], beta, lanes) + offset
 
 
 @compiled
@@ -173,46 +125,45 @@ def advance(
     Returns:
         How many states are still under way.
     """
-    numbers, running = courses.numbers, courses.states.shape[0]
+    numbers, states, before = courses.numbers, courses.states, courses.before
     for _ in range(iterations):
-        retrieve(rows, courses)
-        attend(columns, beta, offset, courses)
-        running = 0
-        for k in range(numbers.shape[0]):
-            if numbers[k, STATUS] == RUNNING:
-                numbers[k, ITERATIONS] += 1
-                changed = 0.0
-                for i in range(rows.shape[1]):
-                    difference = courses.states[k, i] - courses.before[k, i]
-                    changed += difference * difference
-                if changed <= tolerance * tolerance:
-                    numbers[k, STATUS] = CONVERGED
-                else:
-                    running += 1
-        if running == 0:
+        running = np.flatnonzero(numbers[:, STATUS] == RUNNING)
+        if running.shape[0] == 0:
             break
-    return int(running)
+        for place in range(running.shape[0]):
+            before[running[place], :] = states[running[place]]
+        multiply(courses.weights, rows, running, states)
+        attend(columns, beta, offset, running, courses)
+        for place in range(running.shape[0]):
+            k = running[place]
+            numbers[k, ITERATIONS] += 1
+            changed = 0.0
+            for i in range(rows.shape[1]):
+                difference = states[k, i] - before[k, i]
+                changed += difference * difference
+            if changed <= tolerance * tolerance:
+                numbers[k, STATUS] = CONVERGED
+    return int(np.count_nonzero(numbers[:, STATUS] == RUNNING))
 
 
 @compiled
 def find_largest(weights: Floats, positions: Indices) -> None:
-    """Writes where the largest weights stand, the largest first, the oldest first of equals; as many as there is room for."""
-    found = 0
-    for mu in range(weights.shape[0]):
-        place = found
-        while place > 0 and weights[mu] > weights[positions[place - 1]]:
-            place -= 1
-        if place < positions.shape[0]:
-            found = min(found + 1, positions.shape[0])
-            for later in range(found - 1, place, -1):
-                positions[later] = positions[later - 1]
-            positions[place] = mu
+    """Writes where the largest weights of each state stand, the largest first, the oldest first of equals.
 
-
-@compiled
-def products(columns: Singles, state: Floats, out: Floats) -> None:
-    """`out_mu = x_mu . state`, each in the order of the neurons."""
-    out[:] = 0.0
-    for i in range(columns.shape[0]):
-        for mu in range(out.shape[0]):
-            out[mu] += state[i] * columns[i, mu]
+    Args:
+        weights: (count, P) float64.
+        positions: (count, k), with k at most P.
+    """
+    room = positions.shape[1]
+    for k in range(weights.shape[0]):
+        of_state, places = weights[k], positions[k]
+        found, least = 0, -np.inf
+        for mu in range(of_state.shape[0]):
+            if found < room or of_state[mu] > least:
+                found = min(found + 1, room)
+                place = found - 1
+                while place > 0 and of_state[mu] > of_state[places[place - 1]]:
+                    places[place] = places[place - 1]
+                    place -= 1
+                places[place] = mu
+                least = of_state[places[found - 1]]

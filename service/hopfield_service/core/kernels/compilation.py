@@ -69,3 +69,14 @@ def _popcount(_context: Any, word: Any) -> Any:
 
 popcount = cast("Callable[[Any], Any]", intrinsic(_popcount))
 """How many bits of a uint64 are set, as a uint64: one instruction, or one for eight words where the machine has it."""
+
+
+def _fused(_context: Any, _x: Any, _y: Any, _z: Any) -> Any:
+    def generated(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generated
+
+
+multiplied_and_added = cast("Callable[[float, float, float], float]", intrinsic(_fused))
+"""`x y + z` of float64, rounded once: one instruction, or, on a machine without it, many that give the same."""

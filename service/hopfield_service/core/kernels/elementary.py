@@ -1,11 +1,11 @@
-"""Elementary functions by additions, multiplications and divisions alone, to about 1e-15: the C library's differ from one machine to the next.
+"""Elementary functions by plain arithmetic alone, to about 1e-15: the C library's differ from one machine to the next.
 
 The exponential of updates.py is another: it is part of what a seed means, and rounds as it always has.
 """
 
 import numpy as np
 
-from hopfield_service.core.kernels.compilation import Floats, compiled, inlined
+from hopfield_service.core.kernels.compilation import Floats, compiled, inlined, multiplied_and_added
 
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first of which has so few bits that its product with any exponent is exact (Cody and Waite 1980).
@@ -30,23 +30,23 @@ _ROUNDING = 1.5 * _TWO_52
 def exponential(x: float) -> float:
     """`exp(x)`, of x beyond -708 and 709 taken for that of these."""
     x = max(min(x, _LARGEST), _SMALLEST)
-    shifted = x * _LOG2_E + _ROUNDING
+    shifted = multiplied_and_added(x, _LOG2_E, _ROUNDING)
     power = shifted - _ROUNDING
-    rest = (x - power * _LN2_HIGH) - power * _LN2_LOW
+    rest = multiplied_and_added(power, -_LN2_LOW, multiplied_and_added(power, -_LN2_HIGH, x))
     total = 1.0 / 6227020800.0
-    total = total * rest + 1.0 / 479001600.0
-    total = total * rest + 1.0 / 39916800.0
-    total = total * rest + 1.0 / 3628800.0
-    total = total * rest + 1.0 / 362880.0
-    total = total * rest + 1.0 / 40320.0
-    total = total * rest + 1.0 / 5040.0
-    total = total * rest + 1.0 / 720.0
-    total = total * rest + 1.0 / 120.0
-    total = total * rest + 1.0 / 24.0
-    total = total * rest + 1.0 / 6.0
-    total = total * rest + 0.5
-    total = total * rest + 1.0
-    total = total * rest + 1.0
+    total = multiplied_and_added(total, rest, 1.0 / 479001600.0)
+    total = multiplied_and_added(total, rest, 1.0 / 39916800.0)
+    total = multiplied_and_added(total, rest, 1.0 / 3628800.0)
+    total = multiplied_and_added(total, rest, 1.0 / 362880.0)
+    total = multiplied_and_added(total, rest, 1.0 / 40320.0)
+    total = multiplied_and_added(total, rest, 1.0 / 5040.0)
+    total = multiplied_and_added(total, rest, 1.0 / 720.0)
+    total = multiplied_and_added(total, rest, 1.0 / 120.0)
+    total = multiplied_and_added(total, rest, 1.0 / 24.0)
+    total = multiplied_and_added(total, rest, 1.0 / 6.0)
+    total = multiplied_and_added(total, rest, 0.5)
+    total = multiplied_and_added(total, rest, 1.0)
+    total = multiplied_and_added(total, rest, 1.0)
     scale = (np.float64(shifted).view(np.int64) + _EXPONENT_OF_ONE) << 52
     return float(total * np.int64(scale).view(np.float64))
 

@@ -41,11 +41,9 @@ def potential(f: float) -> float:
     # ln(exp(y) - 1), which is y + ln(1 - exp(-y)).
     if y > 37.0:
         return y / _C - _D
-    return (
-        logarithm(exponential(y) - 1.0) / _C - _D
-        if y > 0.01
-        else (logarithm(y * (1.0 + y * (0.5 + y / 6.0))) / _C - _D)
-    )
+    if y > 0.01:
+        return logarithm(exponential(y) - 1.0) / _C - _D
+    return logarithm(y * (1.0 + y * (0.5 + y * (1.0 / 6.0 + y * (1.0 / 24.0 + y / 120.0))))) / _C - _D
 
 
 @compiled
