@@ -26,7 +26,7 @@ def main() -> None:
         console.print(f"{tables.machine()}; one thread")
         console.print(", ".join(f"{name} {found}" for name, found in tables.versions().items()))
         console.print(f"compiled, or read, in {core.warm():.1f} s")
-        for measure in (core.single, core.batches, core.learning):
+        for measure in (core.single, core.batches, core.modern, core.learning):
             for title, rows, measured in measure(status.update):
                 results[title], times[title] = rows, measured
                 console.print(tables.of_rows(title, rows), tables.of_times(measured))

@@ -16,6 +16,7 @@ from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
+from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Import, PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import pack
@@ -150,6 +151,48 @@ def batches(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
             ratios = times.ratios("torchhd", "hebbian")
             rows.append(Row("torchhd, of hebbian", ratios, must=must, stretch=stretch, at_least=True))
         yield f"A batch of 256, N = {neurons}, P = {len(patterns)}", rows, times
+
+
+def modern(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
+    """256 queries of a modern memory in one call, each at a distance of 4 from a pattern on the sphere of radius sqrt(N - 1)."""
+    neurons, count, beta = 64, 1000, 0.25
+    progress(f"a modern batch, N = {neurons}")
+    random = np.random.default_rng(neurons)
+    patterns = on_the_sphere(random, count, neurons, np.sqrt(neurons - 1))
+    queries = patterns[random.integers(0, count, QUERIES)] + on_the_sphere(random, QUERIES, neurons, 4)
+    spec = ModernSpec(neurons, beta)
+    network = spec.empty().apply(Store(spec.packed(patterns), tuple(map(str, range(count)))), never)
+    once = RecallOptions(seed=0, max_iterations=1)
+    settled = np.concatenate([part.iterations for part in network.recall_batch(queries, RecallOptions(seed=0), never)])
+    most = int(settled.max())
+    times = take_turns(
+        {
+            "modern, 1 iteration": lambda _: list(network.recall_batch(queries, once, never)),
+            "numpy, 1 iteration": contenders.numpy_softmax(patterns, beta, queries, 1),
+            "modern": lambda _: list(network.recall_batch(queries, RecallOptions(seed=0), never)),
+            f"numpy, {most} iterations": contenders.numpy_softmax(patterns, beta, queries, most),
+        },
+        ROUNDS,
+    )
+    rows = [
+        Row("iterations until they settle, the mean", [float(settled.mean())], ""),
+        Row(
+            "modern, of numpy's iterations, as many as the longest takes",
+            times.ratios("modern", f"numpy, {most} iterations"),
+            must=1.0,
+        ),
+        Row(
+            "modern, 1 iteration and the energies before and after, of numpy's",
+            times.ratios("modern, 1 iteration", "numpy, 1 iteration"),
+        ),
+    ]
+    yield f"A batch of 256, modern, N = {neurons}, P = {count}", rows, times
+
+
+def on_the_sphere(random: np.random.Generator, count: int, neurons: int, radius: float) -> NDArray[np.float32]:
+    vectors = random.normal(size=(count, neurons))
+    placed: NDArray[np.float32] = (radius * vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return placed
 
 
 def numpy_learning(patterns: Signs) -> Call:
