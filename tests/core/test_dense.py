@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core import oracle
 from tests.core.samples import (
@@ -38,7 +38,7 @@ from hopfield_service.core.dynamics import (
     UpdateRule,
 )
 from hopfield_service.core.interruption import Interrupted, never
-from hopfield_service.core.kernels.interactions import Interactions, logarithm
+from hopfield_service.core.kernels.interactions import Interactions
 from hopfield_service.core.learning import Normalization
 from hopfield_service.core.network import Configure, Forget, Import, InvalidParameter
 from hopfield_service.core.pairwise import Rule
@@ -171,13 +171,6 @@ def test_heated_it_visits_states_by_their_boltzmann_weights(parameters: dict[str
     numbers = np.concatenate([answer.bits[:, 0] for answer in answers])
     shares = np.bincount(numbers, minlength=16) / draws
     assert np.abs(shares - weights / weights.sum()).sum() / 2 < 0.03
-
-
-@given(st.floats(1e-300, 1e300))
-@example(1.0)
-@example(math.e)
-def test_the_logarithm_is_that_of_every_machine(x: float) -> None:
-    assert logarithm(x) == pytest.approx(math.log(x), rel=1e-14, abs=1e-15)
 
 
 def test_energies_of_the_largest_networks_are_finite() -> None:

@@ -10,7 +10,6 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hopfield_service.core import diagnostics, interactions
 from hopfield_service.core.diagnostics import Diagnosis, Stability
@@ -25,20 +24,11 @@ from hopfield_service.core.dynamics import (
     recall_all,
     recall_one,
 )
+from hopfield_service.core.exemplars import ExemplarNetwork, ExemplarSpec
 from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels.interactions import Interactions, measure_fields
-from hopfield_service.core.learning import LearningOutcome, StateArray
-from hopfield_service.core.network import (
-    Configure,
-    Forget,
-    InvalidParameter,
-    Operation,
-    PatternNetwork,
-    PatternSpec,
-    Store,
-    StoredPatterns,
-)
-from hopfield_service.core.patterns import Coding, Nearest, Signs, nearest, row_bytes, unpack
+from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
+from hopfield_service.core.patterns import Coding, Nearest, Signs, nearest, unpack
 from hopfield_service.core.verdict import verdict
 
 MAX_DEGREE = 30
@@ -49,7 +39,7 @@ _BLOCK = 64
 
 
 @dataclass(frozen=True, slots=True)
-class DenseSpec(PatternSpec):
+class DenseSpec(ExemplarSpec["DenseNetwork"]):
     """The parameters of a dense associative memory: `E = -sum_mu F(xi^mu . s)`.
 
     Attributes:
@@ -122,21 +112,8 @@ class DenseSpec(PatternSpec):
         """See Spec."""
         return cls(**parameters)
 
-    def empty(self) -> "DenseNetwork":
-        """See Spec."""
-        return DenseNetwork(self, StoredPatterns.none(row_bytes(self.neurons)))
-
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "DenseNetwork":  # noqa: ARG002
-        """See Spec."""
-        return DenseNetwork(self, stored)
-
-    def relearnt(
-        self,
-        stored: StoredPatterns,
-        given: Mapping[str, NDArray[Any]],  # noqa: ARG002
-        interruption: Interruption,  # noqa: ARG002
-    ) -> "DenseNetwork":
-        """See Spec."""
+    def of(self, stored: StoredPatterns) -> "DenseNetwork":
+        """See ExemplarSpec."""
         return DenseNetwork(self, stored)
 
     @classmethod
@@ -156,24 +133,10 @@ class DenseSpec(PatternSpec):
         network.diagnose(never)
 
 
-class DenseNetwork(PatternNetwork):
+class DenseNetwork(ExemplarNetwork):
     """A dense associative memory: its patterns, and nothing learnt from them. Immutable; see Network."""
 
     spec: DenseSpec
-
-    def __init__(self, spec: DenseSpec, stored: StoredPatterns) -> None:
-        self.spec = spec
-        self.stored = stored
-
-    @property
-    def learns(self) -> bool:
-        """See Network."""
-        return True
-
-    @property
-    def outcome(self) -> LearningOutcome | None:
-        """See Network."""
-        return None
 
     @cached_property
     def form(self) -> Interactions:
@@ -201,31 +164,6 @@ class DenseNetwork(PatternNetwork):
     def recall_size(self) -> int:
         """See Network."""
         return len(self.stored) * self.spec.neurons
-
-    def apply(self, operation: Operation, interruption: Interruption) -> "DenseNetwork":  # noqa: ARG002
-        """See Network."""
-        match operation:
-            case Store(bits, labels, replaces):
-                replaced = [label for label in labels if label in self.stored.positions] if replaces else []
-                kept = self.stored.without(replaced) if replaced else self.stored
-                return DenseNetwork(self.spec, kept.with_added(bits, labels))
-            case Forget(labels):
-                return DenseNetwork(self.spec, self.stored.without(labels))
-            case Configure(DenseSpec() as spec):
-                return DenseNetwork(spec, self.stored)
-        raise TypeError(f"a dense network does not take {operation!r}")
-
-    def cost(self, operation: Operation) -> int:  # noqa: ARG002 - none learns
-        """See Network."""
-        return 1
-
-    def arrays(self) -> dict[str, StateArray]:
-        """See Network."""
-        return {}
-
-    def given(self) -> dict[str, StateArray]:
-        """See Network."""
-        return {}
 
     def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""

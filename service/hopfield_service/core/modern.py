@@ -22,21 +22,12 @@ from hopfield_service.core.dynamics import (
     TraceStep,
     UpdateRule,
 )
+from hopfield_service.core.exemplars import ExemplarNetwork, ExemplarSpec
 from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels import attention, products
 from hopfield_service.core.kernels.elementary import logarithm
 from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
-from hopfield_service.core.learning import LearningOutcome, StateArray
-from hopfield_service.core.network import (
-    Configure,
-    Forget,
-    InvalidParameter,
-    Operation,
-    PatternNetwork,
-    PatternSpec,
-    Store,
-    StoredPatterns,
-)
+from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
 from hopfield_service.core.patterns import Bits, Coding, Nearest
 
 DEFAULT_TOLERANCE = 1e-6
@@ -57,7 +48,7 @@ Doubles = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class ModernSpec(PatternSpec):
+class ModernSpec(ExemplarSpec["ModernNetwork"]):
     """The parameters of a modern Hopfield network.
 
     Attributes:
@@ -133,21 +124,8 @@ class ModernSpec(PatternSpec):
         """See Spec."""
         return cls(**parameters)
 
-    def empty(self) -> "ModernNetwork":
-        """See Spec."""
-        return ModernNetwork(self, StoredPatterns.none(self.row_bytes))
-
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "ModernNetwork":  # noqa: ARG002
-        """See Spec."""
-        return ModernNetwork(self, stored)
-
-    def relearnt(
-        self,
-        stored: StoredPatterns,
-        given: Mapping[str, NDArray[Any]],  # noqa: ARG002
-        interruption: Interruption,  # noqa: ARG002
-    ) -> "ModernNetwork":
-        """See Spec."""
+    def of(self, stored: StoredPatterns) -> "ModernNetwork":
+        """See ExemplarSpec."""
         return ModernNetwork(self, stored)
 
     @classmethod
@@ -164,24 +142,10 @@ class ModernSpec(PatternSpec):
         network.nearest(patterns[0], 1)
 
 
-class ModernNetwork(PatternNetwork):
+class ModernNetwork(ExemplarNetwork):
     """A modern Hopfield network: its patterns, and nothing learnt from them. Immutable; see Network."""
 
     spec: ModernSpec
-
-    def __init__(self, spec: ModernSpec, stored: StoredPatterns) -> None:
-        self.spec = spec
-        self.stored = stored
-
-    @property
-    def learns(self) -> bool:
-        """See Network."""
-        return True
-
-    @property
-    def outcome(self) -> LearningOutcome | None:
-        """See Network."""
-        return None
 
     @cached_property
     def rows(self) -> Singles:
@@ -221,31 +185,6 @@ class ModernNetwork(PatternNetwork):
     def recall_size(self) -> int:
         """See Network."""
         return 16 * len(self.stored) * self.spec.neurons
-
-    def apply(self, operation: Operation, interruption: Interruption) -> "ModernNetwork":  # noqa: ARG002
-        """See Network."""
-        match operation:
-            case Store(bits, labels, replaces):
-                replaced = [label for label in labels if label in self.stored.positions] if replaces else []
-                kept = self.stored.without(replaced) if replaced else self.stored
-                return ModernNetwork(self.spec, kept.with_added(bits, labels))
-            case Forget(labels):
-                return ModernNetwork(self.spec, self.stored.without(labels))
-            case Configure(ModernSpec() as spec):
-                return ModernNetwork(spec, self.stored)
-        raise TypeError(f"a modern network does not take {operation!r}")
-
-    def cost(self, operation: Operation) -> int:  # noqa: ARG002 - none learns
-        """See Network."""
-        return 1
-
-    def arrays(self) -> dict[str, StateArray]:
-        """See Network."""
-        return {}
-
-    def given(self) -> dict[str, StateArray]:
-        """See Network."""
-        return {}
 
     def recall(self, query: NDArray[Any], options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""

@@ -12,7 +12,6 @@ neuron does, and a sum that all neurons share. The terms of the product are roun
 only where that leaves its sign in doubt.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ from hopfield_service.core.kernels.couplings import (
     sign_of,
     sign_of_field,
 )
+from hopfield_service.core.kernels.elementary import logarithm
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 from hopfield_service.core.kernels.recall import all_known
 
@@ -43,10 +43,6 @@ SHARES = 3
 _TINY = 1e-290
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
 _COSH_1 = 1.5430806348152437
-_LN_2 = 0.6931471805599453
-_SQRT_HALF = 0.7071067811865476
-# Terms of a series that is used up to 1/34 and ends below the last bit.
-_TERMS = 11
 
 
 class Interactions(NamedTuple):
@@ -72,23 +68,6 @@ class Interactions(NamedTuple):
     tolerance: float
     thresholds: Floats
     coding: int
-
-
-@compiled
-def logarithm(x: float) -> float:
-    """`ln x` of a positive x to 1e-15 of its size, by plain arithmetic alone: `2 artanh((m - 1) / (m + 1)) + e ln 2`, `x = m 2^e`.
-
-    The C library's differs from one machine to the next in the last bit.
-    """
-    mantissa, exponent = math.frexp(x)
-    if mantissa < _SQRT_HALF:
-        mantissa *= 2.0
-        exponent -= 1
-    ratio = (mantissa - 1.0) / (mantissa + 1.0)
-    total = 0.0
-    for k in range(_TERMS, -1, -1):
-        total = total * (ratio * ratio) + 1.0 / (2 * k + 1)
-    return exponent * _LN_2 + 2.0 * ratio * total
 
 
 @leaf
