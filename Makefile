@@ -46,7 +46,7 @@ protos: $(VENV)/.installed ## generate the code beside the .proto files
 bench: $(VENV)/.installed ## measure the core beside numpy, and beside what else is installed: pip install '.[bench]' (a few minutes)
 	@$(BIN)/python -m benchmarks
 
-figures: $(VENV)/.installed ## measure and draw the figures of docs/science.md (about six minutes)
+figures: $(VENV)/.installed ## measure and draw the figures of docs/ (about eight minutes)
 	@$(BIN)/python -m docs.figures
 
 clean: ## remove everything make made

@@ -26,7 +26,7 @@ def main() -> None:
         console.print(f"{tables.machine()}; one thread")
         console.print(", ".join(f"{name} {found}" for name, found in tables.versions().items()))
         console.print(f"compiled, or read, in {core.warm():.1f} s")
-        for measure in (core.single, core.batches, core.learning):
+        for measure in (core.single, core.batches, core.modern, core.learning):
             for title, rows, measured in measure(status.update):
                 results[title], times[title] = rows, measured
                 console.print(tables.of_rows(title, rows), tables.of_times(measured))
@@ -36,6 +36,8 @@ def main() -> None:
         for title, rows, found in core.growth(status.update):
             results[title], curves[title] = rows, found
             console.print(tables.of_rows(title, rows))
+        results["Attractors"] = list(core.attractors(status.update))
+        console.print(tables.of_rows("Attractors", results["Attractors"]))
         results["Memory of a loaded network"] = list(core.memory(status.update))
         console.print(tables.of_rows("Memory of a loaded network", results["Memory of a loaded network"]))
     (HERE / "results").mkdir(exist_ok=True)

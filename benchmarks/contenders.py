@@ -51,6 +51,23 @@ def numpy_product(weights: Floats, queries: Signs) -> Call:
     return lambda k: weights @ states[k % len(states)]
 
 
+def numpy_softmax(patterns: Floats, beta: float, queries: Floats, iterations: int) -> Call:
+    """`softmax(beta Q X') X` so many times, of all queries at once, in float64: what one writes first."""
+    stored, first = patterns.astype(np.float64), queries.astype(np.float64)
+
+    def run(_: int) -> object:
+        states = first
+        for _iteration in range(iterations):
+            scores = beta * states @ stored.T
+            scores -= scores.max(axis=1, keepdims=True)
+            weights = np.exp(scores)
+            weights /= weights.sum(axis=1, keepdims=True)
+            states = weights @ stored
+        return states
+
+    return run
+
+
 def hopfieldkit(patterns: Signs, queries: Signs) -> Call | None:
     """The fastest asynchronous peer, random order."""
     package = installed("hopfieldkit")

@@ -10,12 +10,17 @@ from numpy.typing import NDArray
 from benchmarks import contenders
 from benchmarks.measuring import Call, Row, Times, take_turns
 from hopfield_service.core import families
+from hopfield_service.core.attractor import Attractor
+from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
-from hopfield_service.core.network import Import, Network, Store
+from hopfield_service.core.modern import ModernSpec
+from hopfield_service.core.network import Import, PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import pack
+from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 
 LOAD, FLIPPED = 0.05, 0.1
 QUERIES = 256
@@ -38,19 +43,24 @@ def noisy(patterns: Signs, count: int) -> Signs:
     return queries
 
 
-def network_of(rule: Rule, patterns: Signs) -> Network:
+def network_of(rule: Rule, patterns: Signs) -> PatternNetwork:
     labels = tuple(map(str, range(len(patterns))))
     return PairwiseSpec(patterns.shape[1], rule).empty().apply(Store(pack(patterns), labels), never)
 
 
-def imported(patterns: Signs) -> Network:
+def dense(patterns: Signs, degree: int) -> PatternNetwork:
+    labels = tuple(map(str, range(len(patterns))))
+    return DenseSpec(patterns.shape[1], degree).empty().apply(Store(pack(patterns), labels), never)
+
+
+def imported(patterns: Signs) -> PatternNetwork:
     """Weights that are no sums of patterns as far as anybody knows, and not whole numbers either."""
     weights = 1.1 * contenders.hebb(patterns).astype(np.float64)
     spec = PairwiseSpec(patterns.shape[1], Rule.IMPORTED)
     return spec.empty().apply(Import({"weights": StateArray(weights, symmetric=True)}), never)
 
 
-def recalls(network: Network, queries: Signs) -> Call:
+def recalls(network: PatternNetwork, queries: Signs) -> Call:
     """One asynchronous recall in random order, everything in it: energies, iterations, nearest pattern."""
     options = RecallOptions(seed=0)
     for k, query in enumerate(queries):
@@ -58,11 +68,11 @@ def recalls(network: Network, queries: Signs) -> Call:
     return lambda k: network.recall(queries[k % len(queries)], RecallOptions(seed=k), never)
 
 
-def nearest(network: Network, queries: Signs) -> Call:
+def nearest(network: PatternNetwork, queries: Signs) -> Call:
     return lambda k: network.nearest(queries[k % len(queries)], 1)
 
 
-def batch(network: Network, queries: Signs) -> Call:
+def batch(network: PatternNetwork, queries: Signs) -> Call:
     return lambda k: list(network.recall_batch(queries, RecallOptions(seed=k), never))
 
 
@@ -79,6 +89,7 @@ def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
             "numpy product": contenders.numpy_product(weights, queries),
             "hebbian": recalls(hebbian, queries),
             "pseudo_inverse": recalls(network_of(Rule.PSEUDO_INVERSE, patterns), queries),
+            "dense, degree 3": recalls(dense(patterns, 3), queries),
             "nearest": nearest(hebbian, queries),
             "FAISS": contenders.faiss(pack(patterns), pack(queries)),
             "torchhd": contenders.torchhd(patterns, queries),
@@ -108,6 +119,7 @@ def single_rows(neurons: int, times: Times) -> Iterator[Row]:
                 must=None if must is None else must_factor * must,
                 stretch=None if stretch is None else stretch_factor * stretch,
             )
+    yield Row("dense of degree 3, of hebbian", times.ratios("dense, degree 3", "hebbian"), must=3.0)
     if "imported" in times.seconds:
         goal = (0.4, 0.25) if neurons == 4096 else (None, None)
         yield Row("imported, of numpy loop", times.ratios("imported", "numpy loop"), must=goal[0], stretch=goal[1])
@@ -140,6 +152,48 @@ def batches(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
         yield f"A batch of 256, N = {neurons}, P = {len(patterns)}", rows, times
 
 
+def modern(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
+    """256 queries of a modern memory in one call, each at a distance of 4 from a pattern on the sphere of radius sqrt(N - 1)."""
+    neurons, count, beta = 64, 1000, 0.25
+    progress(f"a modern batch, N = {neurons}")
+    random = np.random.default_rng(neurons)
+    patterns = on_the_sphere(random, count, neurons, np.sqrt(neurons - 1))
+    queries = patterns[random.integers(0, count, QUERIES)] + on_the_sphere(random, QUERIES, neurons, 4)
+    spec = ModernSpec(neurons, beta)
+    network = spec.empty().apply(Store(spec.packed(patterns), tuple(map(str, range(count)))), never)
+    once = RecallOptions(seed=0, max_iterations=1)
+    settled = np.concatenate([part.iterations for part in network.recall_batch(queries, RecallOptions(seed=0), never)])
+    most = int(settled.max())
+    times = take_turns(
+        {
+            "modern, 1 iteration": lambda _: list(network.recall_batch(queries, once, never)),
+            "numpy, 1 iteration": contenders.numpy_softmax(patterns, beta, queries, 1),
+            "modern": lambda _: list(network.recall_batch(queries, RecallOptions(seed=0), never)),
+            f"numpy, {most} iterations": contenders.numpy_softmax(patterns, beta, queries, most),
+        },
+        ROUNDS,
+    )
+    rows = [
+        Row("iterations until they settle, the mean", [float(settled.mean())], ""),
+        Row(
+            "modern, of numpy's iterations, as many as the longest takes",
+            times.ratios("modern", f"numpy, {most} iterations"),
+            must=1.0,
+        ),
+        Row(
+            "modern, 1 iteration and the energies before and after, of numpy's",
+            times.ratios("modern, 1 iteration", "numpy, 1 iteration"),
+        ),
+    ]
+    yield f"A batch of 256, modern, N = {neurons}, P = {count}", rows, times
+
+
+def on_the_sphere(random: np.random.Generator, count: int, neurons: int, radius: float) -> NDArray[np.float32]:
+    vectors = random.normal(size=(count, neurons))
+    placed: NDArray[np.float32] = (radius * vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    return placed
+
+
 def numpy_learning(patterns: Signs) -> Call:
     signs = patterns.astype(np.float32)
     return lambda _: signs.T @ signs
@@ -161,7 +215,7 @@ def learn(patterns: Signs, *, weights: bool = False) -> Call:
     return run
 
 
-def fold(network: Network, more: Signs) -> Call:
+def fold(network: PatternNetwork, more: Signs) -> Call:
     return lambda k: network.apply(Store(pack(more[k % len(more)][np.newaxis]), ("new",)), never)
 
 
@@ -232,6 +286,21 @@ _FACTORED = (Rule.HEBBIAN, Rule.PSEUDO_INVERSE)
 def slope(curve: list[tuple[int, float]]) -> float:
     sizes, seconds = np.log(np.array(curve)).T
     return float(np.polyfit(sizes, seconds, 1)[0])
+
+
+def second_of(network: Attractor, velocity: tuple[float, ...]) -> Call:
+    activity = network.activity_at((0.0,) * network.dimensions, never)
+    return lambda _: network.moved(activity, velocity, 1.0, never)
+
+
+def attractors(progress: Progress) -> Iterator[Row]:
+    """How long a second of an attractor's own time takes, the ring of 64 and the sheet of 64 x 64."""
+    for spec, velocity, must in ((RingSpec(), (90.0,), 20.0), (SheetSpec(), (0.5, 0.5), None)):
+        progress(f"a second of the {spec.family}")
+        network = spec.empty()
+        times = take_turns({"second": second_of(network, velocity)}, 9)
+        milliseconds = [1000 * seconds for seconds in times.seconds["second"]]
+        yield Row(f"a second of the {spec.family}'s time", milliseconds, "ms", must=must)
 
 
 def memory(progress: Progress) -> Iterator[Row]:

@@ -37,7 +37,7 @@ from hopfield.v1.recall_service_pb2_grpc import RecallServiceStub
 from hopfield_client import HopfieldClient, Memory
 from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.core.interruption import never
-from hopfield_service.core.network import Network, Store
+from hopfield_service.core.network import PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec
 from hopfield_service.core.patterns import pack
 
@@ -229,13 +229,13 @@ def batch() -> list[Row]:
     ]
 
 
-def network_of(neurons: int) -> Network:
+def network_of(neurons: int) -> PatternNetwork:
     stored = patterns(neurons)
     labels = tuple(str(k) for k in range(len(stored)))
     return PairwiseSpec(neurons).empty().apply(Store(pack(stored), labels), never)
 
 
-def recalled(network: Network, asked: NDArray[np.int8]) -> None:
+def recalled(network: PatternNetwork, asked: NDArray[np.int8]) -> None:
     for _ in network.recall_batch(asked, RecallOptions(seed=0), never):
         pass
 

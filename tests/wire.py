@@ -8,6 +8,7 @@ import numpy as np
 from google.rpc import error_details_pb2, status_pb2
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2
+from hopfield.v1.attractor_service_pb2_grpc import AttractorServiceStub
 from hopfield.v1.memory_service_pb2_grpc import MemoryServiceStub
 from hopfield.v1.recall_service_pb2_grpc import RecallServiceStub
 from hopfield.v1.server_service_pb2_grpc import ServerServiceStub
@@ -15,12 +16,13 @@ from hopfield.v1.server_service_pb2_grpc import ServerServiceStub
 
 @dataclass
 class Wire:
-    """The three services of one server, over one channel."""
+    """The services of one server, over one channel."""
 
     channel: grpc.Channel
     memory: MemoryServiceStub
     recall: RecallServiceStub
     server: ServerServiceStub
+    attractors: AttractorServiceStub
 
 
 @dataclass
@@ -45,7 +47,13 @@ class connected:  # noqa: N801 - reads as a verb: with connected(address) as wir
 
     def __enter__(self) -> Wire:
         channel = self._channel
-        return Wire(channel, MemoryServiceStub(channel), RecallServiceStub(channel), ServerServiceStub(channel))
+        return Wire(
+            channel,
+            MemoryServiceStub(channel),
+            RecallServiceStub(channel),
+            ServerServiceStub(channel),
+            AttractorServiceStub(channel),
+        )
 
     def __exit__(self, *_: object) -> None:
         self._channel.close()
@@ -86,6 +94,22 @@ def signs(*patterns: list[int]) -> patterns_pb2.Patterns:
 def pairwise(neurons: int, **options: object) -> memory_pb2.MemorySpec:
     """The spec of a pairwise memory."""
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(neurons=neurons, **options))  # type: ignore[arg-type]
+
+
+def dense(neurons: int, **options: object) -> memory_pb2.MemorySpec:
+    """The spec of a dense memory."""
+    return memory_pb2.MemorySpec(dense=memory_pb2.DenseSpec(neurons=neurons, **options))  # type: ignore[arg-type]
+
+
+def modern(neurons: int, **options: object) -> memory_pb2.MemorySpec:
+    """The spec of a modern memory."""
+    return memory_pb2.MemorySpec(modern=memory_pb2.ModernSpec(neurons=neurons, **options))  # type: ignore[arg-type]
+
+
+def floats(*patterns: list[float]) -> patterns_pb2.Patterns:
+    """Patterns as real numbers."""
+    array = np.array(patterns, "<f4")
+    return patterns_pb2.Patterns(count=array.shape[0], neurons=array.shape[1], floats=array.tobytes())
 
 
 def made(

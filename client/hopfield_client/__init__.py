@@ -13,6 +13,8 @@ AsyncHopfieldClient has the same names; calls that reach the server are awaited.
 
 from hopfield_client._async_client import AsyncHopfieldClient
 from hopfield_client._async_memory import AsyncMemory
+from hopfield_client._async_ring_memory import AsyncHeadingTrack, AsyncRingMemory
+from hopfield_client._async_sheet_memory import AsyncPositionTrack, AsyncSheetMemory
 from hopfield_client._client import HopfieldClient
 from hopfield_client._config import RetryConfig
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
@@ -37,6 +39,9 @@ from hopfield_client._errors import (
     WrongEventLoop,
 )
 from hopfield_client._memory import Memory
+from hopfield_client._models import Dense, Model, Modern, Ring, Sheet
+from hopfield_client._ring_memory import HeadingTrack, RingMemory
+from hopfield_client._sheet_memory import PositionTrack, SheetMemory
 from hopfield_client._trace import AsyncTrace, Trace
 from hopfield_client._types import (
     Coding,
@@ -49,7 +54,9 @@ from hopfield_client._types import (
     PatternArray,
     Recall,
     RecallBatch,
+    RingRecall,
     ServerInfo,
+    SheetRecall,
     StopReason,
     Stored,
     StoredPattern,
@@ -61,8 +68,12 @@ from hopfield_client._warnings import CapacityWarning, ConvergenceWarning, Hopfi
 
 __all__ = [
     "AlreadyExists",
+    "AsyncHeadingTrack",
     "AsyncHopfieldClient",
     "AsyncMemory",
+    "AsyncPositionTrack",
+    "AsyncRingMemory",
+    "AsyncSheetMemory",
     "AsyncTrace",
     "Cancelled",
     "CapacityWarning",
@@ -72,8 +83,10 @@ __all__ = [
     "ConvergenceWarning",
     "DataLoss",
     "DeadlineExceeded",
+    "Dense",
     "Diagnosis",
     "FailedPrecondition",
+    "HeadingTrack",
     "HopfieldClient",
     "HopfieldError",
     "HopfieldWarning",
@@ -84,17 +97,26 @@ __all__ = [
     "Match",
     "Memory",
     "MemoryInfo",
+    "Model",
+    "Modern",
     "NearestPattern",
     "Normalization",
     "NotFound",
     "Overloaded",
     "PatternArray",
     "PermissionDenied",
+    "PositionTrack",
     "Recall",
     "RecallBatch",
     "ResourceExhausted",
     "RetryConfig",
+    "Ring",
+    "RingMemory",
+    "RingRecall",
     "ServerInfo",
+    "Sheet",
+    "SheetMemory",
+    "SheetRecall",
     "StopReason",
     "Stored",
     "StoredPattern",

@@ -6,12 +6,16 @@ from datetime import UTC
 from typing import Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import Conflict, DataLoss
+from hopfield_client._model_specs import model_of
+from hopfield_client._models import Dense, Model
 from hopfield_client._patterns import Packed, unpack
 from hopfield_client._types import (
+    Coding,
     LearningOutcome,
     Match,
     MemoryInfo,
@@ -44,18 +48,11 @@ def stored(response: memory_service_pb2.StorePatternsResponse) -> Stored:
 
 
 def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
-    pairwise = memory.spec.pairwise
-    hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
     return {
         "name": memory.name,
         "uid": memory.uid,
         "neurons": memory.neurons,
-        "rule": word(RULES, pairwise.rule),
-        "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,
-        "self_coupling": pairwise.self_coupling,
-        "coding": word(CODINGS, pairwise.coding),
-        "kappa": pairwise.kappa if pairwise.HasField("kappa") else None,
-        "max_sweeps": pairwise.max_sweeps if pairwise.HasField("max_sweeps") else None,
+        **_parameters(memory.spec),
         "learning": _learning(memory),
         "pattern_count": memory.pattern_count,
         "load": memory.load,
@@ -63,8 +60,27 @@ def _description(memory: memory_pb2.Memory) -> dict[str, Any]:
         "revision": memory.revision,
         "created": memory.create_time.ToDatetime(UTC),
         "updated": memory.update_time.ToDatetime(UTC),
+    }
+
+
+def _parameters(spec: memory_pb2.MemorySpec) -> dict[str, Any]:
+    pairwise = spec.pairwise
+    hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
+    model = model_of(spec)
+    return {
+        "model": model,
+        "rule": None if model else word(RULES, pairwise.rule),
+        "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,
+        "self_coupling": pairwise.self_coupling,
+        "coding": _coding(model) if model else word(CODINGS, pairwise.coding),
+        "kappa": pairwise.kappa if pairwise.HasField("kappa") else None,
+        "max_sweeps": pairwise.max_sweeps if pairwise.HasField("max_sweeps") else None,
         "thresholds": np.array(pairwise.thresholds) if pairwise.thresholds else None,
     }
+
+
+def _coding(model: Model) -> Coding:
+    return "bipolar" if isinstance(model, Dense) else "real"
 
 
 def _learning(message: memory_pb2.Memory | diagnosis_pb2.Diagnosis) -> LearningOutcome | None:
@@ -74,7 +90,7 @@ def _learning(message: memory_pb2.Memory | diagnosis_pb2.Diagnosis) -> LearningO
 
 
 def diagnosis(response: memory_service_pb2.DiagnoseMemoryResponse) -> Diagnosis:
-    found, weights = response.diagnosis, response.diagnosis.weights
+    found = response.diagnosis
     return Diagnosis(
         pattern_count=found.pattern_count,
         load=found.load,
@@ -84,18 +100,22 @@ def diagnosis(response: memory_service_pb2.DiagnoseMemoryResponse) -> Diagnosis:
         mean_margin=found.mean_margin if found.HasField("mean_margin") else None,
         crosstalk=found.crosstalk if found.HasField("crosstalk") else None,
         mean_overlap=found.mean_overlap if found.HasField("mean_overlap") else None,
-        weights=WeightStatistics(
-            min=weights.min,
-            max=weights.max,
-            mean=weights.mean,
-            standard_deviation=weights.standard_deviation,
-            mean_diagonal=weights.mean_diagonal,
-            asymmetry=weights.asymmetry,
-        ),
+        weights=_weights(found.weights) if found.HasField("weights") else None,
         learning=_learning(found),
         verdict=found.verdict,
         revision=response.revision,
         uid=response.uid,
+    )
+
+
+def _weights(message: diagnosis_pb2.WeightStatistics) -> WeightStatistics:
+    return WeightStatistics(
+        min=message.min,
+        max=message.max,
+        mean=message.mean,
+        standard_deviation=message.standard_deviation,
+        mean_diagonal=message.mean_diagonal,
+        asymmetry=message.asymmetry,
     )
 
 
@@ -126,6 +146,7 @@ def recall(response: recall_service_pb2.RecallResponse, query: Packed) -> Recall
         seed=response.seed,
         revision=response.revision,
         uid=response.uid,
+        attention=dict(zip(response.attention_labels, response.attention_weights, strict=True)),
     )
 
 
@@ -147,7 +168,18 @@ def recall_batch(response: recall_service_pb2.BatchRecallResponse, queries: Pack
         seeds=np.uint64(response.seed) + np.arange(count, dtype=np.uint64),
         revision=response.revision,
         uid=response.uid,
+        attentions=_attentions(response, count),
     )
+
+
+def _attentions(response: recall_service_pb2.BatchRecallResponse, count: int) -> NDArray[np.object_]:
+    labels, weights = response.attention_labels, response.attention_weights
+    each = len(labels) // count
+    attentions = np.empty(count, np.object_)
+    for k in range(count):
+        part = slice(k * each, (k + 1) * each)
+        attentions[k] = dict(zip(labels[part], weights[part], strict=True))
+    return attentions
 
 
 def joined(parts: Sequence[RecallBatch]) -> RecallBatch:
@@ -188,6 +220,7 @@ def recalls(response: recall_service_pb2.BatchRecallResponse, queries: Packed) -
         labels,
         overlaps,
         response.matches,
+        list(_attentions(response, count)),
     )
     if any(len(column) != count for column in columns):
         raise DataLoss("the answers do not arrive as the server announced them")
@@ -207,6 +240,7 @@ def recalls(response: recall_service_pb2.BatchRecallResponse, queries: Packed) -
             seed=(response.seed + k) % (1 << 64),
             revision=revision,
             uid=uid,
+            attention=attention,
         )
         for k, (
             pattern,
@@ -218,6 +252,7 @@ def recalls(response: recall_service_pb2.BatchRecallResponse, queries: Packed) -
             label,
             overlap,
             match,
+            attention,
         ) in enumerate(zip(*columns, strict=True))
     ]
 

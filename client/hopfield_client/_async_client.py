@@ -5,14 +5,18 @@
 
 from collections.abc import AsyncIterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 from numpy.typing import ArrayLike
 
 from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._async_memory import AsyncMemory
+from hopfield_client._async_ring_memory import AsyncRingMemory
+from hopfield_client._async_sheet_memory import AsyncSheetMemory
+from hopfield_client._attractor_calls import RingCalls, SheetCalls
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
+from hopfield_client._models import Model, PatternModel, Ring, Sheet
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
 
 
@@ -26,11 +30,19 @@ class AsyncHopfieldClient:
         self._calls = ClientCalls(address, timeout)
         self._connection = AsyncConnection(self._calls, retry)
 
+    @overload
+    async def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> AsyncRingMemory: ...
+
+    @overload
+    async def create_memory(self, name: str, *, model: Sheet, exist_ok: bool = False) -> AsyncSheetMemory: ...
+
+    @overload
     async def create_memory(
         self,
         name: str,
         neurons: int,
         *,
+        model: PatternModel | None = None,
         rule: LearningRule = "hebbian",
         normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
@@ -40,11 +52,29 @@ class AsyncHopfieldClient:
         max_sweeps: int = 1000,
         shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
-    ) -> AsyncMemory:
-        """Makes an empty memory. Arguments and errors: as HopfieldClient.create_memory."""
+    ) -> AsyncMemory: ...
+
+    async def create_memory(
+        self,
+        name: str,
+        neurons: int | None = None,
+        *,
+        model: Model | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+        exist_ok: bool = False,
+    ) -> AsyncMemory | AsyncRingMemory | AsyncSheetMemory:
+        """Makes an empty memory, or an attractor. Arguments and errors: as HopfieldClient.create_memory."""
         call = self._calls.create_memory(
             name,
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -55,13 +85,26 @@ class AsyncHopfieldClient:
             shape=shape,
             exist_ok=exist_ok,
         )
-        return AsyncMemory(self._connection, await self._connection.run(self._connection.memories.CreateMemory, call))
+        calls = await self._connection.run(self._connection.memories.CreateMemory, call)
+        if isinstance(calls, RingCalls):
+            return AsyncRingMemory(self._connection, calls)
+        if isinstance(calls, SheetCalls):
+            return AsyncSheetMemory(self._connection, calls)
+        return AsyncMemory(self._connection, calls)
 
     def memory(
         self, name: str, *, shape: int | Sequence[int] | None = None, coding: Coding | None = None
     ) -> AsyncMemory:
         """A handle of a memory. Asks nobody, and is not awaited. Arguments: as HopfieldClient.memory."""
         return AsyncMemory(self._connection, self._calls.memory(name, shape, coding))
+
+    def ring(self, name: str) -> AsyncRingMemory:
+        """A handle of a ring attractor. Asks nobody, and is not awaited."""
+        return AsyncRingMemory(self._connection, self._calls.ring(name))
+
+    def sheet(self, name: str) -> AsyncSheetMemory:
+        """A handle of a sheet attractor. Asks nobody, and is not awaited."""
+        return AsyncSheetMemory(self._connection, self._calls.sheet(name))
 
     async def list_memories(self, prefix: str = "") -> AsyncIterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""

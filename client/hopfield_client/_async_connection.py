@@ -4,15 +4,16 @@
 # ruff: noqa: ASYNC109
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 from grpc import aio
 from numpy.typing import ArrayLike
 
 from hopfield.v1 import (
+    attractor_service_pb2_grpc,
     memory_service_pb2_grpc,
     recall_service_pb2,
     recall_service_pb2_grpc,
@@ -21,7 +22,7 @@ from hopfield.v1 import (
 from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, WrongEventLoop
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, WrongEventLoop
 from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import Recall, TraceStep
@@ -59,6 +60,7 @@ class AsyncConnection:
         self._closed = False
         self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
+        self.attractors = attractor_service_pb2_grpc.AttractorServiceStub(self._channel)
         self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
 
     async def run(
@@ -135,32 +137,49 @@ class AsyncConnection:
                 for request in call.add(query):
                     outgoing.put_nowait(request)
                 while call.is_full:
-                    for answer in call.take(await self._next_answers(answers, call, seconds)):
+                    for answer in await self._taken(answers, call, seconds):
                         yield answer
                 call.expect()
             for request in call.rest():
                 outgoing.put_nowait(request)
             outgoing.put_nowait(None)
             while call.in_flight:
-                for answer in call.take(await self._next_answers(answers, call, seconds)):
+                for answer in await self._taken(answers, call, seconds):
                     yield answer
         finally:
             incoming.cancel()
 
-    async def _next_answers(
+    async def _taken(
         self,
         answers: AsyncIterator[recall_service_pb2.StreamRecallResponse],
         call: RecallStreamCall,
         seconds: float,
-    ) -> recall_service_pb2.StreamRecallResponse:
+    ) -> list[Recall]:
+        return call.take(await self.next_answer(answers, seconds, call.broken_off, call.if_other_coding))
+
+    def exchange(
+        self, method: Callable[[AsyncIterator[RequestT]], Any], timeout: float | None = None
+    ) -> "AsyncExchange[RequestT, ResponseT]":
+        seconds = self._calls.timeout(timeout)
+        outgoing: asyncio.Queue[RequestT | None] = asyncio.Queue()
+        with self._errors(seconds):
+            return AsyncExchange(self, outgoing, method(_until_none(outgoing)), seconds)
+
+    async def next_answer(
+        self,
+        answers: AsyncIterator[ResponseT],
+        seconds: float,
+        broken_off: Callable[[], DataLoss],
+        if_other_coding: str = "",
+    ) -> ResponseT:
         try:
-            with self._errors(seconds, if_other_coding=call.if_other_coding):
+            with self._errors(seconds, if_other_coding=if_other_coding):
                 async with asyncio.timeout(seconds):
                     response = await anext(answers, None)
         except TimeoutError:
             raise self._calls.overdue(seconds) from None
         if response is None:
-            raise call.broken_off()
+            raise broken_off()
         return response
 
     async def close(self) -> None:
@@ -187,3 +206,25 @@ class AsyncConnection:
             if self._closed and not (task and task.cancelling()):
                 raise Cancelled("the client was closed while the call ran") from None
             raise
+
+
+class AsyncExchange(Generic[RequestT, ResponseT]):
+    """A stream on which every message is answered before the next is sent."""
+
+    def __init__(
+        self, connection: AsyncConnection, outgoing: "asyncio.Queue[RequestT | None]", incoming: Any, seconds: float
+    ) -> None:
+        self._connection = connection
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self._answers: AsyncIterator[ResponseT] = aiter(incoming)
+        self._seconds = seconds
+
+    async def ask(self, request: RequestT) -> ResponseT:
+        self._outgoing.put_nowait(request)
+        return await self._connection.next_answer(
+            self._answers, self._seconds, lambda: DataLoss("the stream broke off before the answer")
+        )
+
+    def close(self) -> None:
+        self._incoming.cancel()

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._models import Model
 from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
 from hopfield_client._trace import AsyncTrace
@@ -49,7 +50,7 @@ class AsyncMemory:
 
     @property
     def coding(self) -> Coding | None:
-        """The two values its neurons have: "bipolar" (-1 and 1) or "binary" (0 and 1); None where `client.memory` was not told."""
+        """The values its neurons have: "bipolar" (-1 and 1), "binary" (0 and 1) or "real"; None where `client.memory` was not told."""
         return self._calls.coding
 
     async def info(self) -> MemoryInfo:
@@ -59,6 +60,7 @@ class AsyncMemory:
     async def update(
         self,
         *,
+        model: Model | None = None,
         rule: LearningRule | None = None,
         normalization: Normalization | None = None,
         thresholds: ArrayLike | None = None,
@@ -70,6 +72,7 @@ class AsyncMemory:
     ) -> MemoryInfo:
         """Changes parameters and learns the patterns anew under them. Arguments, answer, warnings and errors: as Memory.update."""
         call = self._calls.update(
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -104,7 +107,7 @@ class AsyncMemory:
         async for stored in self._connection.run_pages(self._connection.memories.ListPatterns, call):
             yield stored
 
-    async def pattern(self, label: str) -> NDArray[np.int8]:
+    async def pattern(self, label: str) -> NDArray[Any]:
         """One stored pattern in the handle's shape. Answer and errors: as Memory.pattern."""
         return await self._connection.run(self._connection.memories.ListPatterns, self._calls.pattern(label))
 

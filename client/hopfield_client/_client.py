@@ -2,14 +2,18 @@
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, overload
 
 from numpy.typing import ArrayLike
 
+from hopfield_client._attractor_calls import RingCalls, SheetCalls
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
 from hopfield_client._connection import Connection
 from hopfield_client._memory import Memory
+from hopfield_client._models import Model, PatternModel, Ring, Sheet
+from hopfield_client._ring_memory import RingMemory
+from hopfield_client._sheet_memory import SheetMemory
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
 
 
@@ -32,11 +36,19 @@ class HopfieldClient:
         self._calls = ClientCalls(address, timeout)
         self._connection = Connection(self._calls, retry)
 
+    @overload
+    def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> RingMemory: ...
+
+    @overload
+    def create_memory(self, name: str, *, model: Sheet, exist_ok: bool = False) -> SheetMemory: ...
+
+    @overload
     def create_memory(
         self,
         name: str,
         neurons: int,
         *,
+        model: PatternModel | None = None,
         rule: LearningRule = "hebbian",
         normalization: Normalization = "neurons",
         thresholds: ArrayLike | None = None,
@@ -46,12 +58,32 @@ class HopfieldClient:
         max_sweeps: int = 1000,
         shape: int | Sequence[int] | None = None,
         exist_ok: bool = False,
-    ) -> Memory:
-        """Makes an empty memory.
+    ) -> Memory: ...
+
+    def create_memory(
+        self,
+        name: str,
+        neurons: int | None = None,
+        *,
+        model: Model | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+        exist_ok: bool = False,
+    ) -> Memory | RingMemory | SheetMemory:
+        """Makes an empty memory, or an attractor.
 
         Args:
             name: lowercase letters, digits, ".", "_" and "-", at most 128, the first a letter or a digit.
-            neurons: number of neurons N of each pattern.
+            neurons: number of neurons N of each pattern. Not with a Ring or a Sheet, which say it themselves.
+            model: another kind of network than the classical one with a weight for each pair of neurons, such as `Dense(degree=3)`,
+                `Dense(exponential=True)`, `Modern(beta=8)`, `Ring()` or `Sheet()`. It has none of the parameters from `rule` to `max_sweeps`; a
+                Ring and a Sheet, which store no patterns, have no `shape` either.
             rule: how stored patterns become weights: "hebbian" (for uncorrelated patterns, up to about 0.14 N of them), "storkey"
                 or "storkey_second_order" (more of them, and somewhat correlated ones; their order matters), "pseudo_inverse"
                 (holds correlated ones, such as images) or "perceptron" (sweeps over the patterns until each is stable with a
@@ -72,11 +104,12 @@ class HopfieldClient:
         Raises:
             AlreadyExists: the name is taken; with `exist_ok`, by a memory that differs.
             InvalidArgument: an unknown word, a shape or thresholds that do not fit, a name or a number that is not allowed, a
-                parameter that the rule does not have.
+                parameter that the rule or the model does not have.
         """
         call = self._calls.create_memory(
             name,
             neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -87,7 +120,12 @@ class HopfieldClient:
             shape=shape,
             exist_ok=exist_ok,
         )
-        return Memory(self._connection, self._connection.run(self._connection.memories.CreateMemory, call))
+        calls = self._connection.run(self._connection.memories.CreateMemory, call)
+        if isinstance(calls, RingCalls):
+            return RingMemory(self._connection, calls)
+        if isinstance(calls, SheetCalls):
+            return SheetMemory(self._connection, calls)
+        return Memory(self._connection, calls)
 
     def memory(self, name: str, *, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> Memory:
         """A handle of a memory. Asks nobody: whether the memory exists shows at its first call.
@@ -96,13 +134,21 @@ class HopfieldClient:
             name: its name.
             shape: shape of one pattern, with N elements, as in `create_memory`. None: the handle does not know N; it gives stored
                 patterns back as (N,), and takes an array of several axes for several patterns.
-            coding: its coding, as in `create_memory`. None: the handle does not know it; numbers are taken for -1 and 1 if -1 is
+            coding: its coding, as in `create_memory`, or "real" of a memory of Modern. None: the handle does not know it; numbers are taken for -1 and 1 if -1 is
                 among them, for 0 and 1 if 0 is and -1 is not, and refused by the server where they do not fit.
 
         Raises:
             InvalidArgument: no such coding; a shape that is none.
         """
         return Memory(self._connection, self._calls.memory(name, shape, coding))
+
+    def ring(self, name: str) -> RingMemory:
+        """A handle of a ring attractor. Asks nobody: whether the memory exists, and is a ring, shows at its first call."""
+        return RingMemory(self._connection, self._calls.ring(name))
+
+    def sheet(self, name: str) -> SheetMemory:
+        """A handle of a sheet attractor. Asks nobody: whether the memory exists, and is a sheet, shows at its first call."""
+        return SheetMemory(self._connection, self._calls.sheet(name))
 
     def list_memories(self, prefix: str = "") -> Iterator[MemoryInfo]:
         """Describes the memories whose names begin with `prefix`, in order of their names, fetched as they are consumed."""

@@ -1,21 +1,28 @@
 """The calls of a client: requests built and answers read, once, for both clients; everything about a call except sending it."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any, TypeVar
 
 import grpc
 from numpy.typing import ArrayLike
 
-from hopfield.v1 import memory_service_pb2, server_service_pb2
+from hopfield.v1 import memory_pb2, memory_service_pb2, server_service_pb2
 from hopfield_client import _answers, _weights
 from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
+from hopfield_client._attractor_calls import RingCalls, SheetCalls
 from hopfield_client._calls import Call, Page, PageCall, request_id
 from hopfield_client._config import address_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._model_specs import spec_of
+from hopfield_client._models import Model, Modern, Ring, Sheet
 from hopfield_client._rpc_errors import from_rpc_error
-from hopfield_client._spec import coding_of, new_spec, thresholds_of
+from hopfield_client._spec import DEFAULTS, coding_of, new_spec, refuse_beside, thresholds_of
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
+from hopfield_client._words import CODINGS, number
+
+MadeT = TypeVar("MadeT")
 
 
 class ClientCalls:
@@ -52,14 +59,23 @@ class ClientCalls:
     def memory(self, name: str, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> MemoryCalls:
         """The calls of one memory."""
         if coding is not None:
-            coding_of(coding)
+            number(CODINGS, coding, "coding")
         return MemoryCalls(string(name, "name"), None if shape is None else shape_of(shape), coding, self._freshness)
+
+    def ring(self, name: str) -> RingCalls:
+        """The calls of one ring."""
+        return RingCalls(string(name, "name"), self._freshness)
+
+    def sheet(self, name: str) -> SheetCalls:
+        """The calls of one sheet."""
+        return SheetCalls(string(name, "name"), self._freshness)
 
     def create_memory(
         self,
         name: str,
-        neurons: int,
+        neurons: int | None,
         *,
+        model: Model | None,
         rule: LearningRule,
         normalization: Normalization,
         thresholds: ArrayLike | None,
@@ -69,23 +85,38 @@ class ClientCalls:
         max_sweeps: int,
         shape: int | Sequence[int] | None,
         exist_ok: bool,
-    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MemoryCalls]:
+    ) -> Call[
+        memory_service_pb2.CreateMemoryRequest,
+        memory_service_pb2.CreateMemoryResponse,
+        MemoryCalls | RingCalls | SheetCalls,
+    ]:
+        parameters: dict[str, Any] = {
+            "rule": rule,
+            "normalization": normalization,
+            "thresholds": thresholds,
+            "self_coupling": self_coupling,
+            "coding": coding,
+            "kappa": kappa,
+            "max_sweeps": max_sweeps,
+        }
+        if isinstance(model, Ring | Sheet):
+            refuse_beside(model, {"neurons": neurons, "shape": shape, **parameters}, DEFAULTS)
+            made = self.ring(name) if isinstance(model, Ring) else self.sheet(name)
+            return self._creation(name, spec_of(model), made, exist_ok=exist_ok)
+        if neurons is None:
+            raise InvalidArgument("neurons must be given, but with a Ring or a Sheet", field="neurons")
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
-        spec = new_spec(
-            neurons,
-            rule=rule,
-            normalization=normalization,
-            thresholds=thresholds,
-            self_coupling=self_coupling,
-            coding=coding,
-            kappa=kappa,
-            max_sweeps=max_sweeps,
-        )
-        memory = self.memory(name, neurons if shape is None else shape, coding)
+        spec = new_spec(neurons, model=model, **parameters)
+        memory = self.memory(name, neurons if shape is None else shape, "real" if isinstance(model, Modern) else coding)
         if memory.neurons != neurons:
             raise InvalidArgument(
                 f"shape {memory.shape} has {memory.neurons} elements; the memory has {neurons} neurons", field="shape"
             )
+        return self._creation(name, spec, memory, exist_ok=exist_ok)
+
+    def _creation(
+        self, name: str, spec: memory_pb2.MemorySpec, made: MadeT, *, exist_ok: bool
+    ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MadeT]:
         request = memory_service_pb2.CreateMemoryRequest(
             name=name,
             spec=spec,
@@ -94,9 +125,9 @@ class ClientCalls:
         )
         note = self._freshness.watch(name)
 
-        def read(response: memory_service_pb2.CreateMemoryResponse) -> MemoryCalls:
+        def read(response: memory_service_pb2.CreateMemoryResponse) -> MadeT:
             note(response.memory.uid, response.memory.revision)
-            return memory
+            return made
 
         return Call(request, read, "finds the memory that was made" if exist_ok else "raises AlreadyExists")
 

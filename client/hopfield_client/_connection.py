@@ -2,14 +2,15 @@
 
 import queue
 import threading
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 import grpc
 from numpy.typing import ArrayLike
 
 from hopfield.v1 import (
+    attractor_service_pb2_grpc,
     memory_service_pb2_grpc,
     recall_service_pb2,
     recall_service_pb2_grpc,
@@ -18,7 +19,7 @@ from hopfield.v1 import (
 from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
-from hopfield_client._errors import Cancelled, ClientClosed
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss
 from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import Recall, TraceStep
@@ -38,6 +39,7 @@ class Connection:
         self._closed = False
         self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
         self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
+        self.attractors = attractor_service_pb2_grpc.AttractorServiceStub(self._channel)
         self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
 
     def run(
@@ -108,23 +110,40 @@ class Connection:
                 for request in call.add(query):
                     outgoing.put(request)
                 while call.is_full:
-                    yield from call.take(self._next_answers(incoming, call, seconds))
+                    yield from self._taken(incoming, call, seconds)
                 call.expect()
             for request in call.rest():
                 outgoing.put(request)
             outgoing.put(None)
             while call.in_flight:
-                yield from call.take(self._next_answers(incoming, call, seconds))
+                yield from self._taken(incoming, call, seconds)
         finally:
             outgoing.put(None)
             incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
 
-    def _next_answers(
+    def _taken(
         self,
         incoming: "grpc.CallIterator[recall_service_pb2.StreamRecallResponse]",
         call: RecallStreamCall,
         seconds: float,
-    ) -> recall_service_pb2.StreamRecallResponse:
+    ) -> list[Recall]:
+        return call.take(self.next_answer(incoming, seconds, call.broken_off, call.if_other_coding))
+
+    def exchange(
+        self, method: "grpc.StreamStreamMultiCallable[RequestT, ResponseT]", timeout: float | None = None
+    ) -> "Exchange[RequestT, ResponseT]":
+        seconds = self._calls.timeout(timeout)
+        outgoing: queue.SimpleQueue[RequestT | None] = queue.SimpleQueue()
+        with self._errors(seconds):
+            return Exchange(self, outgoing, method(iter(outgoing.get, None)), seconds)
+
+    def next_answer(
+        self,
+        incoming: "grpc.CallIterator[ResponseT]",
+        seconds: float,
+        broken_off: Callable[[], DataLoss],
+        if_other_coding: str = "",
+    ) -> ResponseT:
         overdue = threading.Event()
 
         def give_up() -> None:
@@ -135,7 +154,7 @@ class Connection:
         timer.daemon = True
         timer.start()
         try:
-            with self._errors(seconds, if_other_coding=call.if_other_coding):
+            with self._errors(seconds, if_other_coding=if_other_coding):
                 response = next(iter(incoming), None)
         except Cancelled:
             if overdue.is_set():
@@ -144,7 +163,7 @@ class Connection:
         finally:
             timer.cancel()
         if response is None:
-            raise call.broken_off()
+            raise broken_off()
         return response
 
     def close(self) -> None:
@@ -163,3 +182,29 @@ class Connection:
             if self._closed:
                 raise ClientClosed("the client is closed") from None
             raise
+
+
+class Exchange(Generic[RequestT, ResponseT]):
+    """A stream on which every message is answered before the next is sent."""
+
+    def __init__(
+        self,
+        connection: Connection,
+        outgoing: "queue.SimpleQueue[RequestT | None]",
+        incoming: "grpc.CallIterator[ResponseT]",
+        seconds: float,
+    ) -> None:
+        self._connection = connection
+        self._outgoing = outgoing
+        self._incoming = incoming
+        self._seconds = seconds
+
+    def ask(self, request: RequestT) -> ResponseT:
+        self._outgoing.put(request)
+        return self._connection.next_answer(
+            self._incoming, self._seconds, lambda: DataLoss("the stream broke off before the answer")
+        )
+
+    def close(self) -> None:
+        self._outgoing.put(None)
+        self._incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs

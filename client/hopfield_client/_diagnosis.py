@@ -45,14 +45,14 @@ class Diagnosis:
         load: P / N.
         capacity: load up to which the rule holds random patterns; None where the weights were imported.
         stable_count: how many stored patterns are fixed points.
-        smallest_margin: smallest stability xi_i h_i of any neuron in any stored pattern, in the unit of the local field; positive
-            when every pattern is held by its fields, zero when some only by the tie rule. None when nothing is stored.
+        smallest_margin: smallest stability xi_i h_i of any neuron in any stored pattern, in the unit of the local field (where there are no
+            weights: half of what the energy would rise by if the neuron flipped); positive when every pattern is held by its fields, zero when some only by the tie rule. None when nothing is stored.
         mean_margin: mean stability over all neurons of all stored patterns. None when nothing is stored.
         crosstalk: root mean square of the noise that the other patterns make in the field of a neuron under Hebb's rule: about
             sqrt(load) for random patterns, more for correlated ones. None with less than two patterns.
         mean_overlap: mean |overlap| between two stored patterns: about sqrt(2 / (pi N)) for random ones. None with less than two
             patterns.
-        weights: the weights, in numbers.
+        weights: the weights, in numbers; None where the memory has none.
         learning: how learning ended; None for rules that do not iterate.
         verdict: all that in a few words.
         revision: revision of the memory that was read.
@@ -67,7 +67,7 @@ class Diagnosis:
     mean_margin: float | None
     crosstalk: float | None
     mean_overlap: float | None
-    weights: WeightStatistics
+    weights: WeightStatistics | None
     learning: LearningOutcome | None
     verdict: str
     revision: int
@@ -85,7 +85,7 @@ class Diagnosis:
         )
 
     def __str__(self) -> str:
-        rows = [*self._stored_rows(), *self._weight_rows()]
+        rows = [*self._stored_rows(), *(() if self.weights is None else _weight_rows(self.weights))]
         if self.learning is not None:
             rows.append(("sweeps", self.learning.sweeps, "converged" if self.learning.converged else "not converged"))
         table = [f"{name:<16}{_aligned(value)}  {remark}".rstrip() for name, value, remark in rows]
@@ -108,16 +108,13 @@ class Diagnosis:
             neurons = self.pattern_count / self.load
             yield "mean overlap", self.mean_overlap, f"{math.sqrt(2 / (math.pi * neurons)):.3f} for random patterns"
 
-    def _weight_rows(self) -> Iterator[tuple[str, float, str]]:
-        yield "smallest weight", self.weights.min, ""
-        yield "largest weight", self.weights.max, ""
-        yield (
-            "mean weight",
-            self.weights.mean,
-            f"standard deviation {_aligned(self.weights.standard_deviation).strip()}",
-        )
-        yield "mean diagonal", self.weights.mean_diagonal, ""
-        yield "asymmetry", self.weights.asymmetry, "symmetric" if self.weights.symmetric else "not symmetric"
+
+def _weight_rows(weights: WeightStatistics) -> Iterator[tuple[str, float, str]]:
+    yield "smallest weight", weights.min, ""
+    yield "largest weight", weights.max, ""
+    yield "mean weight", weights.mean, f"standard deviation {_aligned(weights.standard_deviation).strip()}"
+    yield "mean diagonal", weights.mean_diagonal, ""
+    yield "asymmetry", weights.asymmetry, "symmetric" if weights.symmetric else "not symmetric"
 
 
 def _aligned(value: float) -> str:

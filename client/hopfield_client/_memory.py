@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._connection import Connection
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._memory_calls import MemoryCalls
+from hopfield_client._models import Model
 from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
 from hopfield_client._trace import Trace
@@ -31,7 +32,7 @@ class Memory:
     """A handle of one memory, made by a client's `create_memory`, `import_weights` or `memory`.
 
     Patterns are arrays of booleans (True is 1) or, in integer or float type, of the two values of the memory's coding: -1 and 1, or
-    0 and 1. One pattern may have any shape with N elements: an image stays an image. Every call raises NotFound when there is no
+    0 and 1; in a memory of Modern, of any finite numbers, kept as float32. One pattern may have any shape with N elements: an image stays an image. Every call raises NotFound when there is no
     memory of that name.
     """
 
@@ -51,7 +52,7 @@ class Memory:
 
     @property
     def coding(self) -> Coding | None:
-        """The two values its neurons have: "bipolar" (-1 and 1) or "binary" (0 and 1); None where `client.memory` was not told."""
+        """The values its neurons have: "bipolar" (-1 and 1), "binary" (0 and 1) or "real"; None where `client.memory` was not told."""
         return self._calls.coding
 
     def info(self) -> MemoryInfo:
@@ -61,6 +62,7 @@ class Memory:
     def update(
         self,
         *,
+        model: Model | None = None,
         rule: LearningRule | None = None,
         normalization: Normalization | None = None,
         thresholds: ArrayLike | None = None,
@@ -76,7 +78,8 @@ class Memory:
         given too.
 
         Args:
-            rule: as in `create_memory`, and so are the others.
+            model: as in `create_memory`, and so are the others; of the same kind as the memory's.
+            rule: how stored patterns become weights.
             normalization: what Hebb's sums are divided by.
             thresholds: threshold of each neuron, or one for them all, which a handle that does not know N takes only if it is 0.
             self_coupling: keep the diagonal that the rule gives.
@@ -96,9 +99,10 @@ class Memory:
             Conflict: the memory is at another revision than the one expected.
             FailedPrecondition: the weights were imported, and a rule is asked for.
             InvalidArgument: nothing to change; an unknown word, a number that is not allowed, thresholds that do not fit, a
-                parameter that the rule does not have.
+                parameter that the rule or the model does not have.
         """
         call = self._calls.update(
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -166,13 +170,13 @@ class Memory:
     def patterns(self) -> Iterator[StoredPattern]:
         """The stored patterns, oldest first, in the handle's shape, fetched as they are consumed.
 
-        Each is int8 of -1 and 1, or of 0 and 1 in a memory of binary coding.
+        Each is int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; float32 of real numbers.
         """
         call = self._calls.patterns()
         yield from self._connection.run_pages(self._connection.memories.ListPatterns, call)
 
-    def pattern(self, label: str) -> NDArray[np.int8]:
-        """One stored pattern in the handle's shape: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding.
+    def pattern(self, label: str) -> NDArray[Any]:
+        """One stored pattern in the handle's shape: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; float32 of real numbers.
 
         Raises:
             NotFound: the label is not stored.
@@ -389,6 +393,9 @@ class Memory:
         """The weights that recall uses, (N, N), symmetric: J, or T in a memory of binary coding.
 
         They may take `timeout` seconds; None: the client's timeout.
+
+        Raises:
+            FailedPrecondition: the memory's model has no weights.
         """
         return self._connection.run_stream(self._connection.memories.GetWeights, self._calls.weights(), timeout)
 

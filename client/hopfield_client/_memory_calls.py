@@ -14,6 +14,7 @@ from hopfield_client._calls import Call, Page, PageCall, StreamCall, request_id
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._errors import Conflict, InvalidArgument, NotFound
 from hopfield_client._freshness import Freshness
+from hopfield_client._models import Model
 from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack
 from hopfield_client._progress import Progress
 from hopfield_client._recall_batch import RecallBatchCall
@@ -57,6 +58,7 @@ class MemoryCalls:
     def update(
         self,
         *,
+        model: Model | None,
         rule: LearningRule | None,
         normalization: Normalization | None,
         thresholds: ArrayLike | None,
@@ -67,6 +69,7 @@ class MemoryCalls:
     ) -> Call[memory_service_pb2.UpdateMemoryRequest, memory_service_pb2.UpdateMemoryResponse, MemoryInfo]:
         spec, mask = changed_spec(
             self.neurons,
+            model=model,
             rule=rule,
             normalization=normalization,
             thresholds=thresholds,
@@ -153,13 +156,13 @@ class MemoryCalls:
 
     def pattern(
         self, label: str
-    ) -> Call[memory_service_pb2.ListPatternsRequest, memory_service_pb2.ListPatternsResponse, NDArray[np.int8]]:
+    ) -> Call[memory_service_pb2.ListPatternsRequest, memory_service_pb2.ListPatternsResponse, NDArray[Any]]:
         request = memory_service_pb2.ListPatternsRequest(
             name=self.name, labels=[string(label, "label")], token=self._freshness.token(self.name)
         )
         note = self._freshness.watch(self.name)
 
-        def read(response: memory_service_pb2.ListPatternsResponse) -> NDArray[np.int8]:
+        def read(response: memory_service_pb2.ListPatternsResponse) -> NDArray[Any]:
             note(response.uid, response.revision)
             stored = dict(self._stored(response))
             if label not in stored:

@@ -16,6 +16,7 @@ _VALUES = {
     None: "booleans, -1 and 1, or 0 and 1",
     "bipolar": "booleans, or -1 and 1",
     "binary": "booleans, or 0 and 1",
+    "real": "finite numbers",
 }
 
 
@@ -53,6 +54,9 @@ def pack_stored(
     Raises:
         InvalidArgument: values other than booleans and those of the coding; an array without patterns; patterns of another size.
     """
+    if holds_real_numbers(numbers := as_array(values, argument, coding), coding):
+        single = single or numbers.ndim <= 1 or numbers.size == neurons
+        return _packed_real(numbers, argument, count=1 if single else len(numbers), neurons=neurons)
     array, known = _checked(values, argument, coding)
     if known is not None and not known.all():
         where = _element(argument, np.argmin(known), array.shape)
@@ -76,6 +80,8 @@ def pack_stored(
 
 def pack_query(values: ArrayLike, *, argument: str, neurons: int | None = None, coding: Coding | None = None) -> Packed:
     """One query of any shape; what is masked, or 0 among -1 and 1, is unknown. Arguments and errors: as `pack_stored`."""
+    if holds_real_numbers(numbers := as_array(values, argument, coding), coding):
+        return _packed_real(numbers, argument, count=1, neurons=neurons)
     array, known = _checked(values, argument, coding)
     return _packed_queries(array, known, argument, count=1, neurons=neurons, coding=coding)
 
@@ -87,12 +93,15 @@ def pack_queries(
 
     Where the coding of the memory is not known, one query that holds -1 tells what 0 means in all of them.
     """
-    array, known = _checked(values, argument, coding)
+    array = as_array(values, argument, coding)
     if array.ndim < 2:
         raise InvalidArgument(
             f"{argument} has the shape {array.shape}: its first axis must count the queries; for one query use recall",
             field=argument,
         )
+    if holds_real_numbers(array, coding):
+        return _packed_real(array, argument, count=len(array), neurons=neurons)
+    array, known = _checked(array, argument, coding)
     if coding == "bipolar" and known is None and array.dtype != np.bool_:
         # A query of 0s and 1s alone is nearly always 0/1 data, whose zeros are not unknown, whatever the others are.
         lowest = array.reshape(len(array), -1).min(axis=1)
@@ -107,23 +116,28 @@ def part_of(queries: Packed, start: int, end: int) -> Packed:
     message, (count, *shape) = queries.message, queries.shape
     if (start, end) == (0, count):
         return queries
-    width = (message.neurons + 7) // 8
+    width, single = (message.neurons + 7) // 8, 4 * message.neurons
     part = patterns_pb2.Patterns(
         count=end - start,
         neurons=message.neurons,
-        bits=message.bits[start * width : end * width],
-        known=message.known[start * width : end * width],
         coding=message.coding,
     )
+    if message.WhichOneof("encoding") == "floats":
+        part.floats = message.floats[start * single : end * single]
+    else:
+        part.bits = message.bits[start * width : end * width]
+        part.known = message.known[start * width : end * width]
     return Packed(part, (end - start, *shape), queries.boolean, queries.if_other_coding)
 
 
 def unpack(message: patterns_pb2.Patterns, shape: tuple[int, ...], *, boolean: bool = False) -> PatternArray:
-    """The patterns of an answer as an array of their own: bool, or int8 of the coding that the answer names.
+    """The patterns of an answer as an array of their own: bool, or int8 or float32 of the coding that the answer names.
 
     Raises:
         DataLoss: the answer does not hold the patterns it speaks of, or they do not fit `shape`.
     """
+    if message.coding == patterns_pb2.CODING_REAL:
+        return _unpacked_real(message, shape)
     bits = _unpacked(message.bits, message, shape)
     if boolean:
         return bits.view(np.bool_)
@@ -158,6 +172,14 @@ def unpack_states(
         return state * known if zero_is_free else np.ma.masked_array(state, ~known)
 
     return [with_unknowns(*pair) for pair in zip(states, known, strict=True)]
+
+
+def _unpacked_real(message: patterns_pb2.Patterns, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    if len(message.floats) != 4 * math.prod(shape):
+        raise DataLoss(
+            f"the answer does not hold what it says: {len(message.floats)} bytes of real numbers for shape {shape}"
+        )
+    return np.frombuffer(message.floats, "<f4").reshape(shape).astype(np.float32)
 
 
 def _unpacked(data: bytes, message: patterns_pb2.Patterns, shape: tuple[int, ...]) -> NDArray[np.uint8]:
@@ -277,19 +299,49 @@ def _message(
     count: int,
     neurons: int | None,
 ) -> patterns_pb2.Patterns:
+    return patterns_pb2.Patterns(
+        count=count,
+        neurons=_size(array, argument, count, neurons),
+        bits=_bits(array > 0, count),
+        known=b"" if known is None or known.all() else _bits(known, count),
+        coding=None if read_as is None else number(CODINGS, read_as, "coding"),
+    )
+
+
+def holds_real_numbers(array: NDArray[Any], coding: Coding | None) -> bool:
+    """Whether the values are real numbers: by the coding of the memory, or, where it is not known, since they are no two values."""
+    if coding is not None:
+        return coding == "real"
+    return array.dtype.kind == "f" and bool(np.any((array != 0) & (np.abs(array) != 1)))
+
+
+def _packed_real(array: NDArray[Any], argument: str, *, count: int, neurons: int | None) -> Packed:
+    """Real numbers, each of which is known. Arguments and errors: as `pack_stored`."""
+    size = _size(array, argument, count, neurons)
+    if isinstance(array, np.ma.MaskedArray) and np.ma.getmaskarray(array).any():
+        where = _element(argument, np.argmax(np.ma.getmaskarray(array)), array.shape)
+        raise InvalidArgument(f"{where} is masked: real numbers are known in every neuron", field=argument)
+    with np.errstate(over="ignore"):
+        singles = np.asarray(array, np.float32)
+    finite = np.isfinite(singles)
+    if not finite.all():
+        where = _element(argument, np.argmin(finite), array.shape)
+        raise InvalidArgument(f"{where} is {array.flat[np.argmin(finite)]}, which is no finite float32", field=argument)
+    message = patterns_pb2.Patterns(
+        count=count, neurons=size, floats=singles.astype("<f4").tobytes(), coding=patterns_pb2.CODING_REAL
+    )
+    refusal = f"{argument} holds real numbers, and the neurons of the memory have two values: it is no memory of Modern"
+    return Packed(message, array.shape, False, refusal)
+
+
+def _size(array: NDArray[Any], argument: str, count: int, neurons: int | None) -> int:
     size = array.size // count
     if neurons is not None and size != neurons:
         raise InvalidArgument(
             f"{argument} has the shape {array.shape}, which makes {size} neurons a pattern; the memory has {neurons}",
             field=argument,
         )
-    return patterns_pb2.Patterns(
-        count=count,
-        neurons=size,
-        bits=_bits(array > 0, count),
-        known=b"" if known is None or known.all() else _bits(known, count),
-        coding=None if read_as is None else number(CODINGS, read_as, "coding"),
-    )
+    return size
 
 
 def _bits(values: NDArray[np.bool_], count: int) -> bytes:

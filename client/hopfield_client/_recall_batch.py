@@ -43,7 +43,7 @@ class RecallBatchCall:
         self._parts: list[RecallBatch] = []
         self._done = 0
         message = queries.message
-        row_bytes = (len(message.bits) + len(message.known)) // message.count
+        row_bytes = (len(message.bits) + len(message.known) + len(message.floats)) // message.count
         size = min(_PART_QUERIES, max(1, _PART_BYTES // row_bytes))
         self._size = min(size, math.ceil(message.count / _WATCHED_PARTS)) if progress else size
         self.call = self._part(0)

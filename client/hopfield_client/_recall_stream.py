@@ -12,7 +12,7 @@ from hopfield.v1 import recall_service_pb2
 from hopfield_client import _answers
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._freshness import Freshness
-from hopfield_client._patterns import Packed, as_array, pack_queries
+from hopfield_client._patterns import Packed, as_array, holds_real_numbers, pack_queries
 from hopfield_client._types import Coding, Recall
 
 # A block holds so many neurons, or so many queries: enough for a message to cost little beside what is in it, and few enough
@@ -145,4 +145,6 @@ class RecallStreamCall:
 
 def _told_by(queries: NDArray[Any]) -> Coding | None:
     """The coding that a -1 among the queries tells: then each of them is held to it, however the stream is cut into blocks."""
+    if holds_real_numbers(queries, None):
+        return None
     return "bipolar" if queries.dtype != np.bool_ and bool((queries == -1).any()) else None

@@ -49,7 +49,7 @@ _BY_CODE: dict[grpc.StatusCode, type[HopfieldError]] = {
 }
 
 # Messages within a request whose fields are arguments of their own.
-_GROUPS = ("spec.pairwise.", "header.", "options.")
+_GROUPS = ("spec.pairwise.", "spec.dense.", "spec.modern.", "spec.ring.", "spec.sheet.", "header.", "options.")
 # Fields that bear another name than their argument.
 _ARGUMENTS = {
     "allow_existing": "exist_ok",
@@ -58,6 +58,11 @@ _ARGUMENTS = {
     "explicit_order": "order",
     "rows": "weights",
     "temperature": "beta",
+    "heading": "start",
+    "angular_velocities[0]": "degrees_per_second",
+    "velocities_x[0]": "velocity",
+    "durations[0]": "seconds",
+    "durations": "seconds",
 }
 
 

@@ -1,5 +1,6 @@
 """What kind of network a memory is to be: the spec of a new one, and the changes to one that exists."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,29 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import memory_pb2
 from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, real_numbers
 from hopfield_client._errors import InvalidArgument
+from hopfield_client._model_specs import mask_of, spec_of
+from hopfield_client._models import Model
 from hopfield_client._types import Coding, LearningRule, Normalization
 from hopfield_client._words import CODINGS, NORMALIZATIONS, RULES, number
 
 DEFAULT_KAPPA = 1.0
 DEFAULT_MAX_SWEEPS = 1000
+DEFAULTS = {
+    "rule": "hebbian",
+    "normalization": "neurons",
+    "thresholds": None,
+    "self_coupling": False,
+    "coding": "bipolar",
+    "kappa": DEFAULT_KAPPA,
+    "max_sweeps": DEFAULT_MAX_SWEEPS,
+}
+"""Of the parameters that only the classical network has."""
 
 
 def new_spec(
     neurons: int,
     *,
+    model: Model | None,
     rule: LearningRule,
     normalization: Normalization,
     thresholds: ArrayLike | None,
@@ -30,8 +44,20 @@ def new_spec(
     """The spec of a new memory.
 
     Raises:
-        InvalidArgument: an unknown word, a number out of range, or thresholds that do not fit.
+        InvalidArgument: an unknown word, a number out of range, thresholds that do not fit, or a parameter that the model does not have.
     """
+    if model is not None:
+        given = {
+            "rule": rule,
+            "normalization": normalization,
+            "thresholds": thresholds,
+            "self_coupling": self_coupling,
+            "coding": coding,
+            "kappa": kappa,
+            "max_sweeps": max_sweeps,
+        }
+        refuse_beside(model, given, DEFAULTS)
+        return spec_of(model, neurons=neurons)
     pairwise = memory_pb2.PairwiseSpec(
         neurons=neurons,
         rule=_rule(rule),
@@ -53,6 +79,7 @@ def new_spec(
 def changed_spec(
     neurons: int | None,
     *,
+    model: Model | None,
     rule: LearningRule | None,
     normalization: Normalization | None,
     thresholds: ArrayLike | None,
@@ -64,7 +91,8 @@ def changed_spec(
 
     Args:
         neurons: N, where the handle knows it.
-        rule: as all that follow, the new value.
+        model: as all that follow, the new value.
+        rule: see above.
         normalization: see above.
         thresholds: see above; all zero are none.
         self_coupling: see above.
@@ -72,7 +100,8 @@ def changed_spec(
         max_sweeps: see above.
 
     Raises:
-        InvalidArgument: nothing is to change; an unknown word, a number out of range, or thresholds that do not fit.
+        InvalidArgument: nothing is to change; an unknown word, a number out of range, thresholds that do not fit, or a parameter that
+            the model does not have.
     """
     new: dict[str, Any] = {
         "rule": None if rule is None else _rule(rule),
@@ -83,19 +112,40 @@ def changed_spec(
         "max_sweeps": None if max_sweeps is None else _max_sweeps(max_sweeps),
     }
     changes = {name: value for name, value in new.items() if value is not None}
+    if model is not None:
+        refuse_beside(model, changes, {})
+        return spec_of(model), mask_of(model)
     if not changes:
-        raise InvalidArgument(f"nothing is to change: give at least one of {', '.join(new)}")
+        raise InvalidArgument(f"nothing is to change: give at least one of model, {', '.join(new)}")
     mask = field_mask_pb2.FieldMask(paths=[f"pairwise.{name}" for name in changes])
     return memory_pb2.MemorySpec(pairwise=memory_pb2.PairwiseSpec(**changes)), mask
 
 
+def refuse_beside(model: Model, given: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
+    """Refuses parameters of other networks beside a model.
+
+    Args:
+        model: of the memory.
+        given: the parameters.
+        defaults: what they are where they are left out; None where nothing stands here.
+
+    Raises:
+        InvalidArgument: one was not left out.
+    """
+    for name, value in given.items():
+        default = defaults.get(name)
+        # Arrays compare in ways of their own.
+        if (value is not None) if default is None else (value != default):
+            raise InvalidArgument(f"{name} is given, which a memory of {model!r} does not have", field=name)
+
+
 def coding_of(coding: Coding) -> Any:
-    """The number of a coding on the wire.
+    """The number of a coding on the wire, one of two values.
 
     Raises:
         InvalidArgument: no such coding.
     """
-    return number(CODINGS, coding, "coding")
+    return number(CODINGS, coding, "coding", without=("real",))
 
 
 def thresholds_of(thresholds: ArrayLike, neurons: int | None) -> list[float]:

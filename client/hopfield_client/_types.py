@@ -10,14 +10,16 @@ from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_client._models import Model
+
 LearningRule: TypeAlias = Literal["hebbian", "storkey", "storkey_second_order", "pseudo_inverse", "perceptron"]
 """How stored patterns become weights."""
 
 Normalization: TypeAlias = Literal["neurons", "patterns", "none"]
 """What Hebb's sums of outer products are divided by: N, P, or nothing."""
 
-Coding: TypeAlias = Literal["bipolar", "binary"]
-"""The two values a neuron has: -1 and 1, or 0 and 1."""
+Coding: TypeAlias = Literal["bipolar", "binary", "real"]
+"""The values a neuron has: -1 and 1, or 0 and 1, or, in memories of Modern alone, real numbers."""
 
 UpdateRule: TypeAlias = Literal["asynchronous", "synchronous", "glauber"]
 """Which neurons are updated when."""
@@ -33,8 +35,8 @@ Match: TypeAlias = Literal["pattern", "inverse", "spurious", "none", "unknown"]
 settled or not, be it wrong in one neuron or in many); "none" where nothing is stored. "unknown" is a word that only a later
 client knows."""
 
-PatternArray: TypeAlias = NDArray[np.int8 | np.bool_]
-"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1."""
+PatternArray: TypeAlias = NDArray[np.int8 | np.bool_ | np.float32]
+"""Patterns: int8 of -1 and 1 (of 0 and 1 in memories of binary coding), or bool where True is 1; float32 of real numbers."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -58,17 +60,20 @@ class MemoryInfo:
         name: the name its maker chose.
         uid: made by the server: a memory deleted and made anew under the same name has another one.
         neurons: number of neurons N.
+        model: its kind, such as Dense(degree=3); None for the classical one, with a weight for each pair of neurons. Some of what
+            follows only that one has, and is None, or False, with others.
         rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. "unknown", here and in the
-            words below, is one that only a later client knows.
+            words below, is one that only a later client knows. None with a model.
         normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
         self_coupling: whether the rule's diagonal is kept.
-        coding: the two values a neuron has, a Coding.
+        coding: the values a neuron has, a Coding.
         kappa: margin of the perceptron rule, in the unit of the local field; None under other rules.
         max_sweeps: sweeps after which the perceptron rule gives up; None under other rules.
         learning: how learning ended; None for rules that do not iterate.
         pattern_count: number of stored patterns P.
         load: P / N.
-        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported.
+        capacity: load up to which the rule holds random patterns, such as 0.138 for Hebb's; None where the weights were imported, or
+            no patterns are stored.
         revision: how many commits (stores, forgets, updates, imports) it has seen.
         created: when it was made, by the server's clock, in UTC.
         updated: when the last commit was made, by the server's clock, in UTC.
@@ -78,10 +83,11 @@ class MemoryInfo:
     name: str
     uid: str
     neurons: int
-    rule: str
+    model: Model | None
+    rule: str | None
     normalization: str | None
     self_coupling: bool
-    coding: str
+    coding: str | None
     kappa: float | None
     max_sweeps: int | None
     learning: LearningOutcome | None
@@ -110,11 +116,11 @@ class StoredPattern(NamedTuple):
 
     Attributes:
         label: the label it was stored under.
-        pattern: the pattern in the shape of the handle: -1 and 1, or 0 and 1 in a memory of binary coding.
+        pattern: the pattern in the shape of the handle: int8 of -1 and 1, or of 0 and 1 in a memory of binary coding; or float32.
     """
 
     label: str
-    pattern: NDArray[np.int8]
+    pattern: NDArray[Any]
 
     def __repr__(self) -> str:
         return f"StoredPattern({self.label!r}, {_outline(self.pattern)})"
@@ -127,7 +133,8 @@ class Recall:
     Attributes:
         pattern: the state in which they ended, in the shape of the query: bool when the query was bool, else int8 of -1 and 1, or
             of 0 and 1 in a memory of binary coding.
-        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding.
+        energy: energy of that state, E = -1/2 s'Js + U's, or E = -1/2 V'TV + U'V in a memory of binary coding; that of a model is with the
+            model.
         initial_energy: energy of the query; an unknown neuron counts as 0, in a memory of binary coding as 1/2.
         iterations: sweeps over all neurons, the quiet one that proves convergence included.
         flips: how often a neuron changed between its two values.
@@ -136,10 +143,13 @@ class Recall:
         overlap: overlap with that pattern, -1 to 1; None when nothing is stored.
         match: what the answer is. "pattern": exactly the stored pattern of `label`; "inverse": exactly its inverse; "spurious":
             settled or not, no stored pattern exactly; "none": nothing is stored. Near the edge of capacity a retrieved pattern
-            with a few wrong bits is "spurious" too: look at `overlap`.
+            with a few wrong bits is "spurious" too: look at `overlap`. In a memory of Modern "pattern" means that its softmax weight is at
+            least 0.99.
         seed: the seed used: the same call with `seed=` this gives the same answer.
         revision: revision of the memory the answer was computed at.
         uid: uid of that memory.
+        attention: in a memory of Modern the labels of the patterns with the largest softmax weights, at most 8, and those weights, largest
+            first; in others empty.
     """
 
     pattern: PatternArray
@@ -154,6 +164,7 @@ class Recall:
     seed: int
     revision: int
     uid: str
+    attention: dict[str, float] = field(default_factory=dict)
 
     @property
     def converged(self) -> bool:
@@ -189,6 +200,7 @@ class RecallBatch:
         seeds: the seed of each: `memory.recall(queries[k], seed=batch.seeds[k])` gives the same answer.
         revision: revision of the memory the answers were computed at.
         uid: uid of that memory.
+        attentions: `Recall.attention` of each.
     """
 
     patterns: PatternArray
@@ -203,6 +215,7 @@ class RecallBatch:
     seeds: NDArray[np.uint64]
     revision: int
     uid: str
+    attentions: NDArray[np.object_]
 
     @property
     def converged(self) -> NDArray[np.bool_]:
@@ -229,6 +242,7 @@ class RecallBatch:
             seed=self.seeds[index].item(),
             revision=self.revision,
             uid=self.uid,
+            attention=self.attentions[index],
         )
 
     def __iter__(self) -> Iterator[Recall]:
@@ -260,6 +274,66 @@ class NearestPattern:
     def __repr__(self) -> str:
         pattern = "" if self.pattern is None else f", pattern={_outline(self.pattern)}"
         return f"NearestPattern(label={self.label!r}, overlap={self.overlap:.4g}{pattern})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class RingRecall:
+    """Where the dynamics of a ring led from some rates.
+
+    Attributes:
+        rates: what the neurons fire in the end, (N,) float32, in Hz.
+        heading: where the bump is, in degrees, 0 to below 360: the angle of the population vector.
+        energy: energy of these rates (Cohen and Grossberg 1983).
+        initial_energy: energy of the rates it began at.
+        time: seconds of the ring's own time that it took.
+        converged: whether it came to rest.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
+
+    rates: NDArray[np.float32]
+    heading: float
+    energy: float
+    initial_energy: float
+    time: float
+    converged: bool
+    revision: int
+    uid: str
+
+    def __repr__(self) -> str:
+        return (
+            f"RingRecall(heading={self.heading:.6g}, converged={self.converged}, time={self.time:.4g}, "
+            f"energy={self.energy:.6g} from {self.initial_energy:.6g}, rates={_outline(self.rates)})"
+        )
+
+
+@dataclass(frozen=True, kw_only=True, slots=True, eq=False, repr=False)
+class SheetRecall:
+    """Where the dynamics of a sheet led from some rates.
+
+    Attributes:
+        rates: what the neurons fire in the end, as an image, (n, n) float32, in units of their input at rest.
+        phase: where the lattice is: how far along each of its two vectors, (2,), 0 to below 1.
+        lattice: these vectors, (2, 2), in neurons: the lattice is the same when it is moved by `lattice[0]` or `lattice[1]`.
+        time: seconds of the sheet's own time that it took.
+        converged: whether it came to rest.
+        revision: revision of the memory the answer was computed at.
+        uid: uid of that memory.
+    """
+
+    rates: NDArray[np.float32]
+    phase: NDArray[np.float64]
+    lattice: NDArray[np.float64]
+    time: float
+    converged: bool
+    revision: int
+    uid: str
+
+    def __repr__(self) -> str:
+        return (
+            f"SheetRecall(phase=({self.phase[0]:.4g}, {self.phase[1]:.4g}), converged={self.converged}, time={self.time:.4g}, "
+            f"rates={_outline(self.rates)})"
+        )
 
 
 class TraceStep(NamedTuple):

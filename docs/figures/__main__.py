@@ -1,4 +1,4 @@
-"""`python -m docs.figures [name ...]`: makes the figures of the science page, all or some, with a service of its own."""
+"""`python -m docs.figures [name ...]`: makes the figures of the pages, all or some, with a service of its own."""
 
 import re
 import sys
@@ -16,23 +16,26 @@ from tests.processes import ServiceProcess
 from hopfield_client import HopfieldClient, HopfieldWarning
 
 DIRECTORY = Path(__file__).parent
-PAGE = DIRECTORY.parent / "science.md"
-FIGURES = (
-    "retrieval",
-    "exact_recall",
-    "capacity",
-    "temperature",
-    "ages",
-    "digits",
-    "trace",
-    "completion",
-    "landscape",
-    "storkey",
-    "ties",
-    "coding",
-    "cycle",
-    "annealing",
-)
+PAGES = {
+    "science": (
+        "retrieval",
+        "exact_recall",
+        "capacity",
+        "temperature",
+        "ages",
+        "digits",
+        "trace",
+        "completion",
+        "landscape",
+        "storkey",
+        "ties",
+        "coding",
+        "cycle",
+        "annealing",
+    ),
+    "families": ("many_digits", "ring", "sheet"),
+}
+FIGURES = tuple(name for names in PAGES.values() for name in names)
 
 
 def main(names: list[str]) -> None:
@@ -66,7 +69,13 @@ def make(name: str, client: HopfieldClient, console: Console) -> None:
     console.print(f"{path.name}, {path.stat().st_size / 1000:.0f} kB")
     if drawn.table:
         print(f"\n{drawn.table}\n")
-        PAGE.write_text(with_table(PAGE.read_text("utf-8"), name, drawn.table), "utf-8")
+        page = page_of(name)
+        page.write_text(with_table(page.read_text("utf-8"), name, drawn.table), "utf-8")
+
+
+def page_of(name: str) -> Path:
+    """The page that shows a figure."""
+    return DIRECTORY.parent / next(f"{page}.md" for page, names in PAGES.items() if name in names)
 
 
 def with_table(page: str, name: str, table: str) -> str:

@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 # What the extra `server` adds, and nothing here works without.
-_EXTRA = ("grpc_health", "grpc_reflection", "numba", "pydantic_settings", "redis", "rich", "typer")
+_EXTRA = ("grpc_health", "grpc_reflection", "llvmlite", "numba", "pydantic_settings", "redis", "rich", "typer")
 _MISSING = [name for name in _EXTRA if importlib.util.find_spec(name) is None]
 
 if _MISSING:

@@ -11,6 +11,8 @@
     ├── RevisionMismatch       ABORTED              not at the expected revision
     ├── Contention             ABORTED              other writers kept committing first
     ├── WeightsImported        FAILED_PRECONDITION  no rule to learn by
+    ├── NoWeights              FAILED_PRECONDITION  a family without weights
+    ├── WrongFamily            FAILED_PRECONDITION  not what a memory of this family does
     ├── RevisionAhead          FAILED_PRECONDITION  a token from the future
     ├── PatternLimit           RESOURCE_EXHAUSTED
     ├── StorageFull            RESOURCE_EXHAUSTED
@@ -167,6 +169,27 @@ class WeightsImported(ServiceError):
 
     def __init__(self, name: str) -> None:
         super().__init__(f"the weights of memory {name!r} were imported: it stores no patterns", name=name)
+
+
+class NoWeights(ServiceError):
+    """A memory of this family has no weights to be sent."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "NO_WEIGHTS"
+
+    def __init__(self, name: str, family: str) -> None:
+        super().__init__(f"memory {name!r} is of the family {family} and has no weights", name=name, family=family)
+
+
+class WrongFamily(ServiceError):
+    """What is asked is not what a memory of this family does."""
+
+    code = "FAILED_PRECONDITION"
+    reason = "WRONG_FAMILY"
+
+    def __init__(self, name: str, family: str, what: str) -> None:
+        """Names the family, and what its memories do or do not do, as what follows "memory 'x' is of the family ring and"."""
+        super().__init__(f"memory {name!r} is of the family {family} and {what}", name=name, family=family)
 
 
 class RevisionAhead(ServiceError):

@@ -13,6 +13,8 @@ from grpc_health.v1._async import HealthServicer
 from grpc_reflection.v1alpha import reflection
 
 from hopfield.v1 import (
+    attractor_service_pb2,
+    attractor_service_pb2_grpc,
     memory_service_pb2,
     memory_service_pb2_grpc,
     recall_service_pb2,
@@ -24,9 +26,11 @@ from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, bound_port
+from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.servicers import MemoryServicer, RecallServicer, ServerServicer
 from hopfield_service.serving import compilation
+from hopfield_service.serving.attractors import Attractors
 from hopfield_service.serving.cache import NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.follower import Follower
@@ -42,6 +46,7 @@ _SERVICES = tuple(
     for module, name in (
         (memory_service_pb2, "MemoryService"),
         (recall_service_pb2, "RecallService"),
+        (attractor_service_pb2, "AttractorService"),
         (server_service_pb2, "ServerService"),
     )
 )
@@ -115,7 +120,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     loader = NetworkLoader(store, NetworkCache(settings.cache_bytes), executor, settings.max_snapshot_bytes)
     stack.push_async_callback(loader.close)
     limits = Limits(settings.max_neurons, settings.max_patterns, settings.max_iterations)
-    _add_services(server, settings, Memories(store, loader, executor, limits), health)
+    _add_services(server, settings, Memories(store, loader, executor, limits), Attractors(loader, executor), health)
     await server.start()
     stack.push_async_callback(_finish_calls, server, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
@@ -197,7 +202,9 @@ def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
     )
 
 
-def _add_services(server: grpc.aio.Server, settings: Settings, memories: Memories, health: HealthServicer) -> None:
+def _add_services(
+    server: grpc.aio.Server, settings: Settings, memories: Memories, attractors: Attractors, health: HealthServicer
+) -> None:
     limits = server_service_pb2.ServerLimits(
         max_neurons=settings.max_neurons,
         max_patterns=settings.max_patterns,
@@ -206,6 +213,7 @@ def _add_services(server: grpc.aio.Server, settings: Settings, memories: Memorie
     )
     memory_service_pb2_grpc.add_MemoryServiceServicer_to_server(MemoryServicer(memories, settings.max_neurons), server)
     recall_service_pb2_grpc.add_RecallServiceServicer_to_server(RecallServicer(memories), server)
+    attractor_service_pb2_grpc.add_AttractorServiceServicer_to_server(AttractorServicer(attractors), server)
     server_service_pb2_grpc.add_ServerServiceServicer_to_server(
         ServerServicer(version("hopfield-recall"), limits), server
     )

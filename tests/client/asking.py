@@ -23,6 +23,7 @@ def options(**chosen: Any) -> recall_service_pb2.RecallOptions:
 
 def creation(calls: ClientCalls, neurons: Any = 4, *, name: Any = "digits", **chosen: Any) -> Any:
     defaults = {
+        "model": None,
         "rule": "hebbian",
         "normalization": "neurons",
         "thresholds": None,
@@ -37,8 +38,8 @@ def creation(calls: ClientCalls, neurons: Any = 4, *, name: Any = "digits", **ch
 
 
 def update(memory: MemoryCalls, **chosen: Any) -> Any:
-    parameters = ("rule", "normalization", "thresholds", "self_coupling", "kappa", "max_sweeps", "expected_revision")
-    return memory.update(**{**dict.fromkeys(parameters), **chosen})
+    parameters = ("model", "rule", "normalization", "thresholds", "self_coupling", "kappa", "max_sweeps")
+    return memory.update(**{**dict.fromkeys((*parameters, "expected_revision")), **chosen})
 
 
 def store(

@@ -11,7 +11,19 @@ import pytest
 from tests.client.letters import LABELS, PATTERNS, N
 from tests.processes import ServiceProcess
 
-from hopfield_client import AsyncHopfieldClient, AsyncMemory, AsyncTrace, HopfieldClient, Memory, Recall, TraceStep
+from hopfield_client import (
+    AsyncHeadingTrack,
+    AsyncHopfieldClient,
+    AsyncMemory,
+    AsyncPositionTrack,
+    AsyncRingMemory,
+    AsyncSheetMemory,
+    AsyncTrace,
+    HopfieldClient,
+    Memory,
+    Recall,
+    TraceStep,
+)
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._memory_calls import MemoryCalls
 
@@ -19,9 +31,9 @@ Connect = Callable[..., HopfieldClient]
 
 
 class Driven:
-    """An AsyncHopfieldClient or an AsyncMemory with the surface of its blocking twin."""
+    """An AsyncHopfieldClient, or a handle or track of one, with the surface of its blocking twin."""
 
-    def __init__(self, runner: asyncio.Runner, driven: AsyncHopfieldClient | AsyncMemory) -> None:
+    def __init__(self, runner: asyncio.Runner, driven: Any) -> None:
         self._runner = runner
         self._driven = driven
 
@@ -38,14 +50,24 @@ class Driven:
                 answer = self._runner.run(_awaited(answer))
             if isinstance(answer, AsyncTrace):
                 return DrivenTrace(self._runner, answer)
-            return Driven(self._runner, answer) if isinstance(answer, AsyncMemory) else answer
+            return Driven(self._runner, answer) if isinstance(answer, _HANDLES) else answer
 
         return call
+
+    def __enter__(self) -> Self:
+        self._runner.run(self._driven.__aenter__())
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._runner.run(self._driven.__aexit__(*error))
 
     def _iterate(self, items: AsyncIterator[Any]) -> Iterator[Any]:
         end = object()
         while (item := self._runner.run(_awaited(anext(items, end)))) is not end:
             yield item
+
+
+_HANDLES = (AsyncMemory, AsyncRingMemory, AsyncHeadingTrack, AsyncSheetMemory, AsyncPositionTrack)
 
 
 class DrivenTrace:

@@ -99,6 +99,8 @@ Nothing is stored."""
 def test_a_diagnosis_has_shares_where_something_is_stored() -> None:
     assert FOUND.stable_share == 0.3
     assert IMPORTED.stable_share is None
+    assert FOUND.weights is not None
+    assert IMPORTED.weights is not None
     assert FOUND.weights.symmetric
     assert not IMPORTED.weights.symmetric
 
@@ -118,6 +120,7 @@ def test_a_memory_that_holds_its_patterns(letters: Memory) -> None:
     assert 0 < found.smallest_margin <= found.mean_margin
     assert found.crosstalk is not None
     assert found.mean_overlap is not None
+    assert found.weights is not None
     assert found.weights.symmetric
     assert (found.weights.min, found.weights.max) == pytest.approx((off_diagonal.min(), off_diagonal.max()))
     assert found.weights.mean == pytest.approx(off_diagonal.mean())
@@ -154,6 +157,7 @@ def test_an_empty_memory_and_imported_weights(client: HopfieldClient, name: str)
         assert (found.crosstalk, found.mean_overlap, found.learning) == (None, None, None)
         assert found.verdict
     assert (empty.capacity is None, imported.capacity) == (False, None)
+    assert imported.weights is not None
     assert (imported.weights.min, imported.weights.max, imported.weights.mean_diagonal) == (-2, -2, 2)
 
 

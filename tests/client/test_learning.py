@@ -102,7 +102,7 @@ def test_a_change_learns_what_is_stored_anew(client: HopfieldClient, name: str) 
     for revision, rule in enumerate(("storkey", "pseudo_inverse", "perceptron", "hebbian"), start=2):
         info = memory.update(rule=rule)  # type: ignore[arg-type]
         assert (info.rule, info.revision, info.pattern_count) == (rule, revision, 5)
-        other = client.create_memory(f"{name}.{rule}", N, rule=rule)  # type: ignore[arg-type]
+        other = client.create_memory(f"{name}.{rule}", N, rule=rule)  # type: ignore[call-overload]
         other.store(PATTERNS, LABELS)
         np.testing.assert_array_equal(memory.weights(), other.weights())
 

@@ -179,7 +179,6 @@ def test_states_that_hold_unknown_neurons_show_them() -> None:
     ("values", "named"),
     [
         ([1, -1, 3], r"patterns\[2\] is 3"),
-        ([[1.0, 0.5], [1.0, 1.0]], r"patterns\[0, 1\] is 0\.5"),
         ([[1.0, 1.0], [float("nan"), 1.0]], r"patterns\[1, 0\] is nan"),
         (np.array([255, 1], np.uint8), r"patterns\[0\] is 255"),
         (np.array([-128, 1], np.int8), r"patterns\[0\] is -128"),
@@ -195,6 +194,11 @@ def test_a_refusal_names_what_is_wrong(values: Any, named: str) -> None:
     with pytest.raises(InvalidArgument, match=named) as refused:
         pack_stored(values, argument="patterns")
     assert refused.value.field == "patterns"
+
+
+def test_a_refusal_names_what_is_neither_of_two_values() -> None:
+    with pytest.raises(InvalidArgument, match=r"patterns\[0, 1\] is 0\.5"):
+        pack_stored([[1.0, 0.5], [1.0, 1.0]], argument="patterns", coding="bipolar")
 
 
 def test_a_stored_pattern_knows_every_neuron() -> None:

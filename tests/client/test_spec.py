@@ -151,7 +151,9 @@ def test_a_change_may_expect_a_revision(memory: MemoryCalls) -> None:
 
 
 def test_a_change_of_nothing_is_refused(memory: MemoryCalls) -> None:
-    with pytest.raises(InvalidArgument, match=r"^nothing is to change: give at least one of rule, normalization, thr"):
+    with pytest.raises(
+        InvalidArgument, match=r"^nothing is to change: give at least one of model, rule, normalization, thr"
+    ):
         update(memory, expected_revision=3)
 
 

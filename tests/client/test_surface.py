@@ -6,16 +6,43 @@ import subprocess
 import sys
 import types
 from collections.abc import AsyncIterable, Callable, Iterable
-from typing import get_args, get_origin
+from typing import Any, get_args, get_origin
 
 import pytest
 
 import hopfield_client
-from hopfield_client import AsyncHopfieldClient, AsyncMemory, AsyncTrace, HopfieldClient, Memory, Trace
+from hopfield_client import (
+    AsyncHeadingTrack,
+    AsyncHopfieldClient,
+    AsyncMemory,
+    AsyncPositionTrack,
+    AsyncRingMemory,
+    AsyncSheetMemory,
+    AsyncTrace,
+    HeadingTrack,
+    HopfieldClient,
+    Memory,
+    PositionTrack,
+    RingMemory,
+    SheetMemory,
+    Trace,
+)
 
 DOCUMENTED = {
-    "clients": {"HopfieldClient", "Memory", "AsyncHopfieldClient", "AsyncMemory", "RetryConfig"},
+    "clients": {
+        "HopfieldClient",
+        "Memory",
+        "RingMemory",
+        "SheetMemory",
+        "AsyncHopfieldClient",
+        "AsyncMemory",
+        "AsyncRingMemory",
+        "AsyncSheetMemory",
+        "RetryConfig",
+    },
+    "models": {"Dense", "Modern", "Ring", "Sheet"},
     "iterators": {"Trace", "AsyncTrace"},
+    "tracks": {"HeadingTrack", "PositionTrack", "AsyncHeadingTrack", "AsyncPositionTrack"},
     "answers": {
         "Diagnosis",
         "LearningOutcome",
@@ -23,7 +50,9 @@ DOCUMENTED = {
         "NearestPattern",
         "Recall",
         "RecallBatch",
+        "RingRecall",
         "ServerInfo",
+        "SheetRecall",
         "Stored",
         "StoredPattern",
         "TraceStep",
@@ -33,6 +62,7 @@ DOCUMENTED = {
         "Coding",
         "LearningRule",
         "Match",
+        "Model",
         "Normalization",
         "PatternArray",
         "StopReason",
@@ -62,10 +92,35 @@ DOCUMENTED = {
     },
 }
 
-PAIRS = [(HopfieldClient, AsyncHopfieldClient), (Memory, AsyncMemory)]
-TWINS = {**dict(PAIRS), Trace: AsyncTrace}
+PAIRS = [
+    (HopfieldClient, AsyncHopfieldClient),
+    (Memory, AsyncMemory),
+    (RingMemory, AsyncRingMemory),
+    (HeadingTrack, AsyncHeadingTrack),
+    (SheetMemory, AsyncSheetMemory),
+    (PositionTrack, AsyncPositionTrack),
+]
+TWINS: dict[Any, Any] = {
+    **dict(PAIRS),
+    Trace: AsyncTrace,
+    Memory | RingMemory | SheetMemory: AsyncMemory | AsyncRingMemory | AsyncSheetMemory,
+}
 # Calls that ask no server yet, and properties.
-NOT_AWAITED = {"memory", "name", "shape", "coding", "trace", "recall_stream"}
+NOT_AWAITED = {
+    "memory",
+    "name",
+    "shape",
+    "coding",
+    "trace",
+    "recall_stream",
+    "ring",
+    "sheet",
+    "track",
+    "heading",
+    "phase",
+    "lattice",
+    "rates",
+}
 LISTS = {"list_memories", "patterns"}
 
 
@@ -91,18 +146,20 @@ def test_everything_exported_is_documented(name: str) -> None:
             assert documented.__doc__
 
 
-@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"] | {"RetryConfig", "HopfieldError"}))
+@pytest.mark.parametrize(
+    "name", sorted(DOCUMENTED["answers"] | DOCUMENTED["models"] | {"RetryConfig", "HopfieldError"})
+)
 def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
     exported = getattr(hopfield_client, name)
     _, _, section = (inspect.getdoc(exported) or "").partition("Attributes:\n")
-    documented = re.findall(r"^    (\w+): ", section, re.MULTILINE)
+    documented = re.findall(r"^    (\w+): ", section.partition("\n\n")[0], re.MULTILINE)
     assert documented == list(inspect.get_annotations(exported))
 
 
 def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
     patient = {
         name
-        for cls in (HopfieldClient, Memory)
+        for cls in (HopfieldClient, Memory, RingMemory, SheetMemory)
         for name, call in public(cls).items()
         if not isinstance(call, property) and "timeout" in inspect.signature(call).parameters
     }
@@ -117,6 +174,7 @@ def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
         "import_weights",
         "update",
         "trace",
+        "track",
         "diagnose",
     }
 

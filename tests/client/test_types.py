@@ -37,6 +37,7 @@ def batch(*, nothing_stored: bool = False) -> RecallBatch:
         seeds=np.array([2**64 - 1, 0], np.uint64),
         revision=4,
         uid="u",
+        attentions=np.array([{}, {}], np.object_),
     )
 
 

@@ -142,6 +142,56 @@ class Weights:
 
 
 @dataclass
+class Interactions:
+    """A dense memory: `E = -sum_mu F(xi^mu . s)`, `F(z) = z^degree` in whole numbers, or, without a degree, `-ln sum_mu exp(xi^mu . s)`.
+
+    `whole` says whether the product is to find ties exactly, or by the rule for floats.
+    """
+
+    patterns: list[list[int]]
+    degree: int | None
+    whole: bool = True
+
+    def overlap(self, xi: Sequence[int], state: Sequence[int]) -> int:
+        return sum(x * s for x, s in zip(xi, state, strict=True))
+
+    def energy(self, state: Sequence[int]) -> float:
+        overlaps = [self.overlap(xi, state) for xi in self.patterns]
+        if self.degree is not None:
+            return -float(sum(overlap**self.degree for overlap in overlaps))
+        if not overlaps:
+            return 0.0
+        largest = max(overlaps)
+        return -(largest + math.log(math.fsum(math.exp(overlap - largest) for overlap in overlaps)))
+
+    def terms(self, i: int, state: Sequence[int]) -> list[float] | list[int]:
+        """`F(xi_i + c) - F(-xi_i + c)` of each pattern, of exponentials in the unit of the largest."""
+        fields = [(xi[i], self.overlap(xi, state) - xi[i] * state[i]) for xi in self.patterns]
+        if self.degree is not None:
+            return [(x + c) ** self.degree - (c - x) ** self.degree for x, c in fields]
+        largest = max((c for _, c in fields), default=0)
+        return [math.exp(x + c - largest) - math.exp(c - x - largest) for x, c in fields]
+
+    def decided(self, i: int, state: Sequence[int], tie: str, generator: SplitMix64) -> int:
+        terms = self.terms(i, state)
+        gap = sum(terms) if self.degree is not None else math.fsum(terms)
+        if abs(gap) > (0 if self.whole else 1e-9 * math.fsum(map(abs, terms))):
+            return 1 if gap > 0 else -1
+        if tie == "keep":
+            return state[i] or generator.sign()
+        return {"plus": 1, "minus": -1}[tie]
+
+    def heated(self, i: int, state: Sequence[int], beta: float, generator: SplitMix64) -> int:
+        """+1 with probability `1 / (1 + exp(-beta (E(-1) - E(+1))))`."""
+        low, high = ([*state[:i], s, *state[i + 1 :]] for s in (-1, 1))
+        gap = self.energy(low) - self.energy(high) if self.degree is None else float(sum(self.terms(i, state)))
+        return 1 if generator.uniform() < logistic(beta * gap) else -1
+
+
+Couplings = Weights | Interactions
+
+
+@dataclass
 class History:
     """A recall: the state after each iteration (the query before the first), the flips up to then, why it ended."""
 
@@ -158,7 +208,7 @@ class History:
 
 
 def asynchronous(
-    weights: Weights,
+    weights: Couplings,
     query: Sequence[int],
     *,
     order: str | Sequence[int] = "random",
@@ -195,7 +245,7 @@ def asynchronous(
 
 
 def glauber(
-    weights: Weights,
+    weights: Couplings,
     query: Sequence[int],
     *,
     beta: float,
@@ -216,7 +266,7 @@ def glauber(
 
 
 def _glauber_sweep(
-    weights: Weights, query: Sequence[int], history: History, beta: float, generator: SplitMix64, *, clamp: bool
+    weights: Couplings, query: Sequence[int], history: History, beta: float, generator: SplitMix64, *, clamp: bool
 ) -> None:
     """N draws of one neuron each, with replacement."""
     state = list(history.states[-1])
@@ -231,7 +281,7 @@ def _glauber_sweep(
 
 
 def synchronous(
-    weights: Weights,
+    weights: Couplings,
     query: Sequence[int],
     *,
     seed: int = 0,

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pytest
@@ -24,12 +24,13 @@ from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.learning import Couplings, LearningParameters, Normalization, StateArray
-from hopfield_service.core.network import Import, Network, Operation, Store, StoredPatterns
+from hopfield_service.core.network import Import, Network, Operation, PatternNetwork, Store, StoredPatterns, Weighted
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
-from hopfield_service.core.patterns import Bits, Coding, pack, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, pack, row_bytes
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
 
 Signs = NDArray[np.int8]
+AnyNetwork = TypeVar("AnyNetwork", bound=Network)
 
 LEARNT = [rule for rule in Rule if rule is not Rule.IMPORTED]
 
@@ -76,10 +77,10 @@ def store(patterns: Signs, labels: Sequence[str] | None = None, *, replace: bool
     return Store(pack(patterns), tuple(labels or map(str, range(len(patterns)))), replace)
 
 
-def after(network: PairwiseNetwork, *operations: Operation) -> PairwiseNetwork:
+def after(network: AnyNetwork, *operations: Operation) -> AnyNetwork:
     """The fold."""
     for operation in operations:
-        network = network.apply(operation, never)
+        network = network.apply(operation, never)  # type: ignore[assignment]
     return network
 
 
@@ -125,7 +126,7 @@ def of_integers(
     return of_couplings(Hebbian(parameters, np.broadcast_to(np.uint8(0), (divisor, 1)), matrix), thresholds, coding)
 
 
-def weights_of(network: Network) -> NDArray[np.float64]:
+def weights_of(network: Weighted) -> NDArray[np.float64]:
     """J (or T), put together from blocks of rows."""
     return np.concatenate(list(network.weight_rows(7)))
 
@@ -135,18 +136,18 @@ def off_diagonal(matrix: NDArray[Any]) -> NDArray[Any]:
     return np.where(np.eye(len(matrix), dtype=np.bool_), 0, matrix)
 
 
-def kept(network: Network) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
+def kept(network: Weighted) -> dict[str, tuple[str, tuple[int, ...], bytes]]:
     """Everything a network keeps, and the weights it recalls with, to the last bit."""
     arrays = {name: array.values for name, array in snapshot_arrays(network).items()} | {"J": weights_of(network)}
     return {name: (values.dtype.str, values.shape, values.tobytes()) for name, values in arrays.items()}
 
 
-def through_a_snapshot(network: PairwiseNetwork) -> PairwiseNetwork:
+def through_a_snapshot(network: AnyNetwork) -> AnyNetwork:
     """What another process makes of a network that this one wrote."""
     manifest, chunks = write_blob(snapshot_arrays(network), "blob", 1, "commit", network.stored.next_number)
     manifest = Manifest.from_json(manifest.to_json().encode())
     restored = restored_network(manifest, read_blob(manifest, chunks))
-    assert isinstance(restored, PairwiseNetwork)
+    assert isinstance(restored, type(network))
     return restored
 
 
@@ -162,7 +163,7 @@ def run_to_the_end(trajectory: Trajectory) -> None:
         trajectory.advance(1000)
 
 
-def recall(network: Network, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
+def recall(network: PatternNetwork, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
     return network.recall(signs(query), RecallOptions(**{"seed": 0, **options}), never)
 
 
@@ -218,7 +219,7 @@ def specs(
     draw: st.DrawFn,
     neurons: int,
     rules: Sequence[Rule] = LEARNT,
-    codings: Sequence[Coding] = tuple(Coding),
+    codings: Sequence[Coding] = TWO_VALUED,
     max_sweeps: int = 12,
 ) -> PairwiseSpec:
     """Every combination of the parameters that a rule takes."""
@@ -239,7 +240,7 @@ def specs(
 
 @st.composite
 def networks(
-    draw: st.DrawFn, diagonal: str = "any", codings: Sequence[Coding] = tuple(Coding), *, thresholds: bool = True
+    draw: st.DrawFn, diagonal: str = "any", codings: Sequence[Coding] = TWO_VALUED, *, thresholds: bool = True
 ) -> PairwiseNetwork:
     """Networks of 1 to 200 neurons of every rule with all its parameters, and of weights given from outside.
 
@@ -310,7 +311,7 @@ def cases(
     *,
     kinds: Sequence[str] = ("hebbian", "integers", "eighths", "gaussian", "learnt"),
     diagonal: str = "any",
-    codings: Sequence[Coding] = tuple(Coding),
+    codings: Sequence[Coding] = TWO_VALUED,
     max_neurons: int = 40,
 ) -> Case:
     """Networks of every kind of weights in either coding, with and without thresholds, many of them full of ties.
@@ -392,13 +393,18 @@ def recall_options(
 
 def history_of(case: Case, options: RecallOptions) -> oracle.History:
     """What the oracle says of a recall."""
-    query = case.query.tolist()
+    return history_from(case.weights, case.query, options)
+
+
+def history_from(couplings: oracle.Couplings, state: Signs, options: RecallOptions) -> oracle.History:
+    """The same, of a query to a network."""
+    query = state.tolist()
     how: dict[str, Any] = {"seed": options.seed, "clamp": options.clamp, "max_iterations": options.max_iterations}
     if isinstance(options.beta, float):
-        return oracle.glauber(case.weights, query, beta=options.beta, **how)
+        return oracle.glauber(couplings, query, beta=options.beta, **how)
     how["tie"] = options.tie.name.lower()
     if options.update is UpdateRule.SYNCHRONOUS:
-        return oracle.synchronous(case.weights, query, **how)
+        return oracle.synchronous(couplings, query, **how)
     order = options.order.value if isinstance(options.order, Order) else options.order.tolist()
     schedule = [] if options.beta is None else options.beta.tolist()
-    return oracle.asynchronous(case.weights, query, order=order, schedule=schedule, **how)
+    return oracle.asynchronous(couplings, query, order=order, schedule=schedule, **how)

@@ -27,7 +27,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding
 
 GLAUBER = {"update": UpdateRule.GLAUBER}
 
@@ -56,7 +56,7 @@ def fully_coupled_glass(seed: int) -> NDArray[np.float64]:
 # Ground states
 
 
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_spin_glasses_end_in_their_ground_state(coding: Coding) -> None:
     found = 0
     for seed in range(20):

@@ -10,14 +10,14 @@ from tests.core.samples import Case, flipped, history_of, memory, of_integers, r
 from hopfield_service.core.dynamics import Match, RecallOptions, StopReason, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 
 
 @pytest.mark.parametrize("update", DETERMINISTIC)
 @pytest.mark.parametrize("unknown", [False, True])
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_the_largest_weights_there_can_be_overflow_nowhere(update: UpdateRule, unknown: bool, coding: Coding) -> None:
     # As if the same pattern had been stored 2^31 - 1 times.
     neurons, weight = 64, 2**31 - 1
@@ -36,7 +36,7 @@ def test_the_largest_weights_there_can_be_overflow_nowhere(update: UpdateRule, u
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_the_largest_weights_of_either_sign_do_what_a_plain_loop_does(sign: int, coding: Coding) -> None:
     random = np.random.default_rng(21)
     matrix = np.triu(random.choice([-1, 1], (30, 30)), 1) * (2**31 - 1) * sign

@@ -23,7 +23,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match, RecallResult, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding
 
 # The four neurons of the textbooks: the pattern to be stored, and the query.
 STORED = signs([[-1, -1, -1, 1]])
@@ -116,7 +116,7 @@ def test_the_state_of_no_neuron_firing_has_energy_zero_and_one_neuron_its_thresh
 
 def test_energies_of_all_states_are_numpys() -> None:
     random = np.random.default_rng(4)
-    for coding in Coding:
+    for coding in TWO_VALUED:
         network = memory(Rule.STORKEY, random_signs(random, 4, 8), random.normal(size=8).tolist(), coding=coding)
         states = every_state(8)
         found = np.array([energy(network, state) for state in states])

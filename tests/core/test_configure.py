@@ -32,7 +32,7 @@ from hopfield_service.core.interruption import Interrupted
 from hopfield_service.core.learning import Normalization
 from hopfield_service.core.network import Configure, Forget, InvalidParameter, NothingToRelearn
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding
 
 PAIRS = [*permutations(LEARNT, 2), *((rule, rule) for rule in LEARNT)]
 
@@ -55,7 +55,7 @@ OTHERS_OF: dict[Rule, dict[str, Any]] = {
 def test_a_network_configured_is_the_one_made_with_these_parameters_from_the_start(
     before: Rule, now: Rule, data: st.DataObject
 ) -> None:
-    coding = data.draw(st.sampled_from(Coding))
+    coding = data.draw(st.sampled_from(TWO_VALUED))
     old = data.draw(specs(data.draw(sizes), [before], [coding], max_sweeps=5))
     new = data.draw(specs(old.neurons, [now], [coding], max_sweeps=5))
     patterns = data.draw(pattern_sets(neurons=old.neurons, max_count=6))
@@ -104,7 +104,7 @@ def test_the_patterns_keep_their_labels_and_numbers() -> None:
 
 
 @pytest.mark.parametrize("rule", [rule for rule in Rule if rule is not Rule.PERCEPTRON])
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_other_thresholds_alone_keep_the_weights_and_nothing_is_learnt(rule: Rule, coding: Coding) -> None:
     random = np.random.default_rng(5)
     network = (
@@ -229,7 +229,7 @@ def test_specs_written_before_there_were_other_parameters_are_still_read(rule: R
     assert (spec.coding, spec.self_coupling) == (Coding.BIPOLAR, False)
 
 
-@pytest.mark.parametrize(("rule", "coding"), list(product(LEARNT, Coding)))
+@pytest.mark.parametrize(("rule", "coding"), list(product(LEARNT, TWO_VALUED)))
 def test_weights_are_learnt_from_signs_in_either_coding(rule: Rule, coding: Coding) -> None:
     # But for the perceptron rule, which judges the fields that recall will see.
     patterns = random_signs(np.random.default_rng(7), 4, 15)

@@ -39,7 +39,7 @@ from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix, Patterns
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # The rule
@@ -151,7 +151,7 @@ def test_a_basis_and_its_matrix_lead_to_the_same_states(network: PairwiseNetwork
 
 
 @settings(max_examples=100)
-@given(st.integers(1, 120), st.sampled_from([1e-250, 1e-9, 1.0, 3e4, 1e290]), st.sampled_from(Coding), st.data())
+@given(st.integers(1, 120), st.sampled_from([1e-250, 1e-9, 1.0, 3e4, 1e290]), st.sampled_from(TWO_VALUED), st.data())
 def test_rounded_weights_of_any_size_lead_to_the_states_of_the_exact_ones(
     neurons: int, size: float, coding: Coding, data: st.DataObject
 ) -> None:
@@ -168,7 +168,7 @@ def test_rounded_weights_of_any_size_lead_to_the_states_of_the_exact_ones(
     assert answer.energy == pytest.approx(expected.energy, rel=1e-9, abs=1e-12 * largest)
 
 
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_the_energy_of_rounded_weights_is_near_enough_for_many_neurons(coding: Coding) -> None:
     random = np.random.default_rng(11)
     spread = random.normal(size=(700, 700))
@@ -196,7 +196,7 @@ def test_what_rounding_hides_decides_all_the_same(update: UpdateRule) -> None:
 # Room
 
 
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 @pytest.mark.parametrize("wide", [False, True])
 def test_patterns_that_are_all_the_same_overflow_nothing(coding: Coding, wide: bool) -> None:
     neurons = (32767 // (1 + coding)) + (1 if wide else 0)
@@ -211,7 +211,7 @@ def test_patterns_that_are_all_the_same_overflow_nothing(coding: Coding, wide: b
     assert answer.energy == -0.5 * (coupling / neurons)
 
 
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_the_largest_sums_of_rounded_weights_overflow_nothing(coding: Coding) -> None:
     # Rows of equal weights: every one of them would be 32767 in sixteen bits, and 70000 of them more than an int32 holds.
     neurons = 3000

@@ -6,9 +6,13 @@ import numpy as np
 import pytest
 from tests.core.samples import LEARNT, after, memory, random_signs, recall, store
 
+from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.families import FAMILIES, spec_from_parameters
+from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Forget, StoredPatterns
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
+from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 
 
 def test_patterns_keep_their_numbers_when_others_are_forgotten() -> None:
@@ -53,8 +57,13 @@ def test_a_spec_that_nobody_knows_is_refused() -> None:
 
 
 def test_families_go_by_the_names_under_which_they_are_stored() -> None:
-    assert list(FAMILIES) == ["pairwise"]
-    assert FAMILIES["pairwise"] is PairwiseSpec
+    assert {
+        "pairwise": PairwiseSpec,
+        "dense": DenseSpec,
+        "modern": ModernSpec,
+        "ring": RingSpec,
+        "sheet": SheetSpec,
+    } == FAMILIES
 
 
 @pytest.mark.parametrize(

@@ -27,9 +27,9 @@ from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import LearningOutcome
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
-from hopfield_service.core.patterns import Coding, unpack
+from hopfield_service.core.patterns import TWO_VALUED, Coding, unpack
 
-codings = pytest.mark.parametrize("coding", Coding)
+codings = pytest.mark.parametrize("coding", TWO_VALUED)
 
 
 def perceptron(patterns: Signs, thresholds: Any = (), **parameters: Any) -> PairwiseNetwork:
@@ -90,7 +90,7 @@ def test_a_neuron_exactly_at_the_margin_is_within_it() -> None:
     assert margins(perceptron(xi, kappa=1.5)).min() == 3.0
 
 
-@given(pattern_sets(max_count=8), st.sampled_from(Coding))
+@given(pattern_sets(max_count=8), st.sampled_from(TWO_VALUED))
 def test_the_weights_are_exactly_symmetric_and_their_diagonal_changes_nothing_else(
     patterns: Signs, coding: Coding
 ) -> None:

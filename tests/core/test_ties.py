@@ -22,7 +22,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match, Order, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 
@@ -56,7 +56,7 @@ def test_the_smallest_field_of_integer_weights_is_a_field(update: UpdateRule) ->
 
 
 @pytest.mark.parametrize("update", DETERMINISTIC)
-@pytest.mark.parametrize("coding", Coding)
+@pytest.mark.parametrize("coding", TWO_VALUED)
 def test_the_smallest_field_of_given_integers_is_a_field_however_large_others_are(
     update: UpdateRule, coding: Coding
 ) -> None:

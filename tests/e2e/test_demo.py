@@ -7,8 +7,8 @@ import sys
 import numpy as np
 from tests.processes import ServiceProcess
 
-from hopfield_client import HopfieldClient
-from hopfield_client.demo.digits import all_digits, corrupted, ten_digits
+from hopfield_client import Dense, HopfieldClient
+from hopfield_client.demo.digits import all_digits, corrupted, distinct_digits, ten_digits
 
 
 def demo(columns: int) -> subprocess.CompletedProcess[str]:
@@ -29,6 +29,8 @@ def test_the_demo_recalls_ten_of_ten_shows_hebb_failing_and_ends_by_itself() -> 
     assert done.stdout.startswith("starting the service (its first start compiles the kernels: up to a minute)\n")
     assert "10% noise: 10 of 10 exact" in done.stdout
     assert "0 of 10 stay as they are" in done.stdout
+    assert "20% noise: 10 of 10 exact" in done.stdout
+    assert "all 1750 distinct images of the set" in done.stdout
     assert "█" in done.stdout
     assert done.stderr == ""
 
@@ -47,7 +49,7 @@ def test_the_digits_are_all_there() -> None:
     images, digits = all_digits()
     assert images.shape == (1797, 8, 8)
     assert np.bincount(digits).tolist() == [178, 182, 177, 183, 181, 182, 181, 179, 174, 180]
-    assert len(np.unique(images.reshape(1797, 64), axis=0)) == 1750
+    assert distinct_digits().shape == (1750, 8, 8)
 
 
 def test_98_of_100_digits_come_back_exact_from_10_percent_noise(server: ServiceProcess) -> None:
@@ -60,3 +62,14 @@ def test_98_of_100_digits_come_back_exact_from_10_percent_noise(server: ServiceP
         answers = memory.recall_batch(noisy, seed=0)
     exact = (answers.patterns == np.tile(images, (draws, 1, 1))).all(axis=(1, 2)).mean()
     assert exact >= 0.98, f"{exact:.1%}"
+
+
+def test_an_exponential_memory_of_all_distinct_digits_gives_most_of_them_back(server: ServiceProcess) -> None:
+    images = distinct_digits()
+    with HopfieldClient(server.address, timeout=60.0) as client:
+        memory = client.create_memory("all-digits", 64, model=Dense(exponential=True), shape=(8, 8))
+        memory.store(images)
+        answers = memory.recall_batch(corrupted(images, 0.1, seed=1), seed=1)
+        client.delete_memory("all-digits")
+    exact = (answers.patterns == images).all(axis=(1, 2)).mean()
+    assert exact >= 0.66, f"{exact:.1%}"

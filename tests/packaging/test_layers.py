@@ -97,9 +97,9 @@ def objection(module: str, target: str) -> str | None:
     if within(module, "hopfield_service"):
         if distribution in OURS:
             return objection_within_the_service(module, target)
-        if distribution == "numba" and not within(module, "hopfield_service.core.kernels"):
+        if distribution in {"llvmlite", "numba"} and not within(module, "hopfield_service.core.kernels"):
             return "only core/kernels uses numba"
-        if within(module, "hopfield_service.core") and distribution not in {"numba", "numpy", *PURE}:
+        if within(module, "hopfield_service.core") and distribution not in {"llvmlite", "numba", "numpy", *PURE}:
             return "core is numpy, numba, and what is pure of the standard library"
         return "core draws from no generator but its own" if is_numpy_random_in_core(module, target) else None
     allowed = BASE | {"hopfield_client"} if within(module, "hopfield_client") else BASE

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import grpc
 import numpy as np
 import pytest
-from tests.wire import Refusal, Wire, made, pairwise, refusal, same_bytes, signs
+from tests.wire import Refusal, Wire, dense, floats, made, modern, pairwise, refusal, same_bytes, signs
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
 
@@ -179,6 +179,46 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     ),
     "an unknown normalization": (create("new", pairwise(4, normalization=9)), "spec.pairwise.normalization", "9"),
     "an unknown coding": (create("new", pairwise(4, coding=9)), "spec.pairwise.coding", "9 is none of them"),
+    "a dense memory of no interaction": (create("new", dense(4)), "spec.dense.degree", "or exponential set; is 0"),
+    "a degree too low": (create("new", dense(4, degree=1)), "spec.dense.degree", "must be 2 to 30"),
+    "a degree too high": (create("new", dense(4, degree=31)), "spec.dense.degree", "must be 2 to 30"),
+    "a degree and the exponential": (
+        create("new", dense(4, degree=3, exponential=True)),
+        "spec.dense.degree",
+        "must not be set where exponential is",
+    ),
+    "a dense memory of no neurons": (
+        create("new", dense(0, degree=3)),
+        "spec.dense.neurons",
+        "must be 1 to 16384, is 0",
+    ),
+    "a modern memory without beta": (create("new", modern(4)), "spec.modern.beta", "must be more than 0"),
+    "a beta that is no number": (create("new", modern(4, beta=float("nan"))), "spec.modern.beta", "is nan"),
+    "a negative tolerance": (create("new", modern(4, beta=1, tolerance=-1)), "spec.modern.tolerance", "at least 0"),
+    "real numbers for neurons of two values": (recall(floats([1, 1, 1, 1])), "query", "in bits or signs"),
+    "real numbers that are not finite": (
+        recall(floats([1, float("inf"), 1, 1])),
+        "query.floats",
+        "pattern 0 has inf at neuron 1",
+    ),
+    "real numbers too few": (
+        recall(patterns_pb2.Patterns(count=1, neurons=4, floats=b"\x00" * 12)),
+        "query.floats",
+        "must be 16 bytes",
+    ),
+    "a mask beside floats": (
+        recall(patterns_pb2.Patterns(count=1, neurons=4, floats=b"\x00" * 16, known=b"\x0f")),
+        "query.known",
+        "but with bits",
+    ),
+    "a pairwise memory of real numbers": (create("new", pairwise(4, coding=3)), "spec.pairwise.coding", "none of them"),
+    "an update to another family": (
+        lambda wire: wire.memory.UpdateMemory(
+            memory_service_pb2.UpdateMemoryRequest(name="four", spec=dense(0, degree=3))
+        ),
+        "spec.family",
+        "must be pairwise",
+    ),
     "an update of nothing": (update(), "update_mask", "must name what to change"),
     "an update of no family": (
         lambda wire: wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name="four")),
@@ -253,7 +293,7 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         "patterns.signs",
         "must be 4 bytes",
     ),
-    "no values": (store(patterns_pb2.Patterns(count=1, neurons=4)), "patterns", "in bits or in signs"),
+    "no values": (store(patterns_pb2.Patterns(count=1, neurons=4)), "patterns", "in bits, in signs or in floats"),
     "patterns of no neurons": (store(bits(2**32 - 1, 0, b"")), "patterns.neurons", "at least 1"),
     "an empty store": (store(patterns_pb2.Patterns(neurons=4)), "patterns", "at least one pattern"),
     "a label twice": (store(signs(*STORED), labels=["a", "a"]), "labels[1]", "'a' is a duplicate"),

@@ -14,7 +14,12 @@ from hopfield.v1 import errors_pb2, memory_pb2, recall_service_pb2, server_servi
 from hopfield_service import errors
 from hopfield_service.rpc.status import InternalError
 
-SERVICES = ["hopfield.v1.MemoryService", "hopfield.v1.RecallService", "hopfield.v1.ServerService"]
+SERVICES = [
+    "hopfield.v1.MemoryService",
+    "hopfield.v1.RecallService",
+    "hopfield.v1.AttractorService",
+    "hopfield.v1.ServerService",
+]
 
 
 @pytest.mark.parametrize("service", ["", *SERVICES])

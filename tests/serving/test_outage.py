@@ -72,7 +72,8 @@ def test_without_redis(wire: Wire, valkey: ValkeyProcess, service: ServiceProces
     # But not for a caller who has seen more.
     ahead = memory_pb2.Memory(uid=seen.uid, revision=2)
     assert_unavailable(refused(recall, wire, "m", A, ahead, timeout=5))
-    assert status(wire, "") == status(wire, "hopfield.v1.RecallService") == SERVING
+    for serving in ("", "hopfield.v1.RecallService", "hopfield.v1.AttractorService"):
+        assert status(wire, serving) == SERVING
 
     come_back()
     until(lambda: status(wire, "hopfield.v1.MemoryService") == SERVING)

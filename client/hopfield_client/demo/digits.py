@@ -21,6 +21,13 @@ def ten_digits() -> Images:
     return images[[int(np.argmax(digits == digit)) for digit in range(10)]]
 
 
+def distinct_digits() -> Images:
+    """Every image that is not equal to another, once, (1750, 8, 8) bool."""
+    images, _ = all_digits()
+    distinct: Images = np.unique(images.reshape(len(images), -1), axis=0).reshape(-1, 8, 8)
+    return distinct
+
+
 def corrupted(images: Images, share: float, seed: int) -> Images:
     """Images with a share of the pixels of each flipped, drawn from a seed: 6 of 64 for a share of 0.1."""
     random = np.random.default_rng(seed)

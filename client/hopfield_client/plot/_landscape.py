@@ -267,7 +267,7 @@ def _words(attractor: Attractor, energy: float) -> str:
 
 
 def _title(info: MemoryInfo, landscape: Landscape, update: Literal["asynchronous", "synchronous"], tie: TieRule) -> str:
-    rule = RULE_NAMES.get(info.rule, info.rule)
-    learnt = "imported weights" if info.rule == "imported" else f"{rule}, $P$ = {info.pattern_count}"
+    kind = info.model or RULE_NAMES.get(info.rule or "", info.rule)
+    learnt = "imported weights" if info.rule == "imported" else f"{kind}, $P$ = {info.pattern_count}"
     ties = "" if tie == "keep" else f", ties {tie}"
     return f"$N$ = {info.neurons}, {learnt}: {len(landscape.states)} states, {len(landscape.attractors)} attractors ({update}{ties})"

@@ -24,6 +24,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_CONTENTION: _ClassVar[ErrorReason]
     ERROR_REASON_INTERNAL: _ClassVar[ErrorReason]
     ERROR_REASON_NOT_REPLICATED: _ClassVar[ErrorReason]
+    ERROR_REASON_NO_WEIGHTS: _ClassVar[ErrorReason]
+    ERROR_REASON_WRONG_FAMILY: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
@@ -42,3 +44,5 @@ ERROR_REASON_CORRUPT_MEMORY: ErrorReason
 ERROR_REASON_CONTENTION: ErrorReason
 ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_NOT_REPLICATED: ErrorReason
+ERROR_REASON_NO_WEIGHTS: ErrorReason
+ERROR_REASON_WRONG_FAMILY: ErrorReason

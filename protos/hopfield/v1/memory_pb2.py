@@ -26,29 +26,37 @@ from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__
 from hopfield.v1 import patterns_pb2 as hopfield_dot_v1_dot_patterns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hopfield/v1/memory.proto\x12\x0bhopfield.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ahopfield/v1/patterns.proto\"\x91\x02\n\x0cPairwiseSpec\x12\x0f\n\x07neurons\x18\x01 \x01(\r\x12\'\n\x04rule\x18\x02 \x01(\x0e\x32\x19.hopfield.v1.LearningRule\x12\x12\n\nthresholds\x18\x03 \x03(\x01\x12\x31\n\rnormalization\x18\x04 \x01(\x0e\x32\x1a.hopfield.v1.Normalization\x12\x15\n\rself_coupling\x18\x05 \x01(\x08\x12#\n\x06\x63oding\x18\x06 \x01(\x0e\x32\x13.hopfield.v1.Coding\x12\x12\n\x05kappa\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nmax_sweeps\x18\x08 \x01(\rH\x01\x88\x01\x01\x42\x08\n\x06_kappaB\r\n\x0b_max_sweeps\"E\n\nMemorySpec\x12-\n\x08pairwise\x18\x01 \x01(\x0b\x32\x19.hopfield.v1.PairwiseSpecH\x00\x42\x08\n\x06\x66\x61mily\"4\n\x0fLearningOutcome\x12\x11\n\tconverged\x18\x01 \x01(\x08\x12\x0e\n\x06sweeps\x18\x02 \x01(\r\"\xc8\x02\n\x06Memory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.hopfield.v1.MemorySpec\x12\x0f\n\x07neurons\x18\x04 \x01(\r\x12\x15\n\rpattern_count\x18\x05 \x01(\x04\x12\x0c\n\x04load\x18\x06 \x01(\x01\x12\x10\n\x08revision\x18\x07 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08learning\x18\n \x01(\x0b\x32\x1c.hopfield.v1.LearningOutcome\x12\x15\n\x08\x63\x61pacity\x18\x0b \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_capacity\"F\n\x07Warning\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.hopfield.v1.WarningReason\x12\x0f\n\x07message\x18\x02 \x01(\t\"/\n\x0e\x46reshnessToken\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04*\xe7\x01\n\x0cLearningRule\x12\x1d\n\x19LEARNING_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15LEARNING_RULE_HEBBIAN\x10\x01\x12 \n\x1cLEARNING_RULE_PSEUDO_INVERSE\x10\x02\x12\x1a\n\x16LEARNING_RULE_IMPORTED\x10\x03\x12\x19\n\x15LEARNING_RULE_STORKEY\x10\x04\x12&\n\"LEARNING_RULE_STORKEY_SECOND_ORDER\x10\x05\x12\x1c\n\x18LEARNING_RULE_PERCEPTRON\x10\x06*}\n\rNormalization\x12\x1d\n\x19NORMALIZATION_UNSPECIFIED\x10\x00\x12\x19\n\x15NORMALIZATION_NEURONS\x10\x01\x12\x1a\n\x16NORMALIZATION_PATTERNS\x10\x02\x12\x16\n\x12NORMALIZATION_NONE\x10\x03*n\n\rWarningReason\x12\x1e\n\x1aWARNING_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17WARNING_REASON_CAPACITY\x10\x01\x12 \n\x1cWARNING_REASON_NOT_CONVERGED\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hopfield/v1/memory.proto\x12\x0bhopfield.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ahopfield/v1/patterns.proto\"\x91\x02\n\x0cPairwiseSpec\x12\x0f\n\x07neurons\x18\x01 \x01(\r\x12\'\n\x04rule\x18\x02 \x01(\x0e\x32\x19.hopfield.v1.LearningRule\x12\x12\n\nthresholds\x18\x03 \x03(\x01\x12\x31\n\rnormalization\x18\x04 \x01(\x0e\x32\x1a.hopfield.v1.Normalization\x12\x15\n\rself_coupling\x18\x05 \x01(\x08\x12#\n\x06\x63oding\x18\x06 \x01(\x0e\x32\x13.hopfield.v1.Coding\x12\x12\n\x05kappa\x18\x07 \x01(\x01H\x00\x88\x01\x01\x12\x17\n\nmax_sweeps\x18\x08 \x01(\rH\x01\x88\x01\x01\x42\x08\n\x06_kappaB\r\n\x0b_max_sweeps\"A\n\tDenseSpec\x12\x0f\n\x07neurons\x18\x01 \x01(\r\x12\x0e\n\x06\x64\x65gree\x18\x02 \x01(\r\x12\x13\n\x0b\x65xponential\x18\x03 \x01(\x08\"Q\n\nModernSpec\x12\x0f\n\x07neurons\x18\x01 \x01(\r\x12\x0c\n\x04\x62\x65ta\x18\x02 \x01(\x01\x12\x16\n\ttolerance\x18\x03 \x01(\x01H\x00\x88\x01\x01\x42\x0c\n\n_tolerance\"t\n\x08RingSpec\x12\x14\n\x07neurons\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x10\n\x03tau\x18\x02 \x01(\x01H\x01\x88\x01\x01\x12\x1a\n\rconcentration\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\n\n\x08_neuronsB\x06\n\x04_tauB\x10\n\x0e_concentration\"g\n\tSheetSpec\x12\x11\n\x04side\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x16\n\tbump_rows\x18\x02 \x01(\rH\x01\x88\x01\x01\x12\x10\n\x03tau\x18\x03 \x01(\x01H\x02\x88\x01\x01\x42\x07\n\x05_sideB\x0c\n\n_bump_rowsB\x06\n\x04_tau\"\xe9\x01\n\nMemorySpec\x12-\n\x08pairwise\x18\x01 \x01(\x0b\x32\x19.hopfield.v1.PairwiseSpecH\x00\x12\'\n\x05\x64\x65nse\x18\x02 \x01(\x0b\x32\x16.hopfield.v1.DenseSpecH\x00\x12)\n\x06modern\x18\x03 \x01(\x0b\x32\x17.hopfield.v1.ModernSpecH\x00\x12%\n\x04ring\x18\x04 \x01(\x0b\x32\x15.hopfield.v1.RingSpecH\x00\x12\'\n\x05sheet\x18\x05 \x01(\x0b\x32\x16.hopfield.v1.SheetSpecH\x00\x42\x08\n\x06\x66\x61mily\"4\n\x0fLearningOutcome\x12\x11\n\tconverged\x18\x01 \x01(\x08\x12\x0e\n\x06sweeps\x18\x02 \x01(\r\"\xc8\x02\n\x06Memory\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0b\n\x03uid\x18\x02 \x01(\t\x12%\n\x04spec\x18\x03 \x01(\x0b\x32\x17.hopfield.v1.MemorySpec\x12\x0f\n\x07neurons\x18\x04 \x01(\r\x12\x15\n\rpattern_count\x18\x05 \x01(\x04\x12\x0c\n\x04load\x18\x06 \x01(\x01\x12\x10\n\x08revision\x18\x07 \x01(\x04\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0bupdate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x08learning\x18\n \x01(\x0b\x32\x1c.hopfield.v1.LearningOutcome\x12\x15\n\x08\x63\x61pacity\x18\x0b \x01(\x01H\x00\x88\x01\x01\x42\x0b\n\t_capacity\"F\n\x07Warning\x12*\n\x06reason\x18\x01 \x01(\x0e\x32\x1a.hopfield.v1.WarningReason\x12\x0f\n\x07message\x18\x02 \x01(\t\"/\n\x0e\x46reshnessToken\x12\x0b\n\x03uid\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04*\xe7\x01\n\x0cLearningRule\x12\x1d\n\x19LEARNING_RULE_UNSPECIFIED\x10\x00\x12\x19\n\x15LEARNING_RULE_HEBBIAN\x10\x01\x12 \n\x1cLEARNING_RULE_PSEUDO_INVERSE\x10\x02\x12\x1a\n\x16LEARNING_RULE_IMPORTED\x10\x03\x12\x19\n\x15LEARNING_RULE_STORKEY\x10\x04\x12&\n\"LEARNING_RULE_STORKEY_SECOND_ORDER\x10\x05\x12\x1c\n\x18LEARNING_RULE_PERCEPTRON\x10\x06*}\n\rNormalization\x12\x1d\n\x19NORMALIZATION_UNSPECIFIED\x10\x00\x12\x19\n\x15NORMALIZATION_NEURONS\x10\x01\x12\x1a\n\x16NORMALIZATION_PATTERNS\x10\x02\x12\x16\n\x12NORMALIZATION_NONE\x10\x03*n\n\rWarningReason\x12\x1e\n\x1aWARNING_REASON_UNSPECIFIED\x10\x00\x12\x1b\n\x17WARNING_REASON_CAPACITY\x10\x01\x12 \n\x1cWARNING_REASON_NOT_CONVERGED\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.memory_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LEARNINGRULE']._serialized_start=956
-  _globals['_LEARNINGRULE']._serialized_end=1187
-  _globals['_NORMALIZATION']._serialized_start=1189
-  _globals['_NORMALIZATION']._serialized_end=1314
-  _globals['_WARNINGREASON']._serialized_start=1316
-  _globals['_WARNINGREASON']._serialized_end=1426
+  _globals['_LEARNINGRULE']._serialized_start=1494
+  _globals['_LEARNINGRULE']._serialized_end=1725
+  _globals['_NORMALIZATION']._serialized_start=1727
+  _globals['_NORMALIZATION']._serialized_end=1852
+  _globals['_WARNINGREASON']._serialized_start=1854
+  _globals['_WARNINGREASON']._serialized_end=1964
   _globals['_PAIRWISESPEC']._serialized_start=103
   _globals['_PAIRWISESPEC']._serialized_end=376
-  _globals['_MEMORYSPEC']._serialized_start=378
-  _globals['_MEMORYSPEC']._serialized_end=447
-  _globals['_LEARNINGOUTCOME']._serialized_start=449
-  _globals['_LEARNINGOUTCOME']._serialized_end=501
-  _globals['_MEMORY']._serialized_start=504
-  _globals['_MEMORY']._serialized_end=832
-  _globals['_WARNING']._serialized_start=834
-  _globals['_WARNING']._serialized_end=904
-  _globals['_FRESHNESSTOKEN']._serialized_start=906
-  _globals['_FRESHNESSTOKEN']._serialized_end=953
+  _globals['_DENSESPEC']._serialized_start=378
+  _globals['_DENSESPEC']._serialized_end=443
+  _globals['_MODERNSPEC']._serialized_start=445
+  _globals['_MODERNSPEC']._serialized_end=526
+  _globals['_RINGSPEC']._serialized_start=528
+  _globals['_RINGSPEC']._serialized_end=644
+  _globals['_SHEETSPEC']._serialized_start=646
+  _globals['_SHEETSPEC']._serialized_end=749
+  _globals['_MEMORYSPEC']._serialized_start=752
+  _globals['_MEMORYSPEC']._serialized_end=985
+  _globals['_LEARNINGOUTCOME']._serialized_start=987
+  _globals['_LEARNINGOUTCOME']._serialized_end=1039
+  _globals['_MEMORY']._serialized_start=1042
+  _globals['_MEMORY']._serialized_end=1370
+  _globals['_WARNING']._serialized_start=1372
+  _globals['_WARNING']._serialized_end=1442
+  _globals['_FRESHNESSTOKEN']._serialized_start=1444
+  _globals['_FRESHNESSTOKEN']._serialized_end=1491
 # @@protoc_insertion_point(module_scope)

@@ -68,11 +68,59 @@ class PairwiseSpec(_message.Message):
     max_sweeps: int
     def __init__(self, neurons: _Optional[int] = ..., rule: _Optional[_Union[LearningRule, str]] = ..., thresholds: _Optional[_Iterable[float]] = ..., normalization: _Optional[_Union[Normalization, str]] = ..., self_coupling: bool = ..., coding: _Optional[_Union[_patterns_pb2.Coding, str]] = ..., kappa: _Optional[float] = ..., max_sweeps: _Optional[int] = ...) -> None: ...
 
+class DenseSpec(_message.Message):
+    __slots__ = ("neurons", "degree", "exponential")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    DEGREE_FIELD_NUMBER: _ClassVar[int]
+    EXPONENTIAL_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    degree: int
+    exponential: bool
+    def __init__(self, neurons: _Optional[int] = ..., degree: _Optional[int] = ..., exponential: bool = ...) -> None: ...
+
+class ModernSpec(_message.Message):
+    __slots__ = ("neurons", "beta", "tolerance")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    BETA_FIELD_NUMBER: _ClassVar[int]
+    TOLERANCE_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    beta: float
+    tolerance: float
+    def __init__(self, neurons: _Optional[int] = ..., beta: _Optional[float] = ..., tolerance: _Optional[float] = ...) -> None: ...
+
+class RingSpec(_message.Message):
+    __slots__ = ("neurons", "tau", "concentration")
+    NEURONS_FIELD_NUMBER: _ClassVar[int]
+    TAU_FIELD_NUMBER: _ClassVar[int]
+    CONCENTRATION_FIELD_NUMBER: _ClassVar[int]
+    neurons: int
+    tau: float
+    concentration: float
+    def __init__(self, neurons: _Optional[int] = ..., tau: _Optional[float] = ..., concentration: _Optional[float] = ...) -> None: ...
+
+class SheetSpec(_message.Message):
+    __slots__ = ("side", "bump_rows", "tau")
+    SIDE_FIELD_NUMBER: _ClassVar[int]
+    BUMP_ROWS_FIELD_NUMBER: _ClassVar[int]
+    TAU_FIELD_NUMBER: _ClassVar[int]
+    side: int
+    bump_rows: int
+    tau: float
+    def __init__(self, side: _Optional[int] = ..., bump_rows: _Optional[int] = ..., tau: _Optional[float] = ...) -> None: ...
+
 class MemorySpec(_message.Message):
-    __slots__ = ("pairwise",)
+    __slots__ = ("pairwise", "dense", "modern", "ring", "sheet")
     PAIRWISE_FIELD_NUMBER: _ClassVar[int]
+    DENSE_FIELD_NUMBER: _ClassVar[int]
+    MODERN_FIELD_NUMBER: _ClassVar[int]
+    RING_FIELD_NUMBER: _ClassVar[int]
+    SHEET_FIELD_NUMBER: _ClassVar[int]
     pairwise: PairwiseSpec
-    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ...) -> None: ...
+    dense: DenseSpec
+    modern: ModernSpec
+    ring: RingSpec
+    sheet: SheetSpec
+    def __init__(self, pairwise: _Optional[_Union[PairwiseSpec, _Mapping]] = ..., dense: _Optional[_Union[DenseSpec, _Mapping]] = ..., modern: _Optional[_Union[ModernSpec, _Mapping]] = ..., ring: _Optional[_Union[RingSpec, _Mapping]] = ..., sheet: _Optional[_Union[SheetSpec, _Mapping]] = ...) -> None: ...
 
 class LearningOutcome(_message.Message):
     __slots__ = ("converged", "sweeps")

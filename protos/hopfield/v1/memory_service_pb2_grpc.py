@@ -158,7 +158,8 @@ class MemoryServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetWeights(self, request, context):
-        """The weights that recall uses: first a header, then the matrix row by row.
+        """The weights that recall uses: first a header, then the matrix row by row. FAILED_PRECONDITION when the memory is of a family
+        that has none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -58,7 +58,9 @@ class MemoryServiceStub:
     ListPatterns: _grpc.UnaryUnaryMultiCallable[_memory_service_pb2.ListPatternsRequest, _memory_service_pb2.ListPatternsResponse]
     """The stored patterns, oldest first, page by page; or those of the labels asked for."""
     GetWeights: _grpc.UnaryStreamMultiCallable[_memory_service_pb2.GetWeightsRequest, _memory_service_pb2.GetWeightsResponse]
-    """The weights that recall uses: first a header, then the matrix row by row."""
+    """The weights that recall uses: first a header, then the matrix row by row. FAILED_PRECONDITION when the memory is of a family
+    that has none.
+    """
     ImportWeights: _grpc.StreamUnaryMultiCallable[_memory_service_pb2.ImportWeightsRequest, _memory_service_pb2.ImportWeightsResponse]
     """Makes a memory from weights given from outside: first a header, then the matrix row by row. The matrix must be finite
     and symmetric (to 1e-9 of its largest entry; the mean of the two halves is kept); its diagonal is kept as given.
@@ -98,7 +100,9 @@ class MemoryServiceAsyncStub(MemoryServiceStub):
     ListPatterns: _aio.UnaryUnaryMultiCallable[_memory_service_pb2.ListPatternsRequest, _memory_service_pb2.ListPatternsResponse]  # type: ignore[assignment]
     """The stored patterns, oldest first, page by page; or those of the labels asked for."""
     GetWeights: _aio.UnaryStreamMultiCallable[_memory_service_pb2.GetWeightsRequest, _memory_service_pb2.GetWeightsResponse]  # type: ignore[assignment]
-    """The weights that recall uses: first a header, then the matrix row by row."""
+    """The weights that recall uses: first a header, then the matrix row by row. FAILED_PRECONDITION when the memory is of a family
+    that has none.
+    """
     ImportWeights: _aio.StreamUnaryMultiCallable[_memory_service_pb2.ImportWeightsRequest, _memory_service_pb2.ImportWeightsResponse]  # type: ignore[assignment]
     """Makes a memory from weights given from outside: first a header, then the matrix row by row. The matrix must be finite
     and symmetric (to 1e-9 of its largest entry; the mean of the two halves is kept); its diagonal is kept as given.
@@ -189,7 +193,9 @@ class MemoryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _memory_service_pb2.GetWeightsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_memory_service_pb2.GetWeightsResponse], _abc.AsyncIterator[_memory_service_pb2.GetWeightsResponse]]:
-        """The weights that recall uses: first a header, then the matrix row by row."""
+        """The weights that recall uses: first a header, then the matrix row by row. FAILED_PRECONDITION when the memory is of a family
+        that has none.
+        """
 
     @_abc_1.abstractmethod
     def ImportWeights(

@@ -24,15 +24,15 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahopfield/v1/patterns.proto\x12\x0bhopfield.v1\"\x8b\x01\n\x08Patterns\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07neurons\x18\x02 \x01(\r\x12\x0e\n\x04\x62its\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05signs\x18\x04 \x01(\x0cH\x00\x12#\n\x06\x63oding\x18\x05 \x01(\x0e\x32\x13.hopfield.v1.Coding\x12\r\n\x05known\x18\x06 \x01(\x0c\x42\n\n\x08\x65ncoding*G\n\x06\x43oding\x12\x16\n\x12\x43ODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODING_BIPOLAR\x10\x01\x12\x11\n\rCODING_BINARY\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahopfield/v1/patterns.proto\x12\x0bhopfield.v1\"\x9d\x01\n\x08Patterns\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07neurons\x18\x02 \x01(\r\x12\x0e\n\x04\x62its\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05signs\x18\x04 \x01(\x0cH\x00\x12\x10\n\x06\x66loats\x18\x07 \x01(\x0cH\x00\x12#\n\x06\x63oding\x18\x05 \x01(\x0e\x32\x13.hopfield.v1.Coding\x12\r\n\x05known\x18\x06 \x01(\x0c\x42\n\n\x08\x65ncoding*X\n\x06\x43oding\x12\x16\n\x12\x43ODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODING_BIPOLAR\x10\x01\x12\x11\n\rCODING_BINARY\x10\x02\x12\x0f\n\x0b\x43ODING_REAL\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.patterns_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CODING']._serialized_start=185
-  _globals['_CODING']._serialized_end=256
+  _globals['_CODING']._serialized_start=203
+  _globals['_CODING']._serialized_end=291
   _globals['_PATTERNS']._serialized_start=44
-  _globals['_PATTERNS']._serialized_end=183
+  _globals['_PATTERNS']._serialized_end=201
 # @@protoc_insertion_point(module_scope)

@@ -26,23 +26,23 @@ from hopfield.v1 import memory_pb2 as hopfield_dot_v1_dot_memory__pb2
 from hopfield.v1 import patterns_pb2 as hopfield_dot_v1_dot_patterns__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/recall_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a\x1ahopfield/v1/patterns.proto\"!\n\x11\x41nnealingSchedule\x12\x0c\n\x04\x62\x65ta\x18\x01 \x03(\x01\"\xcb\x02\n\rRecallOptions\x12\'\n\x06update\x18\x01 \x01(\x0e\x32\x17.hopfield.v1.UpdateRule\x12\'\n\x05order\x18\x02 \x01(\x0e\x32\x18.hopfield.v1.UpdateOrder\x12\x16\n\x0e\x65xplicit_order\x18\x03 \x03(\r\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x01\x88\x01\x01\x12\x1b\n\x0emax_iterations\x18\x05 \x01(\rH\x02\x88\x01\x01\x12!\n\x03tie\x18\x06 \x01(\x0e\x32\x14.hopfield.v1.TieRule\x12\r\n\x05\x63lamp\x18\x07 \x01(\x08\x12\x0e\n\x04\x62\x65ta\x18\x08 \x01(\x01H\x00\x12\x33\n\tannealing\x18\t \x01(\x0b\x32\x1e.hopfield.v1.AnnealingScheduleH\x00\x42\r\n\x0btemperatureB\x07\n\x05_seedB\x11\n\x0f_max_iterations\"\x9c\x01\n\rRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xc1\x02\n\x0eRecallResponse\x12&\n\x07pattern\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x06\x65nergy\x18\x02 \x01(\x01\x12\x16\n\x0einitial_energy\x18\x03 \x01(\x01\x12\x12\n\niterations\x18\x04 \x01(\r\x12\r\n\x05\x66lips\x18\x05 \x01(\x04\x12,\n\x0bstop_reason\x18\x06 \x01(\x0e\x32\x17.hopfield.v1.StopReason\x12\x12\n\x05label\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07overlap\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12!\n\x05match\x18\t \x01(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\x42\x08\n\x06_labelB\n\n\x08_overlap\"\xa3\x01\n\x12\x42\x61tchRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xb0\x02\n\x13\x42\x61tchRecallResponse\x12\'\n\x08patterns\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x02 \x03(\x01\x12\x18\n\x10initial_energies\x18\x03 \x03(\x01\x12\x12\n\niterations\x18\x04 \x03(\r\x12\r\n\x05\x66lips\x18\x05 \x03(\x04\x12-\n\x0cstop_reasons\x18\x06 \x03(\x0e\x32\x17.hopfield.v1.StopReason\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x10\n\x08overlaps\x18\x08 \x03(\x01\x12#\n\x07matches\x18\t \x03(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\"\xa4\x01\n\x13StreamRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"G\n\x14StreamRecallResponse\x12/\n\x05\x62lock\x18\x01 \x01(\x0b\x32 .hopfield.v1.BatchRecallResponse\"\xa1\x01\n\x12TraceRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xa0\x01\n\x13TraceRecallResponse\x12\x12\n\niterations\x18\x01 \x03(\r\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x03 \x03(\x01\x12\r\n\x05\x66lips\x18\x04 \x03(\x04\x12+\n\x06recall\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.RecallResponse\"\xa2\x01\n\x0eNearestRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x01k\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x10include_patterns\x18\x04 \x01(\x08\x12*\n\x05token\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessTokenB\x04\n\x02_k\"\x8a\x01\n\x0fNearestResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x10\n\x08overlaps\x18\x03 \x03(\x01\x12\'\n\x08patterns\x18\x04 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x04*}\n\nUpdateRule\x12\x1b\n\x17UPDATE_RULE_UNSPECIFIED\x10\x00\x12\x1c\n\x18UPDATE_RULE_ASYNCHRONOUS\x10\x01\x12\x1b\n\x17UPDATE_RULE_SYNCHRONOUS\x10\x02\x12\x17\n\x13UPDATE_RULE_GLAUBER\x10\x03*|\n\x0bUpdateOrder\x12\x1c\n\x18UPDATE_ORDER_UNSPECIFIED\x10\x00\x12\x17\n\x13UPDATE_ORDER_RANDOM\x10\x01\x12\x1b\n\x17UPDATE_ORDER_SEQUENTIAL\x10\x02\x12\x19\n\x15UPDATE_ORDER_EXPLICIT\x10\x03*]\n\x07TieRule\x12\x18\n\x14TIE_RULE_UNSPECIFIED\x10\x00\x12\x11\n\rTIE_RULE_KEEP\x10\x01\x12\x11\n\rTIE_RULE_PLUS\x10\x02\x12\x12\n\x0eTIE_RULE_MINUS\x10\x03*|\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15STOP_REASON_CONVERGED\x10\x01\x12\x15\n\x11STOP_REASON_CYCLE\x10\x02\x12\x1f\n\x1bSTOP_REASON_ITERATION_LIMIT\x10\x03*h\n\x05Match\x12\x15\n\x11MATCH_UNSPECIFIED\x10\x00\x12\x11\n\rMATCH_PATTERN\x10\x01\x12\x11\n\rMATCH_INVERSE\x10\x02\x12\x12\n\x0eMATCH_SPURIOUS\x10\x03\x12\x0e\n\nMATCH_NONE\x10\x04\x32\x97\x03\n\rRecallService\x12\x41\n\x06Recall\x12\x1a.hopfield.v1.RecallRequest\x1a\x1b.hopfield.v1.RecallResponse\x12P\n\x0b\x42\x61tchRecall\x12\x1f.hopfield.v1.BatchRecallRequest\x1a .hopfield.v1.BatchRecallResponse\x12W\n\x0cStreamRecall\x12 .hopfield.v1.StreamRecallRequest\x1a!.hopfield.v1.StreamRecallResponse(\x01\x30\x01\x12R\n\x0bTraceRecall\x12\x1f.hopfield.v1.TraceRecallRequest\x1a .hopfield.v1.TraceRecallResponse0\x01\x12\x44\n\x07Nearest\x12\x1b.hopfield.v1.NearestRequest\x1a\x1c.hopfield.v1.NearestResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/recall_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a\x1ahopfield/v1/patterns.proto\"!\n\x11\x41nnealingSchedule\x12\x0c\n\x04\x62\x65ta\x18\x01 \x03(\x01\"\xcb\x02\n\rRecallOptions\x12\'\n\x06update\x18\x01 \x01(\x0e\x32\x17.hopfield.v1.UpdateRule\x12\'\n\x05order\x18\x02 \x01(\x0e\x32\x18.hopfield.v1.UpdateOrder\x12\x16\n\x0e\x65xplicit_order\x18\x03 \x03(\r\x12\x11\n\x04seed\x18\x04 \x01(\x04H\x01\x88\x01\x01\x12\x1b\n\x0emax_iterations\x18\x05 \x01(\rH\x02\x88\x01\x01\x12!\n\x03tie\x18\x06 \x01(\x0e\x32\x14.hopfield.v1.TieRule\x12\r\n\x05\x63lamp\x18\x07 \x01(\x08\x12\x0e\n\x04\x62\x65ta\x18\x08 \x01(\x01H\x00\x12\x33\n\tannealing\x18\t \x01(\x0b\x32\x1e.hopfield.v1.AnnealingScheduleH\x00\x42\r\n\x0btemperatureB\x07\n\x05_seedB\x11\n\x0f_max_iterations\"\x9c\x01\n\rRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xf6\x02\n\x0eRecallResponse\x12&\n\x07pattern\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x06\x65nergy\x18\x02 \x01(\x01\x12\x16\n\x0einitial_energy\x18\x03 \x01(\x01\x12\x12\n\niterations\x18\x04 \x01(\r\x12\r\n\x05\x66lips\x18\x05 \x01(\x04\x12,\n\x0bstop_reason\x18\x06 \x01(\x0e\x32\x17.hopfield.v1.StopReason\x12\x12\n\x05label\x18\x07 \x01(\tH\x00\x88\x01\x01\x12\x14\n\x07overlap\x18\x08 \x01(\x01H\x01\x88\x01\x01\x12!\n\x05match\x18\t \x01(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\x12\x18\n\x10\x61ttention_labels\x18\r \x03(\t\x12\x19\n\x11\x61ttention_weights\x18\x0e \x03(\x01\x42\x08\n\x06_labelB\n\n\x08_overlap\"\xa3\x01\n\x12\x42\x61tchRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xe5\x02\n\x13\x42\x61tchRecallResponse\x12\'\n\x08patterns\x18\x01 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x02 \x03(\x01\x12\x18\n\x10initial_energies\x18\x03 \x03(\x01\x12\x12\n\niterations\x18\x04 \x03(\r\x12\r\n\x05\x66lips\x18\x05 \x03(\x04\x12-\n\x0cstop_reasons\x18\x06 \x03(\x0e\x32\x17.hopfield.v1.StopReason\x12\x0e\n\x06labels\x18\x07 \x03(\t\x12\x10\n\x08overlaps\x18\x08 \x03(\x01\x12#\n\x07matches\x18\t \x03(\x0e\x32\x12.hopfield.v1.Match\x12\x0c\n\x04seed\x18\n \x01(\x04\x12\x0b\n\x03uid\x18\x0b \x01(\t\x12\x10\n\x08revision\x18\x0c \x01(\x04\x12\x18\n\x10\x61ttention_labels\x18\r \x03(\t\x12\x19\n\x11\x61ttention_weights\x18\x0e \x03(\x01\"\xa4\x01\n\x13StreamRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"G\n\x14StreamRecallResponse\x12/\n\x05\x62lock\x18\x01 \x01(\x0b\x32 .hopfield.v1.BatchRecallResponse\"\xa1\x01\n\x12TraceRecallRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12$\n\x05query\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12+\n\x07options\x18\x03 \x01(\x0b\x32\x1a.hopfield.v1.RecallOptions\x12*\n\x05token\x18\x04 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessToken\"\xa0\x01\n\x13TraceRecallResponse\x12\x12\n\niterations\x18\x01 \x03(\r\x12\'\n\x08patterns\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x10\n\x08\x65nergies\x18\x03 \x03(\x01\x12\r\n\x05\x66lips\x18\x04 \x03(\x04\x12+\n\x06recall\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.RecallResponse\"\xa2\x01\n\x0eNearestRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12&\n\x07queries\x18\x02 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0e\n\x01k\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x18\n\x10include_patterns\x18\x04 \x01(\x08\x12*\n\x05token\x18\x05 \x01(\x0b\x32\x1b.hopfield.v1.FreshnessTokenB\x04\n\x02_k\"\x8a\x01\n\x0fNearestResponse\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0e\n\x06labels\x18\x02 \x03(\t\x12\x10\n\x08overlaps\x18\x03 \x03(\x01\x12\'\n\x08patterns\x18\x04 \x01(\x0b\x32\x15.hopfield.v1.Patterns\x12\x0b\n\x03uid\x18\x05 \x01(\t\x12\x10\n\x08revision\x18\x06 \x01(\x04*}\n\nUpdateRule\x12\x1b\n\x17UPDATE_RULE_UNSPECIFIED\x10\x00\x12\x1c\n\x18UPDATE_RULE_ASYNCHRONOUS\x10\x01\x12\x1b\n\x17UPDATE_RULE_SYNCHRONOUS\x10\x02\x12\x17\n\x13UPDATE_RULE_GLAUBER\x10\x03*|\n\x0bUpdateOrder\x12\x1c\n\x18UPDATE_ORDER_UNSPECIFIED\x10\x00\x12\x17\n\x13UPDATE_ORDER_RANDOM\x10\x01\x12\x1b\n\x17UPDATE_ORDER_SEQUENTIAL\x10\x02\x12\x19\n\x15UPDATE_ORDER_EXPLICIT\x10\x03*]\n\x07TieRule\x12\x18\n\x14TIE_RULE_UNSPECIFIED\x10\x00\x12\x11\n\rTIE_RULE_KEEP\x10\x01\x12\x11\n\rTIE_RULE_PLUS\x10\x02\x12\x12\n\x0eTIE_RULE_MINUS\x10\x03*|\n\nStopReason\x12\x1b\n\x17STOP_REASON_UNSPECIFIED\x10\x00\x12\x19\n\x15STOP_REASON_CONVERGED\x10\x01\x12\x15\n\x11STOP_REASON_CYCLE\x10\x02\x12\x1f\n\x1bSTOP_REASON_ITERATION_LIMIT\x10\x03*h\n\x05Match\x12\x15\n\x11MATCH_UNSPECIFIED\x10\x00\x12\x11\n\rMATCH_PATTERN\x10\x01\x12\x11\n\rMATCH_INVERSE\x10\x02\x12\x12\n\x0eMATCH_SPURIOUS\x10\x03\x12\x0e\n\nMATCH_NONE\x10\x04\x32\x97\x03\n\rRecallService\x12\x41\n\x06Recall\x12\x1a.hopfield.v1.RecallRequest\x1a\x1b.hopfield.v1.RecallResponse\x12P\n\x0b\x42\x61tchRecall\x12\x1f.hopfield.v1.BatchRecallRequest\x1a .hopfield.v1.BatchRecallResponse\x12W\n\x0cStreamRecall\x12 .hopfield.v1.StreamRecallRequest\x1a!.hopfield.v1.StreamRecallResponse(\x01\x30\x01\x12R\n\x0bTraceRecall\x12\x1f.hopfield.v1.TraceRecallRequest\x1a .hopfield.v1.TraceRecallResponse0\x01\x12\x44\n\x07Nearest\x12\x1b.hopfield.v1.NearestRequest\x1a\x1c.hopfield.v1.NearestResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.recall_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_UPDATERULE']._serialized_start=2301
-  _globals['_UPDATERULE']._serialized_end=2426
-  _globals['_UPDATEORDER']._serialized_start=2428
-  _globals['_UPDATEORDER']._serialized_end=2552
-  _globals['_TIERULE']._serialized_start=2554
-  _globals['_TIERULE']._serialized_end=2647
-  _globals['_STOPREASON']._serialized_start=2649
-  _globals['_STOPREASON']._serialized_end=2773
-  _globals['_MATCH']._serialized_start=2775
-  _globals['_MATCH']._serialized_end=2879
+  _globals['_UPDATERULE']._serialized_start=2407
+  _globals['_UPDATERULE']._serialized_end=2532
+  _globals['_UPDATEORDER']._serialized_start=2534
+  _globals['_UPDATEORDER']._serialized_end=2658
+  _globals['_TIERULE']._serialized_start=2660
+  _globals['_TIERULE']._serialized_end=2753
+  _globals['_STOPREASON']._serialized_start=2755
+  _globals['_STOPREASON']._serialized_end=2879
+  _globals['_MATCH']._serialized_start=2881
+  _globals['_MATCH']._serialized_end=2985
   _globals['_ANNEALINGSCHEDULE']._serialized_start=103
   _globals['_ANNEALINGSCHEDULE']._serialized_end=136
   _globals['_RECALLOPTIONS']._serialized_start=139
@@ -50,23 +50,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECALLREQUEST']._serialized_start=473
   _globals['_RECALLREQUEST']._serialized_end=629
   _globals['_RECALLRESPONSE']._serialized_start=632
-  _globals['_RECALLRESPONSE']._serialized_end=953
-  _globals['_BATCHRECALLREQUEST']._serialized_start=956
-  _globals['_BATCHRECALLREQUEST']._serialized_end=1119
-  _globals['_BATCHRECALLRESPONSE']._serialized_start=1122
-  _globals['_BATCHRECALLRESPONSE']._serialized_end=1426
-  _globals['_STREAMRECALLREQUEST']._serialized_start=1429
-  _globals['_STREAMRECALLREQUEST']._serialized_end=1593
-  _globals['_STREAMRECALLRESPONSE']._serialized_start=1595
-  _globals['_STREAMRECALLRESPONSE']._serialized_end=1666
-  _globals['_TRACERECALLREQUEST']._serialized_start=1669
-  _globals['_TRACERECALLREQUEST']._serialized_end=1830
-  _globals['_TRACERECALLRESPONSE']._serialized_start=1833
-  _globals['_TRACERECALLRESPONSE']._serialized_end=1993
-  _globals['_NEARESTREQUEST']._serialized_start=1996
-  _globals['_NEARESTREQUEST']._serialized_end=2158
-  _globals['_NEARESTRESPONSE']._serialized_start=2161
-  _globals['_NEARESTRESPONSE']._serialized_end=2299
-  _globals['_RECALLSERVICE']._serialized_start=2882
-  _globals['_RECALLSERVICE']._serialized_end=3289
+  _globals['_RECALLRESPONSE']._serialized_end=1006
+  _globals['_BATCHRECALLREQUEST']._serialized_start=1009
+  _globals['_BATCHRECALLREQUEST']._serialized_end=1172
+  _globals['_BATCHRECALLRESPONSE']._serialized_start=1175
+  _globals['_BATCHRECALLRESPONSE']._serialized_end=1532
+  _globals['_STREAMRECALLREQUEST']._serialized_start=1535
+  _globals['_STREAMRECALLREQUEST']._serialized_end=1699
+  _globals['_STREAMRECALLRESPONSE']._serialized_start=1701
+  _globals['_STREAMRECALLRESPONSE']._serialized_end=1772
+  _globals['_TRACERECALLREQUEST']._serialized_start=1775
+  _globals['_TRACERECALLREQUEST']._serialized_end=1936
+  _globals['_TRACERECALLRESPONSE']._serialized_start=1939
+  _globals['_TRACERECALLRESPONSE']._serialized_end=2099
+  _globals['_NEARESTREQUEST']._serialized_start=2102
+  _globals['_NEARESTREQUEST']._serialized_end=2264
+  _globals['_NEARESTRESPONSE']._serialized_start=2267
+  _globals['_NEARESTRESPONSE']._serialized_end=2405
+  _globals['_RECALLSERVICE']._serialized_start=2988
+  _globals['_RECALLSERVICE']._serialized_end=3395
 # @@protoc_insertion_point(module_scope)

@@ -107,7 +107,7 @@ class RecallRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., query: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., options: _Optional[_Union[RecallOptions, _Mapping]] = ..., token: _Optional[_Union[_memory_pb2.FreshnessToken, _Mapping]] = ...) -> None: ...
 
 class RecallResponse(_message.Message):
-    __slots__ = ("pattern", "energy", "initial_energy", "iterations", "flips", "stop_reason", "label", "overlap", "match", "seed", "uid", "revision")
+    __slots__ = ("pattern", "energy", "initial_energy", "iterations", "flips", "stop_reason", "label", "overlap", "match", "seed", "uid", "revision", "attention_labels", "attention_weights")
     PATTERN_FIELD_NUMBER: _ClassVar[int]
     ENERGY_FIELD_NUMBER: _ClassVar[int]
     INITIAL_ENERGY_FIELD_NUMBER: _ClassVar[int]
@@ -120,6 +120,8 @@ class RecallResponse(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_LABELS_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     pattern: _patterns_pb2.Patterns
     energy: float
     initial_energy: float
@@ -132,7 +134,9 @@ class RecallResponse(_message.Message):
     seed: int
     uid: str
     revision: int
-    def __init__(self, pattern: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energy: _Optional[float] = ..., initial_energy: _Optional[float] = ..., iterations: _Optional[int] = ..., flips: _Optional[int] = ..., stop_reason: _Optional[_Union[StopReason, str]] = ..., label: _Optional[str] = ..., overlap: _Optional[float] = ..., match: _Optional[_Union[Match, str]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    attention_labels: _containers.RepeatedScalarFieldContainer[str]
+    attention_weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, pattern: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energy: _Optional[float] = ..., initial_energy: _Optional[float] = ..., iterations: _Optional[int] = ..., flips: _Optional[int] = ..., stop_reason: _Optional[_Union[StopReason, str]] = ..., label: _Optional[str] = ..., overlap: _Optional[float] = ..., match: _Optional[_Union[Match, str]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ..., attention_labels: _Optional[_Iterable[str]] = ..., attention_weights: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class BatchRecallRequest(_message.Message):
     __slots__ = ("name", "queries", "options", "token")
@@ -147,7 +151,7 @@ class BatchRecallRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., queries: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., options: _Optional[_Union[RecallOptions, _Mapping]] = ..., token: _Optional[_Union[_memory_pb2.FreshnessToken, _Mapping]] = ...) -> None: ...
 
 class BatchRecallResponse(_message.Message):
-    __slots__ = ("patterns", "energies", "initial_energies", "iterations", "flips", "stop_reasons", "labels", "overlaps", "matches", "seed", "uid", "revision")
+    __slots__ = ("patterns", "energies", "initial_energies", "iterations", "flips", "stop_reasons", "labels", "overlaps", "matches", "seed", "uid", "revision", "attention_labels", "attention_weights")
     PATTERNS_FIELD_NUMBER: _ClassVar[int]
     ENERGIES_FIELD_NUMBER: _ClassVar[int]
     INITIAL_ENERGIES_FIELD_NUMBER: _ClassVar[int]
@@ -160,6 +164,8 @@ class BatchRecallResponse(_message.Message):
     SEED_FIELD_NUMBER: _ClassVar[int]
     UID_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_LABELS_FIELD_NUMBER: _ClassVar[int]
+    ATTENTION_WEIGHTS_FIELD_NUMBER: _ClassVar[int]
     patterns: _patterns_pb2.Patterns
     energies: _containers.RepeatedScalarFieldContainer[float]
     initial_energies: _containers.RepeatedScalarFieldContainer[float]
@@ -172,7 +178,9 @@ class BatchRecallResponse(_message.Message):
     seed: int
     uid: str
     revision: int
-    def __init__(self, patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., initial_energies: _Optional[_Iterable[float]] = ..., iterations: _Optional[_Iterable[int]] = ..., flips: _Optional[_Iterable[int]] = ..., stop_reasons: _Optional[_Iterable[_Union[StopReason, str]]] = ..., labels: _Optional[_Iterable[str]] = ..., overlaps: _Optional[_Iterable[float]] = ..., matches: _Optional[_Iterable[_Union[Match, str]]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    attention_labels: _containers.RepeatedScalarFieldContainer[str]
+    attention_weights: _containers.RepeatedScalarFieldContainer[float]
+    def __init__(self, patterns: _Optional[_Union[_patterns_pb2.Patterns, _Mapping]] = ..., energies: _Optional[_Iterable[float]] = ..., initial_energies: _Optional[_Iterable[float]] = ..., iterations: _Optional[_Iterable[int]] = ..., flips: _Optional[_Iterable[int]] = ..., stop_reasons: _Optional[_Iterable[_Union[StopReason, str]]] = ..., labels: _Optional[_Iterable[str]] = ..., overlaps: _Optional[_Iterable[float]] = ..., matches: _Optional[_Iterable[_Union[Match, str]]] = ..., seed: _Optional[int] = ..., uid: _Optional[str] = ..., revision: _Optional[int] = ..., attention_labels: _Optional[_Iterable[str]] = ..., attention_weights: _Optional[_Iterable[float]] = ...) -> None: ...
 
 class StreamRecallRequest(_message.Message):
     __slots__ = ("name", "queries", "options", "token")

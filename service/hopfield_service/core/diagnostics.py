@@ -76,7 +76,7 @@ class Diagnosis:
         capacity: load up to which the rule holds random patterns; None where there is no rule.
         stability: None where nothing is stored.
         similarity: None where less than two patterns are.
-        weights: in numbers.
+        weights: in numbers; None where there are none.
         outcome: how learning ended, where the rule iterates.
         verdict: all that in a few words.
     """
@@ -86,7 +86,7 @@ class Diagnosis:
     capacity: float | None
     stability: Stability | None
     similarity: Similarity | None
-    weights: WeightStatistics
+    weights: WeightStatistics | None
     outcome: LearningOutcome | None
     verdict: str
 

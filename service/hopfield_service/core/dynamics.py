@@ -1,4 +1,4 @@
-"""Recall: the dynamics of a pairwise network from queries until they settle."""
+"""Recall: the dynamics of a network of neurons from queries until they settle."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.kernels import recall, updates
 from hopfield_service.core.kernels.compilation import specialised
 from hopfield_service.core.kernels.couplings import Basis, Couplings, Kept, Matrix, Patterns, SummedRests
+from hopfield_service.core.kernels.interactions import SHARES, Interactions
 from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes, unpack
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
@@ -92,11 +93,24 @@ class RecallOptions(NamedTuple):
     beta: float | NDArray[np.float64] | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Attention:
+    """The largest softmax weights of the stored patterns at an answer, the largest first, the oldest first of equals.
+
+    Attributes:
+        positions: (k,) int64, of the patterns among those stored; of many answers, (count, k).
+        weights: of the same shape, float64.
+    """
+
+    positions: NDArray[np.int64]
+    weights: NDArray[np.float64]
+
+
 class RecallResult(NamedTuple):
     """The answer of a recall.
 
     Attributes:
-        bits: (ceil(N / 8),) uint8, the state, packed.
+        bits: (bytes of a state,) uint8, the state, packed: a bit a neuron, or a float32 where neurons are real.
         neurons: N.
         energy: of that state.
         initial_energy: of the query, an unknown neuron half-way between its values.
@@ -106,6 +120,7 @@ class RecallResult(NamedTuple):
         nearest: position of the stored pattern with the largest |overlap|, the oldest of equals; None if none is stored.
         overlap: with that pattern; None if none is stored.
         match: what the state is.
+        attention: the softmax weights, in a network that has them.
     """
 
     bits: Bits
@@ -118,10 +133,13 @@ class RecallResult(NamedTuple):
     nearest: int | None
     overlap: float | None
     match: Match
+    attention: Attention | None = None
 
     @property
-    def state(self) -> Signs:
-        """(N,) int8, every value 1 or -1."""
+    def state(self) -> NDArray[Any]:
+        """(N,) int8, every value 1 or -1; or float32, of real neurons."""
+        if len(self.bits) > row_bytes(self.neurons):
+            return self.bits.view("<f4").astype(np.float32)
         state: Signs = unpack(self.bits[np.newaxis], self.neurons)[0]
         return state
 
@@ -132,13 +150,13 @@ class TraceStep:
 
     Attributes:
         iteration: how many were run when the state was reached; 0 for the query.
-        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown.
+        state: (N,) int8: 1, -1, or 0 for a neuron that is still unknown; or float32, of real neurons.
         energy: of that state, an unknown neuron half-way between its values.
         flips: how often a neuron changed between 1 and -1 in this iteration.
     """
 
     iteration: int
-    state: Signs
+    state: NDArray[Any]
     energy: float
     flips: int
 
@@ -148,7 +166,7 @@ class RecallResults:
     """The answers of some recalls: a column a field of RecallResult, entry k of each for query k.
 
     Attributes:
-        bits: (count, ceil(N / 8)) uint8, the states, packed.
+        bits: (count, bytes of a state) uint8, the states, packed.
         energies: (count,) float64.
         initial_energies: (count,) float64.
         iterations: (count,) int64.
@@ -157,6 +175,7 @@ class RecallResults:
         nearest: (count,) int64; -1 where nothing is stored.
         overlaps: (count,) float64; NaN where nothing is stored.
         matches: count of them.
+        attention: see RecallResult.
     """
 
     bits: Bits
@@ -168,17 +187,18 @@ class RecallResults:
     nearest: NDArray[np.int64]
     overlaps: NDArray[np.float64]
     matches: list[Match]
+    attention: Attention | None = None
 
 
 class Dynamics:
-    """What the recalls of a network need of it: its weights in the forms that suit them, and its patterns."""
+    """What the recalls of a network need of it: its couplings in the forms that suit them, and its patterns."""
 
     def __init__(self, form: Couplings, heated_form: Couplings, values: Any, stored: Words) -> None:
         """Takes what is needed.
 
         Args:
-            form: of the weights, for updates by the sign of the field.
-            heated_form: of the weights, for updates by the size of the field.
+            form: of the couplings, for updates by the sign of the field.
+            heated_form: of the couplings, for updates by the size of the field.
             values: dtype of what `form` keeps of a state; another `heated_form` keeps float64.
             stored: (P, ceil(N / 64)) uint64, the patterns.
         """
@@ -224,6 +244,9 @@ class Plan:
             case Basis():
                 neurons, width = form.rows.shape
                 sizes = form.exact.shape[1], width, 0
+            case Interactions():
+                neurons, width = form.rows.shape
+                sizes = len(form.words) + SHARES, width, 0
         self.form, self.stored = form, stored
         self.sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
         self._neurons, self._values, self._sizes = neurons, np.dtype(values), sizes

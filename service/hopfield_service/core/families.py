@@ -5,12 +5,18 @@ from typing import Any
 
 import numpy as np
 
+from hopfield_service.core.dense import DenseSpec
 from hopfield_service.core.kernels.generator import next_word
 from hopfield_service.core.kernels.reports import reported
+from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Spec
 from hopfield_service.core.pairwise import PairwiseSpec
+from hopfield_service.core.ring import RingSpec
+from hopfield_service.core.sheet import SheetSpec
 
-FAMILIES: dict[str, type[Spec]] = {family.family: family for family in (PairwiseSpec,)}
+FAMILIES: dict[str, type[Spec]] = {
+    family.family: family for family in (PairwiseSpec, DenseSpec, ModernSpec, RingSpec, SheetSpec)
+}
 
 
 def spec_from_parameters(family: str, parameters: Mapping[str, Any]) -> Spec:

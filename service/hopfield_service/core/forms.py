@@ -32,7 +32,7 @@ def patterns_form(couplings: Hebbian, packed: Words, coding: Coding) -> forms.Pa
         coding: of the network.
     """
     neurons, count = couplings.parameters.neurons, len(packed)
-    signs = _neuron_by_neuron(couplings.bits, neurons)
+    signs = neuron_by_neuron(couplings.bits, neurons)
     return forms.Patterns(
         rows=signs,
         words=packed,
@@ -76,7 +76,7 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
     room = _INT32 / 4 / ((longest + 1e-9) * radius * overlap_step)
     step = _power_of_two(min(_INT16 / max(largest, 1e-9), room))
     exact = np.ascontiguousarray(couplings.basis.T)
-    rows = np.zeros((neurons, _padded(rank)), np.int16)
+    rows = np.zeros((neurons, padded(rank)), np.int16)
     rows[:, :rank] = np.floor(step * exact + 0.5)
     tolerance = tolerance_of(couplings.largest_row_sum)
     rounding = math.sqrt(rank) * (longest / (2 * overlap_step) + (radius + math.sqrt(rank)) / (2 * step))
@@ -84,7 +84,7 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
         rows=rows,
         exact=exact,
         words=words(spanning),
-        counts=_neuron_by_neuron(spanning, neurons).sum(axis=0, dtype=np.int64)[:rank],
+        counts=neuron_by_neuron(spanning, neurons).sum(axis=0, dtype=np.int64)[:rank],
         upper=np.ascontiguousarray(couplings.lower.T),
         diagonal=diagonal,
         zeroed=int(not couplings.parameters.self_coupling),
@@ -175,12 +175,12 @@ def exact_form(local_field: LocalField) -> forms.Matrix:
 
 def patterns_nbytes(neurons: int, count: int) -> int:
     """Bytes that so many patterns take in that form, beside those stored."""
-    return neurons * _padded(count) + _ENTRY * count
+    return neurons * padded(count) + _ENTRY * count
 
 
 def basis_nbytes(neurons: int, rank: int) -> int:
     """Bytes that so many vectors take in that form."""
-    return neurons * (2 * _padded(rank) + 8 * rank + _ENTRY) + rank * (8 * rank + neurons // 8 + _ENTRY)
+    return neurons * (2 * padded(rank) + 8 * rank + _ENTRY) + rank * (8 * rank + neurons // 8 + _ENTRY)
 
 
 def matrix_nbytes(neurons: int, whole: bool) -> int:
@@ -194,13 +194,14 @@ def _power_of_two(limit: float) -> float:
     return math.ldexp(1.0, max(-1000, min(1000, exponent)))
 
 
-def _padded(count: int) -> int:
+def padded(count: int) -> int:
+    """Length of a row of so many factors, with the zeros behind."""
     return -(-count // _LANES) * _LANES
 
 
-def _neuron_by_neuron(bits: Bits, neurons: int) -> Signs:
+def neuron_by_neuron(bits: Bits, neurons: int) -> Signs:
     """(N, P padded) int8, the signs of a neuron in all patterns next to one another, with zeros behind."""
-    rows = np.zeros((neurons, _padded(len(bits))), np.int8)
+    rows = np.zeros((neurons, padded(len(bits))), np.int8)
     start = 0
     for patterns in unpacked_blocks(bits, neurons):
         rows[:, start : start + len(patterns)] = patterns.T

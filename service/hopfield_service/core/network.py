@@ -1,8 +1,9 @@
 """What a memory is when it is loaded: a network, immutable, and the fold that makes it from operations.
 
-A *family* (the classical pairwise network is the first) is a `Spec`, which holds its parameters and makes its networks, and a
-`Network`, which folds operations and runs recalls. Everything above this layer knows these two and no family by name;
-`families.py` lists the families.
+A *family* is a `Spec`, which holds its parameters and makes its networks, and a `Network`, which folds operations. Families of
+one kind hold patterns and recall them (`PatternNetwork`; the classical pairwise network is the first); those of the other hold
+a bump of activity and move it (`Attractor`, in attractor.py). Everything above this layer knows these and no family by name; `families.py` lists
+the families.
 """
 
 from abc import ABC, abstractmethod
@@ -18,7 +19,7 @@ from hopfield_service.core.diagnostics import Diagnosis
 from hopfield_service.core.dynamics import RecallOptions, RecallResult, RecallResults, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
-from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, Words, words
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Words, pack, row_bytes, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Store:
     """Learn patterns.
 
     Attributes:
-        bits: (count, ceil(N / 8)) uint8, packed patterns.
+        bits: (count, Spec.row_bytes) uint8, packed patterns.
         labels: one a pattern, each once.
         replace: whether a label that is stored already takes the new pattern. It is then forgotten first, so that the new
             pattern is the youngest. Without it, no label may be stored already.
@@ -92,7 +93,7 @@ class StoredPatterns:
     """Patterns and their labels, oldest first. Immutable.
 
     Attributes:
-        bits: (P, ceil(N / 8)) uint8, packed patterns.
+        bits: (P, Spec.row_bytes) uint8, packed patterns.
         labels: P labels, each once.
         numbers: (P,) int64, rising: how many patterns had ever been stored when this one was.
         next_number: how many patterns have ever been stored.
@@ -168,7 +169,7 @@ class Network(ABC):
 
     Attributes:
         spec: the parameters.
-        stored: the patterns learnt.
+        stored: the patterns learnt; none where the family holds none.
     """
 
     spec: "Spec"
@@ -177,7 +178,7 @@ class Network(ABC):
     @property
     @abstractmethod
     def learns(self) -> bool:
-        """Whether patterns can be stored: not where the weights were given from outside."""
+        """Whether what it knows follows from parameters and patterns: not where the weights were given from outside."""
 
     @property
     @abstractmethod
@@ -186,18 +187,8 @@ class Network(ABC):
 
     @property
     @abstractmethod
-    def thresholds(self) -> NDArray[np.float64]:
-        """(N,) float64, in the unit of the local field."""
-
-    @property
-    @abstractmethod
     def nbytes(self) -> int:
         """Bytes the network takes in memory once it has recalled."""
-
-    @property
-    @abstractmethod
-    def recall_size(self) -> int:
-        """How many numbers stand for the weights where recalls read them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
@@ -220,19 +211,26 @@ class Network(ABC):
         """Of `arrays`, those that cannot be learnt anew from the stored patterns: given from outside. Often none."""
 
     @abstractmethod
-    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
-        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
-
-    @abstractmethod
     def prepare(self) -> None:
         """Makes what recalls need, for which the first of them would otherwise wait: it may take as long as learning."""
 
+
+class PatternNetwork(Network):
+    """A network that stores patterns and recalls them."""
+
+    spec: "PatternSpec"
+
+    @property
     @abstractmethod
-    def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
+    def recall_size(self) -> int:
+        """How many numbers recalls read of the weights, or of what stands for them; one from near a stored pattern takes about as many additions."""
+
+    @abstractmethod
+    def recall(self, query: NDArray[Any], options: RecallOptions, interruption: Interruption) -> RecallResult:
         """Runs the dynamics from a query.
 
         Args:
-            query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
+            query: (N,) int8: 1, -1, or 0 for an unknown neuron; or float32, of real neurons. Left as it is.
             options: how to run it.
             interruption: asked every few milliseconds.
 
@@ -242,12 +240,12 @@ class Network(ABC):
 
     @abstractmethod
     def recall_batch(
-        self, queries: Signs, options: RecallOptions, interruption: Interruption
+        self, queries: NDArray[Any], options: RecallOptions, interruption: Interruption
     ) -> Iterator[RecallResults]:
         """Runs the dynamics from each query, each as `recall` would; query k with the seed plus k (mod 2^64).
 
         Args:
-            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+            queries: (count, N), each as `recall` takes it. Left as they are.
             options: how to run them.
             interruption: asked every few milliseconds.
 
@@ -260,7 +258,7 @@ class Network(ABC):
 
     @abstractmethod
     def trace(
-        self, query: Signs, options: RecallOptions, interruption: Interruption
+        self, query: NDArray[Any], options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """Runs the dynamics from a query, iteration by iteration. Arguments and errors: as `recall`.
 
@@ -269,11 +267,11 @@ class Network(ABC):
         """
 
     @abstractmethod
-    def nearest(self, query: Signs, count: int) -> Nearest:
+    def nearest(self, query: NDArray[Any], count: int) -> Nearest:
         """The stored patterns that a query is nearest to, without any dynamics.
 
         Args:
-            query: (N,) int8: 1, -1, or 0 for an unknown neuron, which counts for nothing.
+            query: as `recall` takes it; an unknown neuron counts for nothing.
             count: how many at most, at least 1: all of them, where fewer are stored.
         """
 
@@ -286,24 +284,44 @@ class Network(ABC):
         """
 
 
+class Weighted(PatternNetwork):
+    """A network of one weight for each pair of neurons, which can be looked at."""
+
+    @property
+    @abstractmethod
+    def thresholds(self) -> NDArray[np.float64]:
+        """(N,) float64, in the unit of the local field."""
+
+    @abstractmethod
+    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
+        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
+
+
 class Spec(ABC):
     """The parameters of a memory. Immutable, compared by value.
 
     Attributes:
         family: the name of the family as it is stored.
+        holds_patterns: whether its networks are PatternNetworks. Others are whole before the first operation.
         neurons: N.
-        coding: the two values a neuron has for the caller.
+        coding: the values a neuron has for the caller.
     """
 
     family: ClassVar[str]
+    holds_patterns: ClassVar[bool]
     # No abstract properties: a dataclass would take an inherited property for the default value.
     neurons: int
     coding: Coding
 
     @property
+    def row_bytes(self) -> int:
+        """Bytes of a pattern as it is stored: a bit a neuron."""
+        return row_bytes(self.neurons)
+
+    @property
     @abstractmethod
     def capacity(self) -> float | None:
-        """Load P / N up to which random patterns are held; None where no patterns are learnt."""
+        """Load P / N up to which random patterns are held; None where no patterns are learnt, or no load tells."""
 
     @abstractmethod
     def advice(self, pattern_count: int) -> str | None:
@@ -355,3 +373,20 @@ class Spec(ABC):
     @abstractmethod
     def warming(cls) -> Iterator[Callable[[], None]]:
         """Pieces that together run everything once, on small networks, that is compiled on first use."""
+
+
+class PatternSpec(Spec):
+    """The parameters of a memory that holds patterns."""
+
+    holds_patterns: ClassVar[bool] = True
+
+    def packed(self, states: NDArray[Any]) -> Bits:
+        """(count, row_bytes) uint8, of states as recalls give them, (count, N), every neuron known."""
+        return pack(states)
+
+    def check_options(self, options: RecallOptions) -> None:
+        """Refuses options that mean nothing to the family.
+
+        Raises:
+            InvalidParameter: one does.
+        """

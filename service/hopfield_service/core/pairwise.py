@@ -32,14 +32,14 @@ from hopfield_service.core.network import (
     Forget,
     Import,
     InvalidParameter,
-    Network,
     NothingToRelearn,
     Operation,
-    Spec,
+    PatternSpec,
     Store,
     StoredPatterns,
+    Weighted,
 )
-from hopfield_service.core.patterns import Bits, Coding, Nearest, Signs, nearest, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Nearest, Signs, nearest, row_bytes
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 from hopfield_service.core.verdict import verdict
 
@@ -71,7 +71,7 @@ _PARAMETERS_OF = {Rule.HEBBIAN: ("normalization",), Rule.PERCEPTRON: ("kappa", "
 
 
 @dataclass(frozen=True, slots=True)
-class PairwiseSpec(Spec):
+class PairwiseSpec(PatternSpec):
     """The parameters of a pairwise network.
 
     Attributes:
@@ -104,6 +104,8 @@ class PairwiseSpec(Spec):
             for parameter in own_parameters:
                 if rule is not self.rule and getattr(self, parameter) != _DEFAULTS[parameter]:
                     raise InvalidParameter(parameter, f"must not be set but with the rule {rule.value}")
+        if self.coding not in TWO_VALUED:
+            raise InvalidParameter("coding", "must be of two values")
         if len(self.thresholds) not in {0, self.neurons}:
             counts = f"{len(self.thresholds)} for {self.neurons} neurons"
             raise InvalidParameter("thresholds", f"must be none or one a neuron: {counts}")
@@ -258,7 +260,7 @@ _WARM_OPTIONS = RecallOptions(seed=0)
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
 
-class PairwiseNetwork(Network):
+class PairwiseNetwork(Weighted):
     """A pairwise network with what it has learnt. Immutable; see Network."""
 
     spec: PairwiseSpec

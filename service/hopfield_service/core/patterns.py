@@ -23,10 +23,15 @@ _SIGNS_OF_BYTE = np.where(np.arange(256)[:, np.newaxis] >> np.arange(8) & 1, 1, 
 
 
 class Coding(IntEnum):
-    """The two values a neuron has for the caller."""
+    """The values a neuron has for the caller."""
 
     BIPOLAR = fields.BIPOLAR
     BINARY = fields.BINARY
+    REAL = fields.REAL
+
+
+TWO_VALUED = (Coding.BIPOLAR, Coding.BINARY)
+"""The codings of neurons that have two values."""
 
 
 def row_bytes(neurons: int) -> int:

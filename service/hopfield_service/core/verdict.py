@@ -61,4 +61,6 @@ def _better_rule(present: Stability, trials: Iterable[tuple[str, Stability | Non
             return f"{rule} would hold all {count}"
         if count > held:
             best, held = rule, count
-    return f"{best} would hold {held}" if best else f"no more are held by {' or '.join(tried)}"
+    if best:
+        return f"{best} would hold {held}"
+    return f"no more are held by {' or '.join(tried)}" if tried else f"{present.held_count} are held by their fields"

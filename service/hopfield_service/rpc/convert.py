@@ -3,7 +3,8 @@
 import hashlib
 import random
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -13,8 +14,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from numpy.typing import NDArray
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
-from hopfield_service.core.diagnostics import Diagnosis
+from hopfield_service.core.diagnostics import Diagnosis, WeightStatistics
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
+from hopfield_service.core.families import FAMILIES, spec_from_parameters
 from hopfield_service.core.learning import LearningOutcome, Normalization
 from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
@@ -45,7 +47,8 @@ _NORMALIZATIONS = {
 }
 _NORMALIZATION_NUMBERS = {normalization: number for number, normalization in _NORMALIZATIONS.items()}
 _CODINGS = {patterns_pb2.CODING_BIPOLAR: Coding.BIPOLAR, patterns_pb2.CODING_BINARY: Coding.BINARY}
-_CODING_NUMBERS = {coding: number for number, coding in _CODINGS.items()}
+_ALL_CODINGS = _CODINGS | {patterns_pb2.CODING_REAL: Coding.REAL}
+_CODING_NUMBERS = {coding: number for number, coding in _ALL_CODINGS.items()}
 _RULE_NUMBERS = {rule: number for number, rule in LEARNING_RULES.items()} | {
     Rule.IMPORTED: memory_pb2.LEARNING_RULE_IMPORTED
 }
@@ -124,11 +127,13 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
         raise InvalidField(f"{field}.neurons", "must be at least 1")
     if encoding is None:
         if count:
-            raise InvalidField(field, "must have its values in bits or in signs")
+            raise InvalidField(field, "must have its values in bits, in signs or in floats")
         return Block(neurons, np.empty((0, neurons), np.int8), None, None, field)
     payload: bytes = getattr(message, encoding)
-    coding = _coding_in(message.coding, f"{field}.coding") if message.coding else None
-    width = row_bytes(neurons) if encoding == "bits" else neurons
+    coding = None
+    if message.coding:
+        coding = _chosen(message.coding, _ALL_CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, f"{field}.coding")
+    width = {"bits": row_bytes(neurons), "signs": neurons, "floats": 4 * neurons}[encoding]
     if len(payload) != count * width:
         raise InvalidField(
             f"{field}.{encoding}",
@@ -140,12 +145,23 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
         return Block(neurons, bits, known, coding, field)
     if message.known:
         raise InvalidField(f"{field}.known", "must be empty but with bits")
+    if encoding == "floats":
+        return Block(neurons, _floats(payload, count, neurons, f"{field}.floats"), None, coding, field)
     signs = np.frombuffer(payload, np.int8).reshape(count, width)
     wrong = (signs > 1) | (signs < -1)
     if wrong.any():
         k, i = divmod(int(wrong.argmax()), neurons)
         raise InvalidField(f"{field}.signs", f"must be 1, -1 or 0; pattern {k} has {signs[k, i]} at neuron {i}")
     return Block(neurons, signs, None, coding, field)
+
+
+def _floats(payload: bytes, count: int, neurons: int, field: str) -> NDArray[np.float32]:
+    floats = np.frombuffer(payload, "<f4").reshape(count, neurons).astype(np.float32, copy=False)
+    finite = np.isfinite(floats)
+    if not finite.all():
+        k, i = divmod(int(np.argmin(finite)), neurons)
+        raise InvalidField(field, f"must be finite; pattern {k} has {floats[k, i]} at neuron {i}")
+    return floats
 
 
 def _bits(payload: bytes, count: int, neurons: int, field: str) -> Bits:
@@ -192,15 +208,20 @@ def batch_in(message: recall_service_pb2.BatchRecallRequest) -> tuple[Block, Rec
 
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
     """The parameters of a new memory."""
-    if message.WhichOneof("family") is None:
-        raise InvalidField("spec.family", "must be set: pairwise")
-    pairwise = message.pairwise
+    family, parameters_in = _family_in(message)
+    own = getattr(message, family)
     try:
-        return PairwiseSpec.from_parameters(
-            {name: parameter_in(pairwise) for name, parameter_in in _PAIRWISE_PARAMETERS.items()}
-        )
+        return spec_from_parameters(family, {name: parameter_in(own) for name, parameter_in in parameters_in.items()})
     except InvalidParameter as error:
-        raise InvalidField(f"spec.pairwise.{error.parameter}", error.rule) from error
+        raise InvalidField(f"spec.{family}.{error.parameter}", error.rule) from error
+
+
+def _family_in(message: memory_pb2.MemorySpec) -> tuple[str, "_ParametersIn"]:
+    """The family of a spec, and how its parameters are read."""
+    family = message.WhichOneof("family")
+    if family is None:
+        raise InvalidField("spec.family", f"must be set: {' or '.join(_PARAMETERS_IN)}")
+    return family, _PARAMETERS_IN[family]
 
 
 def _rule_in(message: memory_pb2.PairwiseSpec) -> str:
@@ -224,7 +245,22 @@ def _coding_in(coding: patterns_pb2.Coding, field: str) -> Coding:
     return _chosen(coding, _CODINGS, Coding.BIPOLAR, patterns_pb2.Coding, field)
 
 
-# What each field of the message says of the parameter of its name, its default filled in.
+def _by_name(spec: Any) -> "_ParametersIn":
+    """Of a message whose fields have the names of the spec's parameters, and where they can be left out their defaults."""
+
+    def parameter_in(name: str, default: Any) -> Callable[[Any], Any]:
+        def read(message: Any) -> Any:
+            may_be_missing = message.DESCRIPTOR.fields_by_name[name].has_presence
+            return default if may_be_missing and not message.HasField(name) else getattr(message, name)
+
+        return read
+
+    return {field.name: parameter_in(field.name, field.default) for field in fields(spec) if field.init}
+
+
+_ParametersIn = Mapping[str, Callable[[Any], Any]]
+"""What each field of a family's message says of the parameter of its name, its default filled in."""
+
 _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "neurons": lambda message: message.neurons,
     "rule": _rule_in,
@@ -235,6 +271,9 @@ _PAIRWISE_PARAMETERS: dict[str, Callable[[memory_pb2.PairwiseSpec], Any]] = {
     "kappa": lambda message: message.kappa if message.HasField("kappa") else 1.0,
     "max_sweeps": lambda message: message.max_sweeps if message.HasField("max_sweeps") else 1000,
 }
+_PARAMETERS_IN: dict[str, _ParametersIn] = {
+    family: _PAIRWISE_PARAMETERS if spec is PairwiseSpec else _by_name(spec) for family, spec in FAMILIES.items()
+}
 
 
 def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, dict[str, Any]]:
@@ -243,18 +282,16 @@ def changes_in(message: memory_service_pb2.UpdateMemoryRequest) -> tuple[str, di
     Returns:
         The family, and the new values of some of its parameters.
     """
-    family = message.spec.WhichOneof("family")
-    if family is None:
-        raise InvalidField("spec.family", "must be set: pairwise")
-    pairwise = message.spec.pairwise
-    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in pairwise.ListFields()]
+    family, parameters_in = _family_in(message.spec)
+    own = getattr(message.spec, family)
+    paths = message.update_mask.paths or [f"{family}.{field.name}" for field, _ in own.ListFields()]
     changes: dict[str, Any] = {}
     for path in paths:
         prefix, _, name = path.partition(".")
-        if prefix != family or name not in _PAIRWISE_PARAMETERS:
-            known = ", ".join(f"pairwise.{name}" for name in _PAIRWISE_PARAMETERS)
+        if prefix != family or name not in parameters_in:
+            known = ", ".join(f"{family}.{name}" for name in parameters_in)
             raise InvalidField("update_mask", f"must name fields of spec, such as {known}; {shown(path)} is none")
-        changes[name] = _PAIRWISE_PARAMETERS[name](pairwise)
+        changes[name] = parameters_in[name](own)
     if not changes:
         raise InvalidField("update_mask", "must name what to change, or spec must set it")
     return family, changes
@@ -414,7 +451,9 @@ def _spec_out(spec: Spec) -> memory_pb2.MemorySpec:
                 max_sweeps=spec.max_sweeps if perceptron else None,
             )
             return memory_pb2.MemorySpec(pairwise=pairwise)
-    raise TypeError(f"{type(spec).__name__} has no message")
+        case _:
+            # Fields have the names of the parameters.
+            return memory_pb2.MemorySpec(**{spec.family: spec.parameters()})
 
 
 def _timestamp(microseconds: int) -> Timestamp:
@@ -424,21 +463,31 @@ def _timestamp(microseconds: int) -> Timestamp:
 
 
 def coding_out(coding: Coding) -> patterns_pb2.Coding:
-    """The two values a neuron has."""
+    """The values a neuron has."""
     return _CODING_NUMBERS[coding]
 
 
-def bits_out(bits: Bits, spec: Spec) -> patterns_pb2.Patterns:
-    """Packed patterns of a memory."""
-    return patterns_pb2.Patterns(
-        count=len(bits), neurons=spec.neurons, bits=bits.tobytes(), coding=coding_out(spec.coding)
-    )
+def packed_out(packed: Bits, spec: Spec) -> patterns_pb2.Patterns:
+    """Patterns of a memory, packed as they are kept: `bits`, or `floats`."""
+    message = patterns_pb2.Patterns(count=len(packed), neurons=spec.neurons, coding=coding_out(spec.coding))
+    if spec.coding is Coding.REAL:
+        message.floats = packed.tobytes()
+    else:
+        message.bits = packed.tobytes()
+    return message
+
+
+def reals_out(states: NDArray[Any]) -> patterns_pb2.Patterns:
+    """States of real neurons, (count, N)."""
+    count, neurons = states.shape
+    floats = states.astype("<f4", copy=False).tobytes()
+    return patterns_pb2.Patterns(count=count, neurons=neurons, floats=floats, coding=coding_out(Coding.REAL))
 
 
 def _states_out(states: Bits, like: patterns_pb2.Patterns, spec: Spec) -> patterns_pb2.Patterns:
     """States in the encoding in which the queries came."""
-    if like.WhichOneof("encoding") == "bits":
-        return bits_out(states, spec)
+    if like.WhichOneof("encoding") != "signs":
+        return packed_out(states, spec)
     return _signs_out(unpacked_blocks(states, spec.neurons), len(states), spec)
 
 
@@ -464,6 +513,8 @@ def recall_out(recalled: Recalled, query: patterns_pb2.Patterns, seed: int) -> r
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,
+        attention_labels=recalled.attention_labels,
+        attention_weights=recalled.attention_weights,
     )
 
 
@@ -482,6 +533,8 @@ def batch_out(recalled: Recalled, queries: patterns_pb2.Patterns, seed: int) -> 
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,
+        attention_labels=recalled.attention_labels,
+        attention_weights=recalled.attention_weights,
     )
 
 
@@ -491,8 +544,10 @@ def trace_out(piece: TracePiece, query: patterns_pb2.Patterns, seed: int) -> rec
     patterns = None
     if steps:
         states = np.stack([step.state for step in steps])
-        if query.WhichOneof("encoding") == "bits":
-            patterns = bits_out(pack(states), spec)
+        if spec.coding is Coding.REAL:
+            patterns = reals_out(states)
+        elif query.WhichOneof("encoding") == "bits":
+            patterns = packed_out(pack(states), spec)
             if not states.all():
                 patterns.known = pack(np.abs(states)).tobytes()
         else:
@@ -520,7 +575,7 @@ def nearest_out(found: NearestPatterns, queries: patterns_pb2.Patterns) -> recal
 
 def diagnosis_out(diagnosis: Diagnosis) -> diagnosis_pb2.Diagnosis:
     """How well a memory holds what is stored in it."""
-    stability, similarity, weights = diagnosis.stability, diagnosis.similarity, diagnosis.weights
+    stability, similarity = diagnosis.stability, diagnosis.similarity
     return diagnosis_pb2.Diagnosis(
         pattern_count=diagnosis.pattern_count,
         load=diagnosis.load,
@@ -530,14 +585,11 @@ def diagnosis_out(diagnosis: Diagnosis) -> diagnosis_pb2.Diagnosis:
         mean_margin=None if stability is None else stability.mean_margin,
         crosstalk=None if similarity is None else similarity.crosstalk,
         mean_overlap=None if similarity is None else similarity.mean_overlap,
-        weights=diagnosis_pb2.WeightStatistics(
-            min=weights.min,
-            max=weights.max,
-            mean=weights.mean,
-            standard_deviation=weights.standard_deviation,
-            mean_diagonal=weights.mean_diagonal,
-            asymmetry=weights.asymmetry,
-        ),
+        weights=_weights_out(diagnosis.weights),
         learning=_outcome_out(diagnosis.outcome),
         verdict=diagnosis.verdict,
     )
+
+
+def _weights_out(weights: WeightStatistics | None) -> diagnosis_pb2.WeightStatistics | None:
+    return None if weights is None else diagnosis_pb2.WeightStatistics(**asdict(weights))

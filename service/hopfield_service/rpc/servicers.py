@@ -148,7 +148,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         )
         return memory_service_pb2.ListPatternsResponse(
             labels=page.labels,
-            patterns=convert.bits_out(page.bits, page.head.spec),
+            patterns=convert.packed_out(page.bits, page.head.spec),
             next_page_token="" if page.next_number is None else _page_token(page.next_number),
             uid=page.head.uid,
             revision=page.head.revision,
@@ -158,17 +158,17 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.GetWeightsRequest, context: Context
     ) -> AsyncIterator[memory_service_pb2.GetWeightsResponse]:
         """See the .proto."""
-        loaded = await self._memories.weights(request.name, convert.token_in(request.token))
+        head, network = await self._memories.weights(request.name, convert.token_in(request.token))
         yield memory_service_pb2.GetWeightsResponse(
             header=memory_service_pb2.GetWeightsHeader(
-                neurons=loaded.network.spec.neurons,
-                thresholds=loaded.network.thresholds,
-                uid=loaded.head.uid,
-                revision=loaded.head.revision,
-                coding=convert.coding_out(loaded.network.spec.coding),
+                neurons=network.spec.neurons,
+                thresholds=network.thresholds,
+                uid=head.uid,
+                revision=head.revision,
+                coding=convert.coding_out(network.spec.coding),
             )
         )
-        for rows in weight_rows(loaded.network):
+        for rows in weight_rows(network):
             yield memory_service_pb2.GetWeightsResponse(rows=rows.astype("<f8", copy=False).tobytes())
 
     async def ImportWeights(

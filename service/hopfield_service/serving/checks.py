@@ -3,14 +3,15 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.dynamics import Order
-from hopfield_service.core.network import Network
-from hopfield_service.core.patterns import Bits, Coding, Signs, pack, unpack
-from hopfield_service.errors import InvalidField, shown
+from hopfield_service.core.network import Network, PatternNetwork, PatternSpec
+from hopfield_service.core.patterns import Bits, Coding, Signs, unpack
+from hopfield_service.errors import InvalidField, WrongFamily, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LABEL_LENGTH = 256
@@ -23,15 +24,15 @@ class Block:
 
     Attributes:
         neurons: N.
-        values: (count, ceil(N / 8)) uint8, packed, or (count, N) int8 in the coding of the memory: 1 or -1, and 0 for an unknown
-            neuron; or 1 or 0.
+        values: (count, ceil(N / 8)) uint8, packed; or (count, N) int8 in the coding of the memory: 1 or -1, and 0 for an unknown
+            neuron, or 1 or 0; or (count, N) float32, real numbers.
         known: (count, ceil(N / 8)) uint8, packed, which neurons of packed values are known; None for all.
         coding: the caller takes the memory to have; None for whichever it has.
         field: of the request they came in.
     """
 
     neurons: int
-    values: Bits | Signs
+    values: Bits | Signs | NDArray[np.float32]
     known: Bits | None
     coding: Coding | None
     field: str
@@ -39,14 +40,16 @@ class Block:
     def __len__(self) -> int:
         return len(self.values)
 
-    def state(self, k: int, coding: Coding) -> Signs:
-        """Pattern k, (N,) int8: 1, -1, or 0 for an unknown neuron, whatever the coding of the memory."""
-        state: Signs = self.states(k, k + 1, coding)[0]
+    def state(self, k: int, coding: Coding) -> NDArray[Any]:
+        """Pattern k, (N,) int8: 1, -1, or 0 for an unknown neuron, in either coding of two values; or (N,) float32."""
+        state: NDArray[Any] = self.states(k, k + 1, coding)[0]
         return state
 
-    def states(self, start: int, end: int, coding: Coding) -> Signs:
-        """Some of the patterns, (count, N) int8, each as `state` gives it."""
+    def states(self, start: int, end: int, coding: Coding) -> NDArray[Any]:
+        """Some of the patterns, (count, N), each as `state` gives it."""
         values = self.values[start:end]
+        if values.dtype == np.float32:
+            return values
         if values.dtype == np.int8:
             signs: Signs = values.view(np.int8)
             return signs if coding is Coding.BIPOLAR else np.where(signs, 1, -1).astype(np.int8)
@@ -56,8 +59,8 @@ class Block:
             states *= known.view(np.int8)
         return states
 
-    def stored(self, coding: Coding) -> Bits:
-        """All patterns, packed.
+    def stored(self, spec: PatternSpec) -> Bits:
+        """All patterns, packed, as a memory of this spec keeps them.
 
         Raises:
             InvalidField: a neuron is unknown.
@@ -66,11 +69,11 @@ class Block:
             raise InvalidField(f"{self.field}.known", "must be empty: a stored pattern is known in every neuron")
         if self.values.dtype == np.uint8:
             return self.values.view(np.uint8)
-        if coding is Coding.BIPOLAR:
+        if spec.coding is Coding.BIPOLAR:
             self._refuse(self.values == 0, "must be 1 or -1 in a stored pattern")
-        return pack(self.values.view(np.int8))
+        return spec.packed(self.values)
 
-    def check(self, name: str, network: Network) -> None:
+    def check(self, name: str, network: PatternNetwork) -> None:
         """Refuses patterns of another length, or of another coding, than those of a memory.
 
         Raises:
@@ -81,6 +84,11 @@ class Block:
             raise InvalidField(f"{self.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {self.neurons}")
         if self.coding not in {None, coding}:
             raise InvalidField(f"{self.field}.coding", f"must be CODING_{coding.name}, as memory {name!r} has")
+        if len(self) and (self.values.dtype == np.float32) is not (coding is Coding.REAL):
+            encoding = "floats" if coding is Coding.REAL else "bits or signs"
+            raise InvalidField(
+                self.field, f"must have its values in {encoding}, as memory {name!r} has coding {coding.name}"
+            )
         if self.values.dtype == np.int8 and coding is Coding.BINARY:
             self._refuse(self.values < 0, f"must be 1 or 0, as memory {name!r} has binary coding")
 
@@ -98,6 +106,17 @@ def check_name(name: str, field: str = "name") -> None:
     """
     if not _NAME.fullmatch(name):
         raise InvalidField(field, f"must match {_NAME.pattern}, and {name[:200]!r} does not")
+
+
+def holding_patterns(name: str, network: Network) -> PatternNetwork:
+    """The network of a memory, as one that holds patterns.
+
+    Raises:
+        WrongFamily: it holds none.
+    """
+    if not isinstance(network, PatternNetwork):
+        raise WrongFamily(name, network.spec.family, "holds no patterns")
+    return network
 
 
 def check_labels(labels: Sequence[str]) -> None:

@@ -118,6 +118,13 @@ class NetworkLoader:
         self._cache.put(after)
         await self._writer.write_when_due(after)
 
+    async def made(self, head: Head) -> None:
+        """Takes note of a memory made here that is whole without any operation, and waits until its weights are in Redis."""
+        network = await self._executor.learn(lambda _: head.spec.empty())
+        made = Loaded(head, network, 0)
+        self._cache.put(made)
+        await self._writer.write_when_due(made)
+
     async def catch_up_with(self, head: Head) -> None:
         """Sees to it that the network is not older than a commit made here that at first was not known to be made."""
         cached = self._cache.peek(head.name)

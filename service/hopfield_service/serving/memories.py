@@ -7,7 +7,7 @@ import asyncio
 import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import Match, RecallOptions, RecallResult, RecallResults, StopReason, TraceStep
+from hopfield_service.core.dynamics import (
+    Attention,
+    Match,
+    RecallOptions,
+    RecallResult,
+    RecallResults,
+    StopReason,
+    TraceStep,
+)
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
@@ -26,8 +34,11 @@ from hopfield_service.core.network import (
     Network,
     NothingToRelearn,
     Operation,
+    PatternNetwork,
     Spec,
     Store,
+    StoredPatterns,
+    Weighted,
 )
 from hopfield_service.core.patterns import Bits
 from hopfield_service.errors import (
@@ -38,13 +49,14 @@ from hopfield_service.errors import (
     LabelNotFound,
     MemoryExists,
     MemoryNotFound,
+    NoWeights,
     PatternLimit,
     RevisionMismatch,
     ServiceError,
     WeightsImported,
 )
 from hopfield_service.serving.cache import Loaded
-from hopfield_service.serving.checks import Block, check_labels, check_name, check_order, symmetric
+from hopfield_service.serving.checks import Block, check_labels, check_name, check_order, holding_patterns, symmetric
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
@@ -88,9 +100,12 @@ class Recalled:
 
     Attributes:
         head: where the memory stood.
-        states: (count, ceil(N / 8)) uint8, packed, since many stand in memory at once.
+        states: (count, Spec.row_bytes) uint8, packed, since many stand in memory at once.
         labels: of the nearest stored pattern; empty where nothing is stored.
         overlaps: with that pattern; empty where nothing is stored.
+        attention_labels: of the patterns with the largest softmax weights, those of the first query, then as many of the next; empty
+            in memories that have none.
+        attention_weights: those weights.
     """
 
     head: Head
@@ -103,6 +118,8 @@ class Recalled:
     matches: list[Match]
     labels: list[str]
     overlaps: list[float]
+    attention_labels: list[str] = field(default_factory=list)
+    attention_weights: list[float] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -231,6 +248,8 @@ class Memories:
                     # Its predecessor may still be loaded.
                     self._loader.forget(name)
                     _log.info("memory %r made: %s, %d neurons", name, spec.family, spec.neurons)
+                    if not spec.holds_patterns:
+                        await self._loader.made(head)
                     return head
             elif not allow_existing or existing.spec != spec:
                 # It may be its own doing, carried out for a repeat a moment ago.
@@ -323,7 +342,7 @@ class Memories:
 
         Raises:
             InvalidField: patterns or labels break a rule.
-            MemoryNotFound, LabelExists, RevisionMismatch, WeightsImported, PatternLimit, Contention: as they say.
+            MemoryNotFound, LabelExists, RevisionMismatch, WeightsImported, WrongFamily, PatternLimit, Contention: as they say.
         """
         check_name(name)
         if len(patterns) == 0:
@@ -336,11 +355,11 @@ class Memories:
         given: tuple[str, ...] = tuple(labels)
 
         def operation(loaded: Loaded) -> Operation:
-            network = loaded.network
+            network = holding_patterns(name, loaded.network)
             patterns.check(name, network)
             if not network.learns:
                 raise WeightsImported(name)
-            bits = patterns.stored(network.spec.coding)
+            bits = patterns.stored(network.spec)
             positions = network.stored.positions
             taken = [label for label in given if label in positions]
             if taken and not replace_stored:
@@ -361,7 +380,7 @@ class Memories:
 
         Raises:
             InvalidField: the labels break a rule.
-            MemoryNotFound, LabelNotFound, RevisionMismatch, Contention: as they say.
+            MemoryNotFound, LabelNotFound, RevisionMismatch, WrongFamily, Contention: as they say.
         """
         check_name(name)
         if not labels:
@@ -371,8 +390,9 @@ class Memories:
         check_labels(labels)
 
         def operation(loaded: Loaded) -> Operation:
+            stored = holding_patterns(name, loaded.network).stored
             for label in labels:
-                if label not in loaded.network.stored.positions:
+                if label not in stored.positions:
                     raise LabelNotFound(name, label)
             return Forget(tuple(labels))
 
@@ -466,12 +486,12 @@ class Memories:
 
         Raises:
             InvalidField: the labels break a rule.
-            MemoryNotFound, LabelNotFound, RevisionAhead: as they say.
+            MemoryNotFound, LabelNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
         check_labels(labels)
         loaded = await self._loader.cached_or_loaded(name, token)
-        stored = loaded.network.stored
+        stored = holding_patterns(name, loaded.network).stored
         if labels:
             for label in labels:
                 if label not in stored.positions:
@@ -483,41 +503,41 @@ class Memories:
         following = int(stored.numbers[end]) if end < len(stored) else None
         return PatternPage(loaded.head, list(stored.labels[start:end]), stored.bits[start:end], following)
 
-    async def weights(self, name: str, token: Token | None) -> Loaded:
+    async def weights(self, name: str, token: Token | None) -> tuple[Head, Weighted]:
         """The network whose weights are asked for, and where its memory stood. See `weight_rows`.
 
         Raises:
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, NoWeights, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
-        return await self._loader.cached_or_loaded(name, token)
+        loaded = await self._loader.cached_or_loaded(name, token)
+        network = holding_patterns(name, loaded.network)
+        if not isinstance(network, Weighted):
+            raise NoWeights(name, network.spec.family)
+        return loaded.head, network
 
     async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
         """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
 
         Raises:
             InvalidField: the queries break a rule.
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
-        loaded = await self._to_recall(name, queries, options, token)
+        head, network = await self._to_recall(name, queries, options, token)
 
         def answers(interruption: Interruption) -> Recalled:
-            network = loaded.network
             if len(queries) == 1:
-                return _recalled_once(
-                    loaded, network.recall(queries.state(0, network.spec.coding), options, interruption)
-                )
+                found = network.recall(queries.state(0, network.spec.coding), options, interruption)
+                return _recalled_once(head, network, found)
             size = max(1, _UNPACKED_NEURONS // network.spec.neurons)
             parts: list[RecallResults] = []
             for start in range(0, len(queries), size):
                 states = queries.states(start, start + size, network.spec.coding)
                 of_part = options._replace(seed=(options.seed + start) % (1 << 64)) if start else options
                 parts += network.recall_batch(states, of_part, interruption)
-            return _recalled(loaded, parts)
+            return _recalled(head, network.stored, parts)
 
-        return await self._executor.recall(
-            answers, loaded.network, short=_is_short(loaded.network, options, len(queries))
-        )
+        return await self._executor.recall(answers, network, short=_is_short(network, options, len(queries)))
 
     async def trace(
         self, name: str, query: Block, options: RecallOptions, token: Token | None
@@ -527,27 +547,33 @@ class Memories:
         Yields:
             The steps, from the query on, some at a time; the last piece has the answer.
         """
-        loaded = await self._to_recall(name, query, options, token)
-        network = loaded.network
+        head, network = await self._to_recall(name, query, options, token)
         most = max(1, _TRACE_BYTES // network.spec.neurons)
         state = query.state(0, network.spec.coding)
         async for items in self._executor.trace(partial(network.trace, state, options), most):
             steps = [item for item in items if isinstance(item, TraceStep)]
             results = [item for item in items if isinstance(item, RecallResult)]
-            yield TracePiece(loaded.head, steps, _recalled_once(loaded, results[0]) if results else None)
+            yield TracePiece(head, steps, _recalled_once(head, network, results[0]) if results else None)
 
-    async def _to_recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Loaded:
-        """The network that queries are for, which they and the options fit."""
+    async def _to_recall(
+        self, name: str, queries: Block, options: RecallOptions, token: Token | None
+    ) -> tuple[Head, PatternNetwork]:
+        """Where a memory stood, and the network that queries are for, which they and the options fit."""
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
-        queries.check(name, loaded.network)
-        check_order(options.order, loaded.network.spec.neurons)
+        network = holding_patterns(name, loaded.network)
+        queries.check(name, network)
+        try:
+            network.spec.check_options(options)
+        except InvalidParameter as error:
+            raise InvalidField(f"options.{error.parameter}", error.rule) from error
+        check_order(options.order, network.spec.neurons)
         limit = self._limits.max_iterations
         if not 1 <= options.max_iterations <= limit:
             raise InvalidField("options.max_iterations", f"must be 1 to {limit}, is {options.max_iterations}")
         if isinstance(options.beta, np.ndarray) and not 1 <= len(options.beta) <= limit:
             raise InvalidField("options.annealing.beta", f"must be 1 to {limit} numbers, are {len(options.beta)}")
-        return loaded
+        return loaded.head, network
 
     async def nearest(
         self, name: str, queries: Block, k: int, include_patterns: bool, token: Token | None
@@ -556,14 +582,14 @@ class Memories:
 
         Raises:
             InvalidField: the queries break a rule, or the answer would be too large.
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
         if not 1 <= k <= _NEAREST_EACH:
             raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
         loaded = await self._loader.cached_or_loaded(name, token)
-        queries.check(name, loaded.network)
-        network = loaded.network
+        network = holding_patterns(name, loaded.network)
+        queries.check(name, network)
         stored, spec = network.stored, network.spec
         each = min(k, len(stored))
         total = each * len(queries)
@@ -596,12 +622,12 @@ class Memories:
         """How well a memory holds what is stored in it, and where it stood.
 
         Raises:
-            MemoryNotFound, RevisionAhead: as they say.
+            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
         # Not on the threads that recalls wait for: it may take long.
-        return loaded.head, await self._executor.learn(loaded.network.diagnose)
+        return loaded.head, await self._executor.learn(holding_patterns(name, loaded.network).diagnose)
 
 
 def _applied(network: Network, operation: Operation, interruption: Interruption) -> Network:
@@ -611,7 +637,7 @@ def _applied(network: Network, operation: Operation, interruption: Interruption)
     return after
 
 
-def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
+def _is_short(network: PatternNetwork, options: RecallOptions, count: int) -> bool:
     """Whether so many recalls are expected to end before they had come to a thread and back."""
     # A sweep at a temperature takes about as many additions as a whole recall from near a stored pattern.
     if isinstance(options.beta, np.ndarray):
@@ -621,10 +647,9 @@ def _is_short(network: Network, options: RecallOptions, count: int) -> bool:
     return count * (1 + heated) * (network.recall_size + _RECALL_OVERHEAD) <= _SHORT_RECALL
 
 
-def _recalled(loaded: Loaded, parts: Sequence[RecallResults]) -> Recalled:
-    stored = loaded.network.stored
+def _recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> Recalled:
     return Recalled(
-        loaded.head,
+        head,
         parts[0].bits if len(parts) == 1 else np.concatenate([part.bits for part in parts]),
         [energy for part in parts for energy in part.energies.tolist()],
         [energy for part in parts for energy in part.initial_energies.tolist()],
@@ -634,17 +659,26 @@ def _recalled(loaded: Loaded, parts: Sequence[RecallResults]) -> Recalled:
         [match for part in parts for match in part.matches],
         [stored.labels[position] for part in parts for position in part.nearest.tolist()] if len(stored) else [],
         [overlap for part in parts for overlap in part.overlaps.tolist()] if len(stored) else [],
+        *_told(stored, [part.attention for part in parts if part.attention is not None]),
     )
 
 
-def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
+def _told(stored: StoredPatterns, parts: Sequence[Attention]) -> tuple[list[str], list[float]]:
+    """Labels and softmax weights, one answer after the other."""
+    return (
+        [stored.labels[position] for part in parts for position in part.positions.ravel().tolist()],
+        [weight for part in parts for weight in part.weights.ravel().tolist()],
+    )
+
+
+def _recalled_once(head: Head, network: PatternNetwork, result: RecallResult) -> Recalled:
     labels: list[str] = []
     overlaps: list[float] = []
     if result.nearest is not None and result.overlap is not None:
-        labels.append(loaded.network.stored.labels[result.nearest])
+        labels.append(network.stored.labels[result.nearest])
         overlaps.append(result.overlap)
     return Recalled(
-        loaded.head,
+        head,
         result.bits[np.newaxis],
         [result.energy],
         [result.initial_energy],
@@ -654,9 +688,10 @@ def _recalled_once(loaded: Loaded, result: RecallResult) -> Recalled:
         [result.match],
         labels,
         overlaps,
+        *_told(network.stored, [] if result.attention is None else [result.attention]),
     )
 
 
-def weight_rows(network: Network) -> Iterator[NDArray[np.float64]]:
+def weight_rows(network: Weighted) -> Iterator[NDArray[np.float64]]:
     """J as recall uses it, in blocks of whole rows of about 1 MiB."""
     return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))

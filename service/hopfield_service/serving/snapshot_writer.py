@@ -53,8 +53,8 @@ class SnapshotWriter:
             self._begin(loaded)
 
     def begin_where_missing(self, loaded: Loaded) -> None:
-        """Has the first snapshot written, which whoever stored first did not come to write."""
-        if _lacks_snapshot(loaded) and loaded.head.revision:
+        """Has the first snapshot written, which whoever stored first, or made what needs no storing, did not come to write."""
+        if _lacks_snapshot(loaded) and (loaded.head.revision or not loaded.head.spec.holds_patterns):
             self._begin(loaded)
 
     def replace_unreadable(self, loaded: Loaded) -> None:

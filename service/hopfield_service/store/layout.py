@@ -30,7 +30,6 @@ from hopfield_service.core.families import spec_from_parameters
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import Configure, Forget, Import, Network, Operation, Spec, Store, StoredPatterns
-from hopfield_service.core.patterns import row_bytes
 
 FORMAT_VERSION = 1
 CHUNK_BYTES = 1 << 20
@@ -333,7 +332,7 @@ def operation_payload(operation: Operation, manifest: Manifest | None) -> bytes:
             return json.dumps({"kind": _CONFIGURE}).encode() + b"\n" + written_spec(spec).encode()
 
 
-def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Operation | Manifest:
+def read_operation(payload: bytes, expected_checksum: str, row_bytes: int) -> Operation | Manifest:
     """Reads what `operation_payload` wrote; of an Import only the manifest of its arrays.
 
     Raises:
@@ -351,7 +350,7 @@ def read_operation(payload: bytes, expected_checksum: str, neurons: int) -> Oper
         labels = tuple(header["labels"])
         if header["kind"] == _FORGET:
             return Forget(labels)
-        bits = np.frombuffer(rest, np.uint8).reshape(len(labels), row_bytes(neurons))
+        bits = np.frombuffer(rest, np.uint8).reshape(len(labels), row_bytes)
         return Store(bits, labels, header["replace"])
     except (ValueError, TypeError, KeyError) as error:
         raise Corrupt("a log entry does not parse") from error

@@ -71,7 +71,7 @@ class Log:
     async def _read_entry(self, head: Head, entry_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
         try:
             revision = int(entry_id.partition(b"-")[0])
-            operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.neurons)
+            operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.row_bytes)
             commit, previous = fields[b"commit"].decode(), fields[b"previous"].decode()
         except (ValueError, KeyError) as error:
             raise Corrupt("a log entry does not parse") from error

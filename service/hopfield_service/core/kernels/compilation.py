@@ -25,30 +25,33 @@ def compiled(function: Function) -> Function:
 
 
 def leaf(function: Function) -> Function:
-    """Compiles a kernel that makes no arrays, and therefore need not count who uses those it is given: it would take longer than a visit."""
-    return _compiled(function, **_UNCOUNTED)
+    """Compiles what kernels alone call and what makes no arrays: so it need not count who uses those it is given, longer than a visit takes."""
+    return _compiled(function, **_INSIDE)
 
 
 def merged(function: Function) -> Function:
     """Makes a function part of the only kernel that calls it before that is compiled, so that it is compiled once and not twice."""
-    return cast("Function", numba.njit(nogil=True, inline="always")(function))
+    return cast("Function", numba.njit(**_NOT_RAISING, inline="always")(function))
 
 
 def inlined(function: Function) -> Function:
-    """Compiles a leaf that becomes part of its callers: for what is done once a visit, or oftener."""
+    """Compiles what makes no arrays and becomes part of its callers: for what is done once a visit, or oftener."""
     return _compiled(function, **_UNCOUNTED, forceinline=True)
 
 
-# Nor is there a way to call it from outside, which takes long to compile.
-_UNCOUNTED: Any = {"_nrt": False, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_UNCOUNTED: Any = {"_nrt": False}
+# Nor is there a way to call it from outside of kernels, which takes long to compile: who does all the same falls into nothing.
+_INSIDE: Any = {**_UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+# Divisions are not asked whether they divide by zero, since loops with a way out are not run many at a time.
+_NOT_RAISING: Any = {"nogil": True, "error_model": "numpy"}
 
 
 def _compiled(function: Function, **options: Any) -> Function:
     try:
-        return cast("Function", numba.njit(cache=True, nogil=True, **options)(function))
+        return cast("Function", numba.njit(cache=True, **_NOT_RAISING, **options)(function))
     except RuntimeError:
         # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
-        return cast("Function", numba.njit(nogil=True, **options)(function))
+        return cast("Function", numba.njit(**_NOT_RAISING, **options)(function))
 
 
 def specialised(kernel: Function, *examples: Any) -> Function:
@@ -58,12 +61,15 @@ def specialised(kernel: Function, *examples: Any) -> Function:
 
 
 def answer(question: Callable[..., Any], answers: Mapping[type, Callable[..., Any]]) -> None:
-    """Has kernels that ask a question, a function without a body, compiled with the answer that fits the type of its first argument."""
+    """Has kernels that ask a question, a function without a body, compiled with the answer that fits the type of its first argument.
 
-    def fitting(first: Any, *_others: Any) -> Callable[..., Any]:
-        return answers[first.instance_class]
+    May be called anew for further types.
+    """
 
-    options: Any = {**_UNCOUNTED, "forceinline": True}
+    def fitting(first: Any, *_others: Any) -> Callable[..., Any] | None:
+        return answers.get(first.instance_class)
+
+    options: Any = {**_INSIDE, "forceinline": True}
     overload(question, strict=False, jit_options=options)(fitting)
 
 
@@ -102,3 +108,14 @@ def _popcount(_context: Any, word: Any) -> Any:
 
 popcount = cast("Callable[[Any], Any]", intrinsic(_popcount))
 """How many bits of a uint64 are set, as a uint64: one instruction, or one for eight words where the machine has it."""
+
+
+def _fused(_context: Any, _x: Any, _y: Any, _z: Any) -> Any:
+    def generated(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.fma(*arguments)
+
+    return types.float64(types.float64, types.float64, types.float64), generated
+
+
+multiplied_and_added = cast("Callable[[float, float, float], float]", intrinsic(_fused))
+"""`x y + z` of float64, rounded once: one instruction, or, on a machine without it, many that give the same."""

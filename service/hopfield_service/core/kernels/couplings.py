@@ -1,10 +1,10 @@
 """The three forms in which recall knows the weights of a network, and what each keeps of a state along a trajectory.
 
-All of them answer the same questions, with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
+All of them answer the same questions, as the patterns of a network without weights do (interactions.py), with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
 coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
 """
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,14 +23,15 @@ from hopfield_service.core.kernels.compilation import (
 from hopfield_service.core.kernels.fields import add_row, add_rows
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
 
+if TYPE_CHECKING:
+    from hopfield_service.core.kernels.interactions import Interactions
+
 # What is left of a rounded number, at most half of a unit, is rounded to so many parts of it.
 REST_STEP = 1 << 15
 # Columns over which the products of such rests with numbers of at most 4 add up to what 32 bits hold.
 _COLUMNS = 1 << 14
-
-
 # Bytes that are near enough to be read without asking for them before: they stay in the second cache.
-_NEAR = 1 << 18
+NEAR = 1 << 18
 
 
 class SummedRests(NamedTuple):
@@ -53,8 +54,8 @@ class Kept(NamedTuple):
     """What is known of a state.
 
     Attributes:
-        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,).
-        rounded: int16, the overlaps with basis vectors once more.
+        values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,) and more (see interactions.py).
+        rounded: int16, the overlaps with basis vectors once more, or the terms that interactions make of overlaps with patterns.
         rests: of rounded weights, see there.
     """
 
@@ -151,10 +152,10 @@ class Basis(NamedTuple):
     coding: int
 
 
-Couplings = Matrix | Patterns | Basis
+Couplings: TypeAlias = "Matrix | Patterns | Basis | Interactions"
 
 
-# The questions. Each form answers them below; numba takes the answer that fits the form, at no cost.
+# The questions. Each form answers them, below or in a file of its own; numba takes the answer that fits the form, at no cost.
 
 
 def begin(couplings: Couplings, state: Signs, words: Words, known: Words, kept: Kept) -> None:
@@ -441,7 +442,7 @@ def _patterns_is_exact(couplings: Patterns) -> bool:  # noqa: ARG001
 
 
 def _patterns_look_ahead(couplings: Patterns, i: int) -> None:
-    if couplings.rows.size > _NEAR:
+    if couplings.rows.size > NEAR:
         prefetch(couplings.rows, i)
 
 
@@ -518,7 +519,7 @@ def _basis_is_exact(couplings: Basis) -> bool:  # noqa: ARG001
 
 
 def _basis_look_ahead(couplings: Basis, i: int) -> None:
-    if 2 * couplings.rows.size > _NEAR:
+    if 2 * couplings.rows.size > NEAR:
         prefetch(couplings.rows, i)
 
 

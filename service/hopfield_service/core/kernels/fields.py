@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hopfield_service.core.kernels.compilation import Floats, Signs, compiled, leaf
 
 # Codes shared with patterns.py.
-BIPOLAR, BINARY = 0, 1
+BIPOLAR, BINARY, REAL = 0, 1, 2
 
 
 @leaf

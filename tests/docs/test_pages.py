@@ -1,4 +1,4 @@
-"""The science page: its Python runs against a real service, and prints what the page says it prints."""
+"""The pages with figures: their Python runs against a real service, and prints what the page says it prints."""
 
 import io
 import re
@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from docs.figures.__main__ import FIGURES, with_table
+from docs.figures.__main__ import FIGURES, PAGES, page_of, with_table
 from tests.processes import ServiceProcess
 
 from hopfield_client import HopfieldClient
 
-PAGE = Path(__file__).parents[2] / "docs" / "science.md"
-FIGURE_FILES = PAGE.parent / "figures"
+DOCS = Path(__file__).parents[2] / "docs"
+FIGURE_FILES = DOCS / "figures"
 BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
@@ -25,8 +25,13 @@ class Block(NamedTuple):
     output: str
 
 
-def blocks() -> list[Block]:
-    text = PAGE.read_text("utf-8")
+@pytest.fixture(params=PAGES)
+def page(request: pytest.FixtureRequest) -> Path:
+    return DOCS / f"{request.param}.md"
+
+
+def blocks(page: Path) -> list[Block]:
+    text = page.read_text("utf-8")
     return [
         Block("\n" * text[: match.start("code")].count("\n") + match["code"], match["output"] or "")
         for match in BLOCK.finditer(text)
@@ -44,30 +49,34 @@ def address(server: ServiceProcess) -> Iterator[str]:
                 client.delete_memory(memory.name)
 
 
-def test_runs_as_it_stands(address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_as_it_stands(page: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     session: dict[str, Any] = {}
     try:
-        for block in blocks():
+        for block in blocks(page):
             printed = io.StringIO()
             with redirect_stdout(printed):
-                exec(compile(block.code.replace("localhost:50051", address), PAGE, "exec"), session)
+                exec(compile(block.code.replace("localhost:50051", address), page, "exec"), session)
             assert printed.getvalue() == block.output, f"after line {block.code.count(chr(10))} of the page"
     finally:
         if "client" in session:
             session["client"].close()
 
 
-def test_has_python_and_output_in_pairs() -> None:
-    text = PAGE.read_text("utf-8")
-    assert len(blocks()) == text.count("```python")
-    assert sum(bool(block.output) for block in blocks()) == text.count("```text")
+def test_has_python_and_output_in_pairs(page: Path) -> None:
+    text = page.read_text("utf-8")
+    assert len(blocks(page)) == text.count("```python")
+    assert sum(bool(block.output) for block in blocks(page)) == text.count("```text")
 
 
-def test_shows_every_figure_and_no_other() -> None:
-    shown = re.findall(r"!\[[^\]]+\]\(figures/(\w+)\.png\)", PAGE.read_text("utf-8"))
-    assert sorted(shown) == sorted(FIGURES)
-    assert sorted(shown) == sorted(path.stem for path in FIGURE_FILES.glob("*.png"))
+def test_shows_its_figures_and_no_other(page: Path) -> None:
+    shown = re.findall(r"!\[[^\]]+\]\(figures/(\w+)\.png\)", page.read_text("utf-8"))
+    assert sorted(shown) == sorted(PAGES[page.stem])
+    assert {page_of(name) for name in shown} == {page}
+
+
+def test_every_figure_is_on_a_page() -> None:
+    assert sorted(FIGURES) == sorted(path.stem for path in FIGURE_FILES.glob("*.png"))
 
 
 @pytest.mark.parametrize("name", FIGURES)
@@ -76,8 +85,8 @@ def test_figures_are_light_and_have_their_source(name: str) -> None:
     assert (FIGURE_FILES / f"{name}.py").is_file()
 
 
-def test_its_links_lead_somewhere() -> None:
-    text = PAGE.read_text("utf-8")
+def test_its_links_lead_somewhere(page: Path) -> None:
+    text = page.read_text("utf-8")
     headings = {
         re.sub(r"[^\w -]", "", line.lstrip("# ")).lower().replace(" ", "-")
         for line in re.findall(r"^#+ .*", text, re.MULTILINE)
@@ -86,13 +95,13 @@ def test_its_links_lead_somewhere() -> None:
         if target.startswith("#"):
             assert target[1:] in headings
         elif not target.startswith("https://"):
-            assert (PAGE.parent / target).exists(), target
+            assert (DOCS / target).exists(), target
 
 
-def test_its_tables_are_those_of_the_last_figures() -> None:
-    text = PAGE.read_text("utf-8")
+def test_its_tables_are_those_of_the_last_figures(page: Path) -> None:
+    text = page.read_text("utf-8")
     shown = re.findall(r"^<!-- measured: (\w+) -->\n((?:\|.*\n)+)<!-- end -->$", text, re.MULTILINE)
-    assert {name for name, _ in shown} <= set(FIGURES)
+    assert {name for name, _ in shown} <= set(PAGES[page.stem])
     assert text.count("<!-- ") == 2 * len(shown)
     for name, table in shown:
         # What `make figures` would write where it measures the same.
