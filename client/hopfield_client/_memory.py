@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._connection import Connection
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._memory_calls import MemoryCalls
-from hopfield_client._models import Model
+from hopfield_client._models import PatternModel
 from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
 from hopfield_client._trace import Trace
@@ -62,7 +62,7 @@ class Memory:
     def update(
         self,
         *,
-        model: Model | None = None,
+        model: PatternModel | None = None,
         rule: LearningRule | None = None,
         normalization: Normalization | None = None,
         thresholds: ArrayLike | None = None,

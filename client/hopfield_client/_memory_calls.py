@@ -14,7 +14,7 @@ from hopfield_client._calls import Call, Page, PageCall, StreamCall, request_id
 from hopfield_client._diagnosis import Diagnosis
 from hopfield_client._errors import Conflict, InvalidArgument, NotFound
 from hopfield_client._freshness import Freshness
-from hopfield_client._models import Model
+from hopfield_client._models import PatternModel
 from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unpack
 from hopfield_client._progress import Progress
 from hopfield_client._recall_batch import RecallBatchCall
@@ -58,7 +58,7 @@ class MemoryCalls:
     def update(
         self,
         *,
-        model: Model | None,
+        model: PatternModel | None,
         rule: LearningRule | None,
         normalization: Normalization | None,
         thresholds: ArrayLike | None,

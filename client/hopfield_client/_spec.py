@@ -11,7 +11,7 @@ from hopfield.v1 import memory_pb2
 from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, real_numbers
 from hopfield_client._errors import InvalidArgument
 from hopfield_client._model_specs import mask_of, spec_of
-from hopfield_client._models import Model
+from hopfield_client._models import Model, PatternModel
 from hopfield_client._types import Coding, LearningRule, Normalization
 from hopfield_client._words import CODINGS, NORMALIZATIONS, RULES, number
 
@@ -32,7 +32,7 @@ DEFAULTS = {
 def new_spec(
     neurons: int,
     *,
-    model: Model | None,
+    model: PatternModel | None,
     rule: LearningRule,
     normalization: Normalization,
     thresholds: ArrayLike | None,
@@ -79,7 +79,7 @@ def new_spec(
 def changed_spec(
     neurons: int | None,
     *,
-    model: Model | None,
+    model: PatternModel | None,
     rule: LearningRule | None,
     normalization: Normalization | None,
     thresholds: ArrayLike | None,

@@ -173,6 +173,18 @@ def test_heated_it_visits_states_by_their_boltzmann_weights(parameters: dict[str
     assert np.abs(shares - weights / weights.sum()).sum() / 2 < 0.03
 
 
+@pytest.mark.parametrize("parameters", [{"degree": 3}, {"exponential": True}], ids=str)
+def test_the_bytes_of_a_network_are_those_of_all_its_arrays_and_known_before_it_recalls(
+    parameters: dict[str, Any],
+) -> None:
+    network = dense(random_signs(np.random.default_rng(3), 70, 80), **parameters)
+    nbytes = network.nbytes
+    assert "form" not in vars(network), "telling them makes nothing"
+    network.prepare()
+    arrays = [part for part in network.form if isinstance(part, np.ndarray)]
+    assert nbytes == network.stored.bits.nbytes + sum(array.nbytes for array in arrays)
+
+
 def test_energies_of_the_largest_networks_are_finite() -> None:
     pattern = np.ones((1, 2**17), np.int8)
     assert recall(dense(pattern, MAX_DEGREE), pattern[0]).energy == -float(2 ** (17 * MAX_DEGREE))

@@ -218,6 +218,15 @@ def test_a_long_recall_ends_when_nobody_waits_for_it() -> None:
         network.recall(np.zeros(1000, np.float32), RecallOptions(0, max_iterations=10**6), interruption_after(1))
 
 
+def test_the_bytes_of_a_network_are_those_of_all_its_arrays_and_known_before_it_recalls() -> None:
+    network = modern(np.random.default_rng(1).normal(size=(50, 20)).astype(np.float32), 1.0)
+    nbytes = network.nbytes
+    assert "rows" not in vars(network), "telling them makes nothing"
+    network.prepare()
+    arrays = (network.stored.bits, network.rows, network.columns, network.lengths)
+    assert nbytes == sum(array.nbytes for array in arrays)
+
+
 # Its parameters
 
 

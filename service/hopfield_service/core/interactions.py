@@ -70,4 +70,4 @@ def exponentials(stored: Bits, packed: Words, neurons: int) -> Interactions:
 
 def nbytes(neurons: int, count: int) -> int:
     """Bytes that so many patterns take in either, beside those stored."""
-    return neurons * (padded(count) + 2 * 8 * _FUNCTIONS)
+    return neurons * padded(count) + 8 * _FUNCTIONS * (2 * neurons + 3)

@@ -30,14 +30,13 @@ from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
 from hopfield_service.core.patterns import Bits, Coding, Nearest
 
-DEFAULT_TOLERANCE = 1e-6
 _MAX_BETA = 1e9
 # Softmax weights that an answer tells, at most; see RecallResponse.attention_labels.
 _TOLD = 8
 # Of the nearest pattern, from which on an answer is that pattern.
 _RETRIEVED = 0.99
 # What a kernel does between two questions whether anybody still waits, in multiplications: about ten milliseconds.
-_WORK_BETWEEN_QUESTIONS = 1 << 24
+_WORK_BETWEEN_QUESTIONS = 1 << 26
 # Recalls that are under way at the same time: as many as have so many softmax weights together, within bounds.
 _WEIGHTS = 1 << 21
 _FEWEST, _MOST = 16, 256
@@ -64,7 +63,7 @@ class ModernSpec(ExemplarSpec["ModernNetwork"]):
 
     neurons: int
     beta: float
-    tolerance: float = DEFAULT_TOLERANCE
+    tolerance: float = 1e-6
     coding: Coding = field(default=Coding.REAL, init=False)
 
     def __post_init__(self) -> None:
@@ -179,7 +178,7 @@ class ModernNetwork(ExemplarNetwork):
     @property
     def nbytes(self) -> int:
         """See Network."""
-        return self.stored.nbytes + 2 * self.stored.bits.nbytes
+        return 3 * self.stored.bits.nbytes + 8 * len(self.stored)
 
     @property
     def recall_size(self) -> int:
