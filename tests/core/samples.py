@@ -287,7 +287,7 @@ class Case:
         """Of a state: to the last bit, but where the network adds floats in another order than that of the neurons."""
         expected = self.weights.energy(state)
         form = self.network.dynamics.form
-        if isinstance(form, Basis) or (isinstance(form, Matrix) and len(form.rests)):
+        if isinstance(form, Basis) or (isinstance(form, Matrix) and len(form.fine)):
             return pytest.approx(expected, rel=1e-12, abs=1e-12 * self.size)
         return expected
 

@@ -237,7 +237,7 @@ class Plan:
         match form:
             case Matrix():
                 neurons, width = form.weights.shape
-                sizes = len(form.totals), 0, form.rests.shape[1]
+                sizes = len(form.totals), 0, len(form.fine)
             case Patterns():
                 neurons, width = form.rows.shape
                 sizes = width, 0, 0

@@ -109,9 +109,9 @@ def matrix_form(local_field: LocalField) -> forms.Matrix:
 
 
 def rounded_form(local_field: LocalField) -> forms.Matrix:
-    """Weights as a matrix of 16 bits each, enough for fields that are not near zero, and 32 bits more for energies.
+    """Weights as a matrix of 16 bits each, enough for fields that are not near zero, and 24 bits more for energies.
 
-    With all of them, a weight is known to 2^-44 of the largest.
+    With all of them, a weight is known to 2^-37 of the largest.
     """
     weights, coding = local_field.weights, local_field.coding
     neurons = len(weights)
@@ -119,16 +119,18 @@ def rounded_form(local_field: LocalField) -> forms.Matrix:
     step = step_of(largest, float(fields.largest_row_sum(weights)), neurons, coding)
     rounded, totals = np.empty((neurons, neurons), np.int16), np.empty(neurons, np.int32)
     error = kernels.round_to_step(weights, step, rounded, totals)
-    size = (2, neurons) if error > 0 else (0, 0)
-    rests, rest_totals = np.empty((*size, size[1]), np.int16), np.empty(size, np.int64)
+    size = neurons if error > 0 else 0
+    fine, finest = np.empty((size, size), np.int16), np.empty((size, size), np.int8)
+    rest_totals = np.empty((2, size), np.int64)
     if error > 0:
-        kernels.rests_of_rounding(weights, step, rounded, forms.REST_STEP, rests, rest_totals)
+        kernels.rests_of_rounding(weights, step, rounded, forms.FINE_STEP, fine, forms.FINEST_STEP, finest, rest_totals)
     return forms.Matrix(
         weights=rounded,
         totals=totals,
         whole=True,
         exact=weights.astype(np.float64, copy=False) if error > 0 else np.empty((0, 0)),
-        rests=rests,
+        fine=fine,
+        finest=finest,
         rest_totals=rest_totals,
         exact_scale=local_field.scale,
         doubt=1.001 * error / local_field.divisor + 2 * local_field.tolerance if error > 0 else -1.0,
@@ -162,8 +164,9 @@ def exact_form(local_field: LocalField) -> forms.Matrix:
         totals=local_field.totals,
         whole=weights.dtype == np.int32,
         exact=np.empty((0, 0)),
-        rests=np.empty((0, 0, 0), np.int16),
-        rest_totals=np.empty((0, 0), np.int64),
+        fine=np.empty((0, 0), np.int16),
+        finest=np.empty((0, 0), np.int8),
+        rest_totals=np.empty((2, 0), np.int64),
         exact_scale=local_field.scale,
         doubt=-1.0,
         scale=local_field.scale,
@@ -185,7 +188,7 @@ def basis_nbytes(neurons: int, rank: int) -> int:
 
 def matrix_nbytes(neurons: int, whole: bool) -> int:
     """Bytes that a matrix takes in that form, beside the weights learnt, where it has to be rounded unless they are `whole`."""
-    return neurons * (neurons * (2 if whole else 6) + _ENTRY)
+    return neurons * (neurons * (2 if whole else 5) + _ENTRY)
 
 
 def _power_of_two(limit: float) -> float:

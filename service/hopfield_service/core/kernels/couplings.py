@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from hopfield_service.core.kernels.interactions import Interactions
 
 # What is left of a rounded number, at most half of a unit, is rounded to so many parts of it.
-REST_STEP = 1 << 15
+FINE_STEP, FINEST_STEP = 1 << 15, 1 << 7
 # Columns over which the products of such rests with numbers of at most 4 add up to what 32 bits hold.
 _COLUMNS = 1 << 14
+# Visits that are made while what a later one needs is fetched.
+_AHEAD = 8
 # Bytes that are near enough to be read without asking for them before: they stay in the second cache.
 NEAR = 1 << 18
 
@@ -73,7 +75,8 @@ class Matrix(NamedTuple):
         whole: whether the weights are whole numbers, which may be added in any order.
         exact: (N, N) float64, `exact_scale` times the weights, where `weights` are rounded; otherwise (0, 0).
         exact_scale: what sums over those are divided by.
-        rests: (2, N, N) int16, what rounding took, REST_STEP to a unit, and what rounding took from that, for energies; otherwise (0, 0, 0).
+        fine: (N, N) int16, what rounding took, FINE_STEP to a unit, for energies; otherwise (0, 0).
+        finest: (N, N) int8, what rounding took from that, FINEST_STEP to a unit of it; otherwise (0, 0).
         rest_totals: (2, N) int64, the sums of their rows; otherwise (0, 0).
         doubt: a field of at most this size may be off by so much that it is summed from the `exact` weights; negative: none is.
         scale: what sums are divided by.
@@ -87,7 +90,8 @@ class Matrix(NamedTuple):
     whole: bool
     exact: Floats
     exact_scale: float
-    rests: NDArray[np.int16]
+    fine: NDArray[np.int16]
+    finest: NDArray[np.int8]
     rest_totals: Indices
     doubt: float
     scale: float
@@ -176,8 +180,8 @@ def is_exact(couplings: Couplings) -> bool:
     raise NotImplementedError
 
 
-def look_ahead(couplings: Couplings, i: int) -> None:
-    """Has what the field of neuron i is made of fetched from memory."""
+def look_ahead(couplings: Couplings, order: Order, position: int) -> None:
+    """Has what the field of a neuron that is visited soon is made of fetched from memory, where that is far."""
     raise NotImplementedError
 
 
@@ -217,6 +221,12 @@ def sign_of(field: float, tolerance: float) -> int:
     return int(field > tolerance) - int(field < -tolerance)
 
 
+@inlined
+def soon(order: Order, position: int) -> int:
+    """The neuron that is visited some visits later, or last."""
+    return int(order[min(position + _AHEAD, order.shape[0] - 1)])
+
+
 # Matrix
 
 
@@ -249,7 +259,7 @@ def _matrix_is_exact(couplings: Matrix) -> bool:
     return couplings.whole
 
 
-def _matrix_look_ahead(couplings: Matrix, i: int) -> None:
+def _matrix_look_ahead(couplings: Matrix, order: Order, position: int) -> None:
     pass
 
 
@@ -286,13 +296,11 @@ def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
     coupling = 0 * kept.values[0]
     for i in range(state.shape[0]):
         coupling += kept.values[i] * (state[i] + couplings.coding)
-    if couplings.rests.shape[0] > 0:
-        sum_rests(couplings, kept.rests, state)
-    total, unit = np.float64(coupling), 1.0
-    for k in range(couplings.rests.shape[0]):
-        unit /= REST_STEP
-        total += unit * kept.rests.sums[k]
-    return float(total / couplings.scale)
+    if couplings.fine.shape[0] == 0:
+        return float(coupling / couplings.scale)
+    sum_rests(couplings, kept.rests, state)
+    rest = kept.rests.sums[0] + kept.rests.sums[1] / FINEST_STEP
+    return float((coupling + rest / FINE_STEP) / couplings.scale)
 
 
 @leaf
@@ -323,8 +331,9 @@ def add_changes(couplings: Matrix, rests: SummedRests, state: Signs) -> None:
         if rests.factors[i] != 0:
             rests.rows[count] = i
             count += 1
-    for k in range(couplings.rests.shape[0]):
-        rests.sums[k] += products_of_rows(couplings.rests[k], rests.rows[:count], rests.factors, rests.others, False)
+    rows = rests.rows[:count]
+    rests.sums[0] += products_of_rows(couplings.fine, rows, rests.factors, rests.others, False)
+    rests.sums[1] += products_of_rows(couplings.finest, rows, rests.factors, rests.others, False)
 
 
 @leaf
@@ -342,18 +351,21 @@ def sum_anew(couplings: Matrix, rests: SummedRests, state: Signs) -> None:
         if rests.others[i] != 0:
             rests.rows[count] = i
             count += 1
-    for k in range(couplings.rests.shape[0]):
-        total = products_of_rows(couplings.rests[k], rests.rows[:count], rests.factors, rests.others, True)
-        for i in range(state.shape[0]):
-            difference = np.int64(rests.others[i])
-            total += common * (common + 2 * difference) * couplings.rest_totals[k, i]
-            total += difference * difference * couplings.rests[k, i, i]
-        rests.sums[k] = total
+    rows = rests.rows[:count]
+    fine = products_of_rows(couplings.fine, rows, rests.factors, rests.others, True)
+    finest = products_of_rows(couplings.finest, rows, rests.factors, rests.others, True)
+    for i in range(state.shape[0]):
+        difference = np.int64(rests.others[i])
+        by_row, own = common * (common + 2 * difference), difference * difference
+        fine += by_row * couplings.rest_totals[0, i] + own * couplings.fine[i, i]
+        finest += by_row * couplings.rest_totals[1, i] + own * couplings.finest[i, i]
+    rests.sums[0] = fine
+    rests.sums[1] = finest
 
 
 @leaf
 def products_of_rows(
-    rest: NDArray[np.int16], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], above: bool
+    rest: NDArray[Any], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], above: bool
 ) -> int:
     """`sum_i factors_i sum_j rest_ij others_j` over some rows, ascending, and all columns, or those `above` the diagonal.
 
@@ -379,7 +391,7 @@ def products_of_rows(
 
 @leaf
 def product_of_four(
-    rest: NDArray[np.int16], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], start: int
+    rest: NDArray[Any], rows: Order, factors: NDArray[np.int16], others: NDArray[np.int16], start: int
 ) -> Any:
     """The same of four rows, and of the columns from `start` on."""
     end = start + others.shape[0]
@@ -441,9 +453,9 @@ def _patterns_is_exact(couplings: Patterns) -> bool:  # noqa: ARG001
     return True
 
 
-def _patterns_look_ahead(couplings: Patterns, i: int) -> None:
+def _patterns_look_ahead(couplings: Patterns, order: Order, position: int) -> None:
     if couplings.rows.size > NEAR:
-        prefetch(couplings.rows, i)
+        prefetch(couplings.rows, soon(order, position))
 
 
 def _patterns_sign(couplings: Patterns, kept: Kept, state: Signs, i: int) -> int:
@@ -518,9 +530,9 @@ def _basis_is_exact(couplings: Basis) -> bool:  # noqa: ARG001
     return False
 
 
-def _basis_look_ahead(couplings: Basis, i: int) -> None:
+def _basis_look_ahead(couplings: Basis, order: Order, position: int) -> None:
     if 2 * couplings.rows.size > NEAR:
-        prefetch(couplings.rows, i)
+        prefetch(couplings.rows, soon(order, position))
 
 
 def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hopfield_service.core.kernels.compilation import Floats, Signs, answer, compiled, leaf, prefetch
+from hopfield_service.core.kernels.compilation import Floats, Order, Signs, answer, compiled, leaf, prefetch
 from hopfield_service.core.kernels.couplings import (
     NEAR,
     Kept,
@@ -32,6 +32,7 @@ from hopfield_service.core.kernels.couplings import (
     pattern_overlap,
     sign_of,
     sign_of_field,
+    soon,
 )
 from hopfield_service.core.kernels.elementary import logarithm
 from hopfield_service.core.kernels.overlaps import Words, bits_set, overlap
@@ -134,9 +135,9 @@ def _is_exact(interactions: Interactions) -> bool:  # noqa: ARG001
     return True
 
 
-def _look_ahead(interactions: Interactions, i: int) -> None:
+def _look_ahead(interactions: Interactions, order: Order, position: int) -> None:
     if interactions.rows.size > NEAR:
-        prefetch(interactions.rows, i)
+        prefetch(interactions.rows, soon(order, position))
 
 
 def _keeps_overlaps(interactions: Interactions) -> bool:  # noqa: ARG001

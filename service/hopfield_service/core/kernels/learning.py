@@ -111,19 +111,26 @@ def round_to_step(weights: NDArray[Any], step: float, rounded: NDArray[np.int16]
 
 @compiled
 def rests_of_rounding(
-    weights: Floats, step: float, rounded: NDArray[np.int16], rest_step: int, rests: NDArray[np.int16], totals: Indices
+    weights: Floats,
+    step: float,
+    rounded: NDArray[np.int16],
+    fine_step: int,
+    fine: NDArray[np.int16],
+    finest_step: int,
+    finest: NDArray[np.int8],
+    totals: Indices,
 ) -> None:
-    """`rests_0 = rest_step * (step * weights - rounded)` to whole numbers, `rests_1` what that takes likewise; and their row sums."""
+    """`fine = fine_step * (step * weights - rounded)` to whole numbers, `finest` what that takes likewise; and their row sums."""
     for i in range(weights.shape[0]):
         totals[:, i] = 0
         for j in range(weights.shape[1]):
-            left = step * weights[i, j] - rounded[i, j]
-            for k in range(rests.shape[0]):
-                left *= rest_step
-                value = np.floor(left + 0.5)
-                left -= value
-                rests[k, i, j] = np.int16(value)
-                totals[k, i] += np.int64(value)
+            left = fine_step * (step * weights[i, j] - rounded[i, j])
+            value = np.floor(left + 0.5)
+            rest = np.floor(finest_step * (left - value) + 0.5)
+            fine[i, j] = np.int16(value)
+            finest[i, j] = np.int8(rest)
+            totals[0, i] += np.int64(value)
+            totals[1, i] += np.int64(rest)
 
 
 @compiled

@@ -17,9 +17,6 @@ NEW, RUNNING, CONVERGED, CYCLE = 0, 1, 2, 3
 # Where the counters of a trajectory stand in the `counters` array that a kernel resumes from and updates.
 ITERATIONS, FLIPS = 0, 1
 
-# Visits that are made while what a later one needs is fetched.
-_AHEAD = 8
-
 _LOG2_E = 1.4426950408889634
 # ln 2 in two parts, the first of which has so few bits that its product with any exponent is exact (Cody and Waite 1980).
 _LN2_HIGH = 0.693147180369123816490
@@ -75,7 +72,7 @@ def asynchronous(
     counters[ITERATIONS] += 1
     for position in range(order.shape[0]):
         i = order[position]
-        look_ahead(couplings, order[min(position + _AHEAD, order.shape[0] - 1)])
+        look_ahead(couplings, order, position)
         if clamp and held[i]:
             continue
         present = state[i]
