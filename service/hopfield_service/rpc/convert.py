@@ -321,6 +321,8 @@ def _thresholds(values: Sequence[float], field: str) -> tuple[float, ...]:
 
 def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
     """How a recall is to be run, every default filled in and the seed drawn if it was not given."""
+    if not message.ByteSize():
+        return RecallOptions(_seeds.getrandbits(64), max_iterations=_DEFAULT_MAX_ITERATIONS)
     update = _chosen(
         message.update, UPDATE_RULES, UpdateRule.ASYNCHRONOUS, recall_service_pb2.UpdateRule, "options.update"
     )
@@ -526,10 +528,10 @@ def batch_out(recalled: Recalled, queries: patterns_pb2.Patterns, seed: int) -> 
         initial_energies=recalled.initial_energies,
         iterations=recalled.iterations,
         flips=recalled.flips,
-        stop_reasons=[_STOP_REASONS[one] for one in recalled.stop_reasons],
+        stop_reasons=map(_STOP_REASONS.__getitem__, recalled.stop_reasons),
         labels=recalled.labels,
         overlaps=recalled.overlaps,
-        matches=[_MATCHES[one] for one in recalled.matches],
+        matches=map(_MATCHES.__getitem__, recalled.matches),
         seed=seed,
         uid=recalled.head.uid,
         revision=recalled.head.revision,

@@ -7,9 +7,9 @@ import asyncio
 import logging
 import weakref
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,8 +94,7 @@ class Limits:
     max_iterations: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Recalled:
+class Recalled(NamedTuple):
     """The answers of some recalls, all at one revision: a column a field of RecallResult, entry k of each for query k.
 
     Attributes:
@@ -118,8 +117,8 @@ class Recalled:
     matches: list[Match]
     labels: list[str]
     overlaps: list[float]
-    attention_labels: list[str] = field(default_factory=list)
-    attention_weights: list[float] = field(default_factory=list)
+    attention_labels: Sequence[str] = ()
+    attention_weights: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -648,17 +647,22 @@ def _is_short(network: PatternNetwork, options: RecallOptions, count: int) -> bo
 
 
 def _recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> Recalled:
+    first = parts[0]
+
+    def column(values: Callable[[RecallResults], NDArray[Any]]) -> NDArray[Any]:
+        return values(first) if len(parts) == 1 else np.concatenate([values(part) for part in parts])
+
     return Recalled(
         head,
-        parts[0].bits if len(parts) == 1 else np.concatenate([part.bits for part in parts]),
-        [energy for part in parts for energy in part.energies.tolist()],
-        [energy for part in parts for energy in part.initial_energies.tolist()],
-        [iterations for part in parts for iterations in part.iterations.tolist()],
-        [flips for part in parts for flips in part.flips.tolist()],
+        column(lambda part: part.bits),
+        column(lambda part: part.energies).tolist(),
+        column(lambda part: part.initial_energies).tolist(),
+        column(lambda part: part.iterations).tolist(),
+        column(lambda part: part.flips).tolist(),
         [reason for part in parts for reason in part.stop_reasons],
         [match for part in parts for match in part.matches],
-        [stored.labels[position] for part in parts for position in part.nearest.tolist()] if len(stored) else [],
-        [overlap for part in parts for overlap in part.overlaps.tolist()] if len(stored) else [],
+        list(map(stored.labels.__getitem__, column(lambda part: part.nearest).tolist())) if len(stored) else [],
+        column(lambda part: part.overlaps).tolist() if len(stored) else [],
         *_told(stored, [part.attention for part in parts if part.attention is not None]),
     )
 
