@@ -181,7 +181,7 @@ def test_the_energy_of_rounded_weights_is_near_enough_for_many_neurons(coding: C
     answer = recall(network, query)
     ends = np.stack([query, answer.state])
     assert [answer.initial_energy, answer.energy] == pytest.approx(
-        energies(network, ends).tolist(), rel=1e-12, abs=1e-8
+        energies(network, ends).tolist(), rel=1e-12, abs=1e-7
     )
 
 

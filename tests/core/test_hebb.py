@@ -9,6 +9,7 @@ from tests.core.samples import (
     Signs,
     after,
     facts,
+    kept,
     memory,
     no_patterns,
     pattern_sets,
@@ -25,8 +26,8 @@ from hopfield_service.core.dynamics import UpdateRule
 from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import LearningParameters, Normalization
-from hopfield_service.core.network import Forget
-from hopfield_service.core.pairwise import Rule
+from hopfield_service.core.network import Forget, Store
+from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import pack
 
 normalizations = st.sampled_from(Normalization)
@@ -51,7 +52,7 @@ def test_the_weights_are_integer_sums_and_a_scale(patterns: Signs, self_coupling
     network = memory(Rule.HEBBIAN, patterns, self_coupling=self_coupling)
     sums = hebbian_sums(patterns.tolist(), neurons, diagonal=self_coupling)
     kept_sums = network.arrays()["sums"].values
-    assert kept_sums.dtype == np.int32
+    assert kept_sums.dtype == np.int16
     assert kept_sums.tolist() == sums
     assert weights_of(network).tolist() == [[entry / neurons for entry in row] for row in sums]
 
@@ -164,3 +165,21 @@ def test_the_scale_decides_what_a_threshold_means() -> None:
         network = memory(Rule.HEBBIAN, xi, [1.0] * 4, normalization=normalization)
         answer = recall(network, xi[0], update=UpdateRule.SYNCHRONOUS, max_iterations=1)
         assert answer.state.tolist() == [state] * 4
+
+
+@pytest.mark.parametrize("some", [1, 10])
+def test_sums_take_sixteen_bits_up_to_as_many_patterns_as_those_hold_and_more_beyond(some: int) -> None:
+    most = 32767
+    xi = signs([1, -1, 1, 1])
+
+    def of(count: int) -> PairwiseNetwork:
+        return memory(Rule.HEBBIAN, np.broadcast_to(xi, (count, 4)))
+
+    few, many = of(most), of(most + some)
+    assert few.arrays()["sums"].values.dtype == np.int16
+    assert many.arrays()["sums"].values.dtype == np.int32
+    assert int(many.arrays()["sums"].values[0, 2]) == most + some
+    labels = tuple(str(k) for k in range(most, most + some))
+    more = few.apply(Store(pack(np.broadcast_to(xi, (some, 4))), labels), never)
+    assert kept(more) == kept(many)
+    assert kept(more.apply(Forget(labels), never)) == kept(few)

@@ -100,12 +100,21 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
 
 def matrix_form(local_field: LocalField) -> forms.Matrix:
     """Weights as a matrix: of 16 bits each where that says all, or enough of them; of 64 where they are few or need it."""
-    weights = local_field.weights
-    if weights.dtype == np.float64 and len(weights) <= _FEW:
+    weights, neurons = local_field.weights, len(local_field.weights)
+    if weights.dtype == np.float64 and neurons <= _FEW:
         return exact_form(local_field)
+    if weights.dtype == np.int16:
+        row_sum = float(fields.largest_row_sum(weights))
+        if (1 + local_field.coding) * (row_sum + neurons) <= _INT32:
+            return whole_form(local_field)
     form = rounded_form(local_field)
-    # Whole numbers that do not fit into 16 bits.
-    return exact_form(local_field) if form.doubt >= 0 and weights.dtype == np.int32 else form
+    # Whole numbers that do not fit into 16 bits, or their sums into 32.
+    return exact_form(local_field) if form.doubt >= 0 and local_field.is_whole else form
+
+
+def whole_form(local_field: LocalField) -> forms.Matrix:
+    """Weights that are whole numbers of 16 bits, as they are."""
+    return _unrounded(local_field, local_field.weights, local_field.totals.astype(np.int32))
 
 
 def rounded_form(local_field: LocalField) -> forms.Matrix:
@@ -158,11 +167,14 @@ def step_of(largest: float, largest_row_sum: float, neurons: int, coding: Coding
 
 def exact_form(local_field: LocalField) -> forms.Matrix:
     """Weights as a matrix of float64, to the last bit."""
-    weights = local_field.weights
+    return _unrounded(local_field, local_field.weights.astype(np.float64, copy=False), local_field.totals)
+
+
+def _unrounded(local_field: LocalField, weights: NDArray[Any], totals: NDArray[Any]) -> forms.Matrix:
     return forms.Matrix(
-        weights=weights.astype(np.float64, copy=False),
-        totals=local_field.totals,
-        whole=weights.dtype == np.int32,
+        weights=weights,
+        totals=totals,
+        whole=local_field.is_whole,
         exact=np.empty((0, 0)),
         fine=np.empty((0, 0), np.int16),
         finest=np.empty((0, 0), np.int8),
@@ -186,9 +198,9 @@ def basis_nbytes(neurons: int, rank: int) -> int:
     return neurons * (2 * padded(rank) + 8 * rank + _ENTRY) + rank * (8 * rank + neurons // 8 + _ENTRY)
 
 
-def matrix_nbytes(neurons: int, whole: bool) -> int:
-    """Bytes that a matrix takes in that form, beside the weights learnt, where it has to be rounded unless they are `whole`."""
-    return neurons * (neurons * (2 if whole else 5) + _ENTRY)
+def matrix_nbytes(neurons: int, rounded: int) -> int:
+    """Bytes that a matrix takes in that form, beside the weights learnt, with so many of each weight."""
+    return neurons * (neurons * rounded + _ENTRY)
 
 
 def _power_of_two(limit: float) -> float:

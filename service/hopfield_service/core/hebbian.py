@@ -26,18 +26,23 @@ _BLOCK = 1 << 24
 _PATTERNS_IN_A_PASS = 4
 
 
+def sums_dtype(count: int) -> type[np.signedinteger[Any]]:
+    """What holds the sums of so many patterns."""
+    return np.int16 if count <= np.iinfo(np.int16).max else np.int32
+
+
 @dataclass(frozen=True, slots=True)
 class Hebbian(LearningRule):
     """Hebb's rule, `J = (1/N) sum_mu xi^mu xi^mu'` with zero diagonal (Hopfield 1982, eq. 2), or another normalization.
 
     A function of the patterns stored: kept as those where they are few, otherwise as the integer sums `N J`. So learning is
-    exact, its order does not matter, and forgetting is subtraction. An entry is at most P in size, which int32 holds: no setting
-    lets a memory store more than 2^24 patterns.
+    exact, its order does not matter, and forgetting is subtraction. An entry is at most P in size, which int16 holds, or else int32: no
+    setting lets a memory store more than 2^24 patterns.
     """
 
     parameters: LearningParameters
     bits: Bits
-    sums: NDArray[np.int32] | None
+    sums: NDArray[np.signedinteger[Any]] | None
     divisor: float = field(init=False)
     outcome: LearningOutcome | None = field(default=None, init=False)
 
@@ -58,20 +63,20 @@ class Hebbian(LearningRule):
     def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:
         """See Couplings."""
         few = has_few(len(stored), parameters.neurons)
-        return cls(parameters, stored, None if few else arrays["sums"].astype(np.int32, copy=False))
+        return cls(parameters, stored, None if few else arrays["sums"].astype(sums_dtype(len(stored)), copy=False))
 
     def arrays(self) -> dict[str, StateArray]:
         """See Couplings."""
         return {"sums": StateArray(self.weights, symmetric=True)}
 
     @property
-    def weights(self) -> NDArray[np.int32]:
+    def weights(self) -> NDArray[np.signedinteger[Any]]:
         """See Couplings."""
         if self.sums is not None:
             return self.sums
         neurons = self.parameters.neurons
         size = max(1, _BLOCK // neurons)
-        sums = np.empty((neurons, neurons), np.int32)
+        sums = np.empty((neurons, neurons), sums_dtype(len(self.bits)))
         for start, block in zip(range(0, neurons, size), self._products(self.bits, size), strict=True):
             sums[start : start + size] = block
         return sums
@@ -108,20 +113,23 @@ class Hebbian(LearningRule):
         neurons = self.parameters.neurons
         if has_few(len(bits), neurons):
             return type(self)(self.parameters, bits, None)
-        if self.sums is not None and len(changed) <= _PATTERNS_IN_A_PASS:
-            sums = np.empty_like(self.sums)
-            kernels.add_signs(self.sums, unpack(changed, neurons), sign, self._diagonal(len(bits)), sums)
+        sums = np.empty((neurons, neurons), sums_dtype(len(bits)))
+        # What does not fit on the way does again at the end: whole numbers are added modulo what a number holds.
+        before = None if self.sums is None else self.sums.astype(sums.dtype, copy=False)
+        if before is not None and len(changed) <= _PATTERNS_IN_A_PASS:
+            kernels.add_signs(before, unpack(changed, neurons), sign, self._diagonal(len(bits)), sums)
             return type(self)(self.parameters, bits, sums)
-        sums = np.empty((neurons, neurons), np.int32)
         size = max(1, _BLOCK // neurons)
-        products = self._products(bits if self.sums is None else changed, size)
+        products = self._products(bits if before is None else changed, size)
         for start in range(0, neurons, size):
             check(interruption)
-            rows = slice(start, start + size)
-            sums[rows] = next(products)
-            if self.sums is not None:
+            rows, product = slice(start, start + size), next(products)
+            if before is None:
+                sums[rows] = product
+            else:
+                sums[rows] = product.astype(np.int32, copy=False)
                 sums[rows] *= sign
-                sums[rows] += self.sums[rows]
+                sums[rows] += before[rows]
         np.fill_diagonal(sums, self._diagonal(len(bits)))
         return type(self)(self.parameters, bits, sums)
 

@@ -95,7 +95,7 @@ class Couplings(ABC):
     @property
     @abstractmethod
     def weights(self) -> NDArray[Any]:
-        """(N, N) symmetric, `divisor * J`, of int32 or float64. Made anew each time where they are kept as factors."""
+        """(N, N) symmetric, `divisor * J`, of int16, int32 or float64. Made anew each time where they are kept as factors."""
 
     @property
     def kept_as_factors(self) -> bool:

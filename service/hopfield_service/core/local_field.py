@@ -33,7 +33,7 @@ class LocalField:
     neuron that changes by d changes them by d times its row of the weights, in either coding.
 
     Attributes:
-        weights: (N, N) int32 or float64, symmetric: `divisor` times J, or T.
+        weights: (N, N) int16, int32 or float64, symmetric: `divisor` times J, or T.
         divisor: what the weights are divided by.
         thresholds: U, (N,) float64.
         coding: of the network.
@@ -51,9 +51,14 @@ class LocalField:
     tolerance: float = field(init=False)
 
     def __post_init__(self) -> None:
-        exact = self.weights.dtype == np.int32 and not self.thresholds.any()
+        exact = self.is_whole and not self.thresholds.any()
         object.__setattr__(self, "scale", self.divisor * (2.0 if self.coding is Coding.BINARY else 1.0))
         object.__setattr__(self, "tolerance", 0.0 if exact else tolerance_of(self.largest_row_sum))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the weights are whole numbers by their type, and sums of them exact."""
+        return self.weights.dtype.kind == "i"
 
     @cached_property
     def totals(self) -> NDArray[np.float64]:

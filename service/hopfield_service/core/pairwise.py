@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from enum import Enum
 from functools import cached_property, partial
 from itertools import product
@@ -246,10 +246,11 @@ class PairwiseSpec(PatternSpec):
     @classmethod
     def _warm_rounded(cls) -> None:
         few = cls(_WARM_NEURONS, Rule.STORKEY).empty().apply(Store(_WARM_BITS[:2], ("a", "b")), never)
-        rounded = forms.rounded_form(few.local_field)
-        recall_one(
-            Dynamics(rounded, rounded, rounded.totals.dtype, few.stored.words), _WARM_QUERY, _WARM_OPTIONS, never
-        )
+        # As floats, and as imported whole numbers.
+        for kind in (np.float64, np.int32):
+            rounded = forms.rounded_form(replace(few.local_field, weights=few.local_field.weights.astype(kind)))
+            dynamics = Dynamics(rounded, rounded, rounded.totals.dtype, few.stored.words)
+            recall_one(dynamics, _WARM_QUERY, _WARM_OPTIONS, never)
 
 
 # Ninths of which no float is: weights that have to be rounded.
@@ -323,12 +324,20 @@ class PairwiseNetwork(Weighted):
         """See Network."""
         neurons, couplings = self.spec.neurons, self._couplings
         if not self._recalls_by_factors:
-            recalled = forms.matrix_nbytes(neurons, self.spec.rule is Rule.HEBBIAN)
+            recalled = forms.matrix_nbytes(neurons, self._bytes_rounded)
         elif isinstance(couplings, PseudoInverse):
             recalled = forms.basis_nbytes(neurons, len(couplings.basis))
         else:
             recalled = forms.patterns_nbytes(neurons, len(self.stored))
         return couplings.nbytes + self.stored.nbytes + recalled
+
+    @property
+    def _bytes_rounded(self) -> int:
+        """Bytes of a weight that recall reads, beside that which learning keeps, where it reads a matrix."""
+        couplings = self._couplings
+        if not isinstance(couplings, Hebbian):
+            return 5
+        return 0 if couplings.sums is not None and couplings.sums.dtype == np.int16 else 2
 
     @cached_property
     def recall_size(self) -> int:

@@ -134,8 +134,9 @@ def rests_of_rounding(
 
 
 @compiled
-def add_signs(sums: NDArray[np.int32], patterns: Signs, sign: int, diagonal: int, out: NDArray[np.int32]) -> None:
+def add_signs(sums: NDArray[Any], patterns: Signs, sign: int, diagonal: int, out: NDArray[Any]) -> None:
     """`out = sums + sign * sum_mu xi^mu xi^mu'` in one pass, with `diagonal` on the diagonal."""
+    kind = out.dtype.type
     for i in range(sums.shape[0]):
         before, row = sums[i], out[i]
         for mu in range(patterns.shape[0]):
@@ -143,10 +144,10 @@ def add_signs(sums: NDArray[np.int32], patterns: Signs, sign: int, diagonal: int
             # Without a multiplication, which takes longer than what it multiplies.
             if sign * pattern[i] > 0:
                 for j in range(row.shape[0]):
-                    row[j] = before[j] + np.int32(pattern[j])
+                    row[j] = kind(before[j] + kind(pattern[j]))
             else:
                 for j in range(row.shape[0]):
-                    row[j] = before[j] - np.int32(pattern[j])
+                    row[j] = kind(before[j] - kind(pattern[j]))
             before = row
         row[i] = diagonal
 
