@@ -237,16 +237,16 @@ class Plan:
         match form:
             case Matrix():
                 neurons, width = form.weights.shape
-                sizes = len(form.totals), 0, len(form.fine)
+                sizes = len(form.totals), 0
             case Patterns():
                 neurons, width = form.rows.shape
-                sizes = width, 0, 0
+                sizes = width, 0
             case Basis():
                 neurons, width = form.rows.shape
-                sizes = form.exact.shape[1], width, 0
+                sizes = form.exact.shape[1], width
             case Interactions():
                 neurons, width = form.rows.shape
-                sizes = len(form.words) + SHARES, width, 0
+                sizes = len(form.words) + SHARES, width
         self.form, self.stored = form, stored
         self.sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
         self._neurons, self._values, self._sizes = neurons, np.dtype(values), sizes
@@ -255,7 +255,7 @@ class Plan:
 
     def course(self) -> recall.Course:
         """Room for a recall that is under way."""
-        neurons, (values, rounded, summed) = self._neurons, self._sizes
+        neurons, (values, rounded) = self._neurons, self._sizes
         return recall.Course(
             state=np.empty(neurons, np.int8),
             before=np.empty((2, neurons), np.int8),
@@ -265,14 +265,7 @@ class Plan:
             kept=Kept(
                 np.empty(values, self._values),
                 np.empty(rounded, np.int16),
-                SummedRests(
-                    # Of no neuron, to begin with.
-                    sums=np.zeros(2, np.int64),
-                    of=np.zeros(summed, np.int16),
-                    rows=np.empty(summed, np.int32),
-                    factors=np.empty(summed, np.int16),
-                    others=np.empty(summed, np.int16),
-                ),
+                _summed_rests(self.form) if isinstance(self.form, Matrix) else None,
             ),
             generator=np.empty(1, np.uint64),
         )
@@ -304,17 +297,29 @@ class Plan:
             Interrupted: `interruption` said so.
         """
         check(interruption)
-        queries, seed = np.ascontiguousarray(queries, np.int8), np.uint64(options.seed)
+        queries = np.ascontiguousarray(queries, np.int8)
         rules, answers = _rules(options, self._neurons, self.form.coding), self.answers(len(queries))
         # What one recall was under way in the next may be, on whichever thread.
         try:
             course = self._idle.pop()
         except IndexError:
             course = self.course()
-        while not self.settle(self.form, rules, self.stored, queries, seed, course, answers, self.sweeps):
+        while not self.settle(self.form, rules, self.stored, queries, options.seed, course, answers, self.sweeps):
             check(interruption)
         self._idle.append(course)
         return answers
+
+
+def _summed_rests(form: Matrix) -> SummedRests:
+    """Of a state of zeros, to begin with."""
+    neurons = len(form.fine)
+    return SummedRests(
+        sums=np.zeros(2, np.int64),
+        of=np.zeros(neurons, np.int16),
+        rows=np.empty(neurons, np.int32),
+        factors=np.empty(neurons, np.int16),
+        others=np.empty(neurons, np.int16),
+    )
 
 
 class Trajectory:
@@ -482,11 +487,11 @@ def _common_rules(
 
 def _result(answers: recall.Answers, neurons: int) -> RecallResult:
     words, numbers, energies = answers
-    iterations, flips, status, position, product = numbers[0].tolist()
-    energy, initial_energy = energies[0].tolist()
+    ((iterations, flips, status, position, product),) = numbers.tolist()
+    ((energy, initial_energy),) = energies.tolist()
     stored = position >= 0
     return RecallResult(
-        words.view(np.uint8)[0, : row_bytes(neurons)],
+        np.frombuffer(words, np.uint8, row_bytes(neurons)),
         neurons,
         energy,
         initial_energy,

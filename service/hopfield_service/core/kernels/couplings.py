@@ -58,12 +58,12 @@ class Kept(NamedTuple):
     Attributes:
         values: sums of the neurons, (N,), or overlaps with patterns or basis vectors, (P,) and more (see interactions.py).
         rounded: int16, the overlaps with basis vectors once more, or the terms that interactions make of overlaps with patterns.
-        rests: of rounded weights, see there.
+        rests: SummedRests of a matrix of weights; otherwise None.
     """
 
     values: NDArray[Any]
     rounded: NDArray[np.int16]
-    rests: SummedRests
+    rests: Any
 
 
 class Matrix(NamedTuple):

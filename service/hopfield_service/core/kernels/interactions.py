@@ -20,7 +20,6 @@ from hopfield_service.core.kernels.compilation import Floats, Order, Signs, answ
 from hopfield_service.core.kernels.couplings import (
     NEAR,
     Kept,
-    SummedRests,
     begin,
     change,
     coupling_of,
@@ -212,13 +211,7 @@ def measure_fields(interactions: Interactions, states: Signs, words: Words, fiel
     kept = Kept(
         np.empty(interactions.words.shape[0] + SHARES),
         np.empty(interactions.rows.shape[1], np.int16),
-        SummedRests(
-            np.empty(0, np.int64),
-            np.empty(0, np.int16),
-            np.empty(0, np.int32),
-            np.empty(0, np.int16),
-            np.empty(0, np.int16),
-        ),
+        None,
     )
     for k in range(states.shape[0]):
         begin(interactions, states[k], words[k], known, kept)
