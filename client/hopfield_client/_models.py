@@ -7,7 +7,7 @@ from hopfield_client._arguments import UINT32_MAX, flag, integer, not_negative, 
 from hopfield_client._errors import InvalidArgument
 
 _MAX_DEGREE = 30
-_MAX_BETA = 1e9
+_MIN_BETA, _MAX_BETA = 1e-6, 1e9
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -46,7 +46,7 @@ class Modern:
     + xi.xi / 2 + (ln P) / beta + M^2 / 2`, M the length of the longest pattern, never rises.
 
     Attributes:
-        beta: inverse temperature of the softmax, more than 0, at most 1e9: the larger, the more the nearest pattern alone counts.
+        beta: inverse temperature of the softmax, 1e-6 to 1e9: the larger, the more the nearest pattern alone counts.
         tolerance: a recall has converged when an iteration changes the state by at most so much, at least 0. With 0 it runs
             `max_iterations`, or until nothing changes.
 
@@ -58,10 +58,8 @@ class Modern:
     tolerance: float = 1e-6
 
     def __post_init__(self) -> None:
-        if not 0 < real_number(self.beta, "beta") <= _MAX_BETA:
-            raise InvalidArgument(
-                f"beta is {self.beta}; it must be more than 0 and at most {_MAX_BETA:g}", field="beta"
-            )
+        if not _MIN_BETA <= real_number(self.beta, "beta") <= _MAX_BETA:
+            raise InvalidArgument(f"beta is {self.beta}; it must be {_MIN_BETA:g} to {_MAX_BETA:g}", field="beta")
         not_negative(self.tolerance, "tolerance")
 
     def __str__(self) -> str:
@@ -73,9 +71,9 @@ class Ring:
     """A ring attractor: neurons on a circle that hold a bump of activity at a heading (Zhang 1996).
 
     Attributes:
-        neurons: number of neurons N, 32 to 1024; neuron i prefers the heading 360 i / N degrees.
+        neurons: number of neurons N, 52 to 1024; neuron i prefers the heading 360 i / N degrees.
         tau: time constant in seconds, 0.0001 to 100.
-        concentration: K of the tuning curve A + B exp(K cos theta), 2 to 12: the larger, the narrower the bump.
+        concentration: K of the tuning curve A + B exp(K cos theta), 2 to 9: the larger, the narrower the bump.
 
     Raises:
         InvalidArgument: one is no number of its kind. The server knows the ranges.
@@ -96,8 +94,8 @@ class Sheet:
     """A sheet attractor: neurons on a torus that hold a lattice of bumps, as grid cells do (Burak and Fiete 2009).
 
     Attributes:
-        side: n, even, 60 to 128; the sheet has n x n neurons.
-        bump_rows: rows of bumps along the second axis: 6, or 8 from a side of 80 on.
+        side: n, even, 64 to 128; the sheet has n x n neurons.
+        bump_rows: rows of bumps along the second axis: 6, or 8 from a side of 86 on.
         tau: time constant in seconds, 0.0001 to 100.
 
     Raises:

@@ -282,7 +282,7 @@ class RingRecall:
 
     Attributes:
         rates: what the neurons fire in the end, (N,) float32, in Hz.
-        heading: where the bump is, in degrees, 0 to below 360: the angle of the population vector.
+        heading: where the bump is, in degrees, 0 to below 360: the angle of the population vector; nan where there is no bump.
         energy: energy of these rates (Cohen and Grossberg 1983).
         initial_energy: energy of the rates it began at.
         time: seconds of the ring's own time that it took.
@@ -313,7 +313,7 @@ class SheetRecall:
 
     Attributes:
         rates: what the neurons fire in the end, as an image, (n, n) float32, in units of their input at rest.
-        phase: where the lattice is: how far along each of its two vectors, (2,), 0 to below 1.
+        phase: where the lattice is: how far along each of its two vectors, (2,), 0 to below 1; nan where there is none.
         lattice: these vectors, (2, 2), in neurons: the lattice is the same when it is moved by `lattice[0]` or `lattice[1]`.
         time: seconds of the sheet's own time that it took.
         converged: whether it came to rest.

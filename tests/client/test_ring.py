@@ -66,14 +66,14 @@ def test_the_same_ring_may_exist_and_another_may_not(client: HopfieldClient, rin
 def test_an_update_makes_another_ring(client: HopfieldClient, ring: RingMemory, name: str) -> None:
     model = ring.info().model
     assert isinstance(model, Ring)
-    narrower = replace(model, concentration=12.0)
+    wider = replace(model, concentration=4.0)
     settled = ring.recall(bump(90))
-    assert ring.update(narrower, expected_revision=0).revision == 1
-    assert ring.info().model == client.ring(name).info().model == narrower
+    assert ring.update(wider, expected_revision=0).revision == 1
+    assert ring.info().model == client.ring(name).info().model == wider
     after = ring.recall(bump(90))
     assert after.revision == 1
-    assert np.count_nonzero(after.rates > 10) < np.count_nonzero(settled.rates > 10)
-    assert ring.update(narrower).revision == 1
+    assert np.count_nonzero(after.rates > 10) > np.count_nonzero(settled.rates > 10)
+    assert ring.update(wider).revision == 1
     with pytest.raises(Conflict):
         ring.update(model, expected_revision=0)
     with pytest.raises(InvalidArgument, match="neurons"):

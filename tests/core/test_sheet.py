@@ -64,7 +64,7 @@ def test_a_step_is_that_of_the_paper() -> None:
 
 
 @pytest.mark.parametrize(
-    "spec", [SheetSpec(), SheetSpec(side=60), SheetSpec(side=80, bump_rows=8), SheetSpec(side=128, bump_rows=8)]
+    "spec", [SheetSpec(), SheetSpec(side=66), SheetSpec(side=86, bump_rows=8), SheetSpec(side=128, bump_rows=8)]
 )
 def test_its_waves_grow_twofold_and_about_as_much_as_any(spec: SheetSpec) -> None:
     narrow, wide = (array.values for array in spec.empty().arrays().values())
@@ -247,3 +247,8 @@ def test_the_side_cannot_be_changed() -> None:
 def test_work_that_nobody_waits_for_stops(resting: Floats) -> None:
     with pytest.raises(Interrupted):
         SHEET.moved(resting, (0.1, 0.1), 600.0, iter([False, True]).__next__)
+
+
+@pytest.mark.parametrize("rates", [0.0, 1.0])
+def test_where_there_is_no_lattice_there_is_no_phase(rates: float) -> None:
+    assert np.isnan(SHEET.position(np.full(SHEET.spec.neurons, rates))).all()

@@ -16,16 +16,16 @@ Moves = attractor_service_pb2.IntegratePositionRequest
 
 @pytest.fixture
 def ring(wire: Wire, name: str) -> str:
-    """The name of a ring of 32 neurons."""
-    spec = memory_pb2.MemorySpec(ring=memory_pb2.RingSpec(neurons=32))
+    """The name of a ring of 52 neurons."""
+    spec = memory_pb2.MemorySpec(ring=memory_pb2.RingSpec(neurons=52))
     wire.memory.CreateMemory(memory_service_pb2.CreateMemoryRequest(name=name, spec=spec))
     return name
 
 
 @pytest.fixture
 def sheet(wire: Wire, name: str) -> str:
-    """The name of a sheet of 60 x 60 neurons."""
-    spec = memory_pb2.MemorySpec(sheet=memory_pb2.SheetSpec(side=60))
+    """The name of a sheet of 64 x 64 neurons."""
+    spec = memory_pb2.MemorySpec(sheet=memory_pb2.SheetSpec(side=64))
     wire.memory.CreateMemory(memory_service_pb2.CreateMemoryRequest(name=f"{name}-sheet", spec=spec))
     return f"{name}-sheet"
 
@@ -59,7 +59,7 @@ def test_an_update_changes_what_the_mask_names(wire: Wire, ring: str) -> None:
     request = memory_service_pb2.UpdateMemoryRequest(name=ring, spec=spec)
     request.update_mask.paths.append("ring.tau")
     assert wire.memory.UpdateMemory(request).memory.spec.ring == memory_pb2.RingSpec(
-        neurons=32, tau=0.5, concentration=8
+        neurons=52, tau=0.5, concentration=8
     )
     request = memory_service_pb2.UpdateMemoryRequest(name=ring, spec=memory_pb2.MemorySpec(ring=memory_pb2.RingSpec()))
     request.update_mask.paths.append("ring.tau")
@@ -77,7 +77,7 @@ def test_the_columns_of_an_answer_have_an_entry_a_move(wire: Wire, ring: str) ->
     ]
     first, nothing, last = wire.attractors.IntegrateHeading(iter(requests))
     np.testing.assert_allclose(first.headings, [350, 80, 170], atol=0.3)
-    assert (first.rates.count, first.rates.neurons, len(first.rates.floats)) == (3, 32, 3 * 4 * 32)
+    assert (first.rates.count, first.rates.neurons, len(first.rates.floats)) == (3, 52, 3 * 4 * 52)
     assert (len(nothing.headings), nothing.rates.count) == (0, 0)
     np.testing.assert_allclose(last.headings, [350], atol=0.3)
     assert last.uid == first.uid
@@ -85,7 +85,7 @@ def test_the_columns_of_an_answer_have_an_entry_a_move(wire: Wire, ring: str) ->
 
 def test_moves_in_one_message_are_those_of_many(wire: Wire, sheet: str) -> None:
     velocities = [(0.5, 0.0), (0.1, -0.3), (0.0, 0.9)]
-    rates = floats(np.random.default_rng(0).uniform(0, 1, 3600))
+    rates = floats(np.random.default_rng(0).uniform(0, 1, 4096))
     x, y = zip(*velocities, strict=True)
     together = Moves(name=sheet, rates=rates, velocities_x=x, velocities_y=y, durations=[0.01] * 3)
     [answer] = wire.attractors.IntegratePosition(iter([together]))
@@ -106,7 +106,7 @@ def test_a_stream_without_a_message_has_no_answers(wire: Wire) -> None:
     [
         ("name", Turns(name="another")),
         ("heading", Turns(heading=3)),
-        ("rates", Turns(rates=floats([1.0] * 32))),
+        ("rates", Turns(rates=floats([1.0] * 52))),
         ("include_rates", Turns(include_rates=True)),
         ("token", Turns(token=memory_pb2.FreshnessToken(uid="u"))),
     ],
@@ -127,9 +127,9 @@ def test_what_opens_a_stream_must_not_come_later(wire: Wire, ring: str, field: s
         ("durations", Turns(angular_velocities=[1, 1], durations=[400, 400])),
         ("heading", Turns(heading=float("inf"))),
         ("rates.count", Turns(rates=floats([1.0] * 64, count=2))),
-        ("rates", Turns(rates=patterns_pb2.Patterns(count=1, neurons=32, bits=bytes(4)))),
-        ("rates.floats", Turns(rates=patterns_pb2.Patterns(count=1, neurons=32, floats=bytes(4)))),
-        ("rates.floats", Turns(rates=floats([-1.0] * 32))),
+        ("rates", Turns(rates=patterns_pb2.Patterns(count=1, neurons=52, bits=bytes(7)))),
+        ("rates.floats", Turns(rates=patterns_pb2.Patterns(count=1, neurons=52, floats=bytes(4)))),
+        ("rates.floats", Turns(rates=floats([-1.0] * 52))),
         ("rates.neurons", Turns(rates=floats([1.0] * 31))),
     ],
 )
@@ -166,7 +166,7 @@ def test_floats_are_no_pattern_of_two_values(wire: Wire, name: str) -> None:
 
 
 def test_rates_are_of_no_other_coding(wire: Wire, ring: str) -> None:
-    rates = floats([1.0] * 32)
+    rates = floats([1.0] * 52)
     rates.coding = patterns_pb2.CODING_REAL
     request = attractor_service_pb2.RecallHeadingRequest(name=ring, rates=rates)
     assert wire.attractors.RecallHeading(request).rates.coding == patterns_pb2.CODING_REAL
@@ -176,7 +176,7 @@ def test_rates_are_of_no_other_coding(wire: Wire, ring: str) -> None:
 
 
 def test_a_family_that_does_not_do_it_is_named(wire: Wire, ring: str) -> None:
-    request = attractor_service_pb2.RecallPositionRequest(name=ring, rates=floats([1.0] * 32))
+    request = attractor_service_pb2.RecallPositionRequest(name=ring, rates=floats([1.0] * 52))
     said = refused(wire.attractors.RecallPosition, request)
     assert (said.code, said.reason) == (grpc.StatusCode.FAILED_PRECONDITION, "WRONG_FAMILY")
     assert said.metadata == {"name": ring, "family": "ring"}
@@ -185,6 +185,6 @@ def test_a_family_that_does_not_do_it_is_named(wire: Wire, ring: str) -> None:
 def test_a_token_is_honoured(wire: Wire, ring: str) -> None:
     uid = wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name=ring)).memory.uid
     ahead = memory_pb2.FreshnessToken(uid=uid, revision=5)
-    request = attractor_service_pb2.RecallHeadingRequest(name=ring, rates=floats([1.0] * 32), token=ahead)
+    request = attractor_service_pb2.RecallHeadingRequest(name=ring, rates=floats([1.0] * 52), token=ahead)
     assert refused(wire.attractors.RecallHeading, request).reason == "REVISION_AHEAD"
     assert refused_stream(wire.attractors.IntegrateHeading, Turns(name=ring, token=ahead)).reason == "REVISION_AHEAD"

@@ -30,7 +30,8 @@ from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
 from hopfield_service.core.patterns import Bits, Coding, Nearest
 
-_MAX_BETA = 1e9
+# Below, the energy would be what is left of (ln P) / beta.
+_MIN_BETA, _MAX_BETA = 1e-6, 1e9
 # Softmax weights that an answer tells, at most; see RecallResponse.attention_labels.
 _TOLD = 8
 # Of the nearest pattern, from which on an answer is that pattern.
@@ -52,7 +53,7 @@ class ModernSpec(ExemplarSpec["ModernNetwork"]):
 
     Attributes:
         neurons: N, the length of a pattern, at least 1.
-        beta: inverse temperature of the softmax, more than 0, at most 1e9.
+        beta: inverse temperature of the softmax, 1e-6 to 1e9.
         tolerance: a recall has converged when an iteration changes the state by at most so much, at least 0.
 
     Raises:
@@ -67,8 +68,8 @@ class ModernSpec(ExemplarSpec["ModernNetwork"]):
     coding: Coding = field(default=Coding.REAL, init=False)
 
     def __post_init__(self) -> None:
-        if not 0 < self.beta <= _MAX_BETA:
-            raise InvalidParameter("beta", f"must be more than 0 and at most {_MAX_BETA:g}, is {self.beta}")
+        if not _MIN_BETA <= self.beta <= _MAX_BETA:
+            raise InvalidParameter("beta", f"must be {_MIN_BETA:g} to {_MAX_BETA:g}, is {self.beta:g}")
         if not 0 <= self.tolerance < math.inf:
             raise InvalidParameter("tolerance", f"must be finite and at least 0, is {self.tolerance}")
 

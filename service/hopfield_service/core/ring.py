@@ -27,6 +27,8 @@ _STEP = 0.2
 _AT_REST = 1e-8
 # Rates below are taken for this when potentials are looked for, since none has the rate zero. In Hz.
 _LOWEST_RATE = 1e-3
+# Length of the population vector, as a share of the sum of the rates, from which on there is a bump: at rest it is .5 to .9.
+_FAINTEST = 1e-3
 # |gamma| up to which the bump keeps its shape and turns at -gamma / tau to 1e-3 of it, at any spec.
 _LARGEST_GAMMA = 0.5
 
@@ -36,9 +38,9 @@ class RingSpec(AttractorSpec):
     """The parameters of a ring attractor.
 
     Attributes:
-        neurons: N, 32 to 1024; neuron i prefers the heading 360 i / N degrees.
+        neurons: N, 52 to 1024, since a bump of fewer sticks to them; neuron i prefers the heading 360 i / N degrees.
         tau: time constant, in seconds, 0.0001 to 100.
-        concentration: K of the tuning curve, 2 to 12: the larger, the narrower the bump.
+        concentration: K of the tuning curve, 2 to 9: the larger, the narrower the bump. From 10 on a uniform state is stable beside it.
 
     Raises:
         InvalidParameter: one is out of its range.
@@ -51,13 +53,13 @@ class RingSpec(AttractorSpec):
     concentration: float = 8.0
 
     def __post_init__(self) -> None:
-        if not 32 <= self.neurons <= 1024:
-            raise InvalidParameter("neurons", f"must be 32 to 1024, is {self.neurons}")
+        if not 52 <= self.neurons <= 1024:
+            raise InvalidParameter("neurons", f"must be 52 to 1024, is {self.neurons}")
         # Negated, so that what is no number is refused.
         if not 1e-4 <= self.tau <= 100:
             raise InvalidParameter("tau", f"must be 0.0001 to 100 seconds, is {self.tau:g}")
-        if not 2 <= self.concentration <= 12:
-            raise InvalidParameter("concentration", f"must be 2 to 12, is {self.concentration:g}")
+        if not 2 <= self.concentration <= 9:
+            raise InvalidParameter("concentration", f"must be 2 to 9, is {self.concentration:g}")
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """See Spec."""
@@ -92,8 +94,8 @@ class RingSpec(AttractorSpec):
 
     @classmethod
     def _warm(cls) -> None:
-        network = cls(neurons=32).empty()
-        network.settle(np.full(32, 2.0), network.spec.tau, never)
+        network = cls(neurons=52).empty()
+        network.settle(np.full(52, 2.0), network.spec.tau, never)
         network.position(network.moved(network.activity_at((90.0,), never), (90.0,), network.spec.tau, never))
 
 
@@ -196,7 +198,7 @@ class RingNetwork(Attractor):
 
     def position(self, activity: Activity) -> tuple[float, ...]:
         """See Attractor. The angle of the population vector, 0 <= heading < 360."""
-        return (360.0 * kernels.ring_heading(activity),)
+        return (360.0 * kernels.ring_heading(activity, _FAINTEST),)
 
     def lattice(self, activity: Activity) -> Lattice:  # noqa: ARG002 - whatever it is
         """See Attractor. Once round."""

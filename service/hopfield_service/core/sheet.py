@@ -32,6 +32,10 @@ _AT_REST = 2e-4
 _FORMATION = 100.0
 # Of the bumps of a lattice that is laid out, about that of those at rest.
 _HEIGHT = 0.1
+# Bumps of fewer neurons stick to them: they come to rest where those are, and not where they were.
+_FEWEST_ROWS, _SIDE_OF_MORE_ROWS = 6, 86
+# Size of a wave, as a share of the sum of the rates, from which on there is one: of a lattice at rest it is about .6.
+_FAINTEST = 1e-3
 # By how much the waves of a lattice may differ in length from the mean of those of the lattice that a sheet is made for.
 _ODD = 0.15
 # |v| up to which the flow is proportional to it, within a tenth.
@@ -43,9 +47,9 @@ class SheetSpec(AttractorSpec):
     """The parameters of a sheet attractor.
 
     Attributes:
-        side: n, even, 60 to 128; the sheet has n x n neurons.
+        side: n, even, 64 to 128; the sheet has n x n neurons.
         bump_rows: rows of bumps along the second axis: 6 or 8, the numbers at which a lattice of nearly equilateral triangles closes on itself; 8
-            from a side of 80 on, since bumps of few neurons stick to them.
+            from a side of 86 on, since bumps of few neurons stick to them.
         tau: time constant, in seconds, 0.0001 to 100.
 
     Raises:
@@ -59,12 +63,14 @@ class SheetSpec(AttractorSpec):
     tau: float = 0.01
 
     def __post_init__(self) -> None:
-        if not 60 <= self.side <= 128 or self.side % 2:
-            raise InvalidParameter("side", f"must be even and 60 to 128, is {self.side}")
+        if not 64 <= self.side <= 128 or self.side % 2:
+            raise InvalidParameter("side", f"must be even and 64 to 128, is {self.side}")
         if self.bump_rows not in {6, 8}:
             raise InvalidParameter("bump_rows", f"must be 6 or 8, is {self.bump_rows}")
-        if self.side < 10 * self.bump_rows:
-            raise InvalidParameter("bump_rows", f"must be 6 where side is less than 80, is {self.bump_rows}")
+        if self.bump_rows > _FEWEST_ROWS and self.side < _SIDE_OF_MORE_ROWS:
+            raise InvalidParameter(
+                "bump_rows", f"must be {_FEWEST_ROWS} where side is less than {_SIDE_OF_MORE_ROWS}, is {self.bump_rows}"
+            )
         # Negated, so that what is no number is refused.
         if not 1e-4 <= self.tau <= 100:
             raise InvalidParameter("tau", f"must be 0.0001 to 100 seconds, is {self.tau:g}")
@@ -135,9 +141,9 @@ class SheetSpec(AttractorSpec):
 
     @classmethod
     def _warm(cls) -> None:
-        network = cls(side=60).empty()
-        settled = network.settle(np.zeros(3600), network.spec.tau * _STEP, never)
-        kernels.lattice(network.spec.waves, np.zeros(3), _HEIGHT, np.empty((60, 60)))
+        network = cls(side=64).empty()
+        settled = network.settle(np.zeros(4096), network.spec.tau * _STEP, never)
+        kernels.lattice(network.spec.waves, np.zeros(3), _HEIGHT, np.empty((64, 64)))
         network.position(network.moved(settled.rates, (0.5, 0.5), network.spec.tau * _STEP, never))
 
 
@@ -246,9 +252,12 @@ class SheetNetwork(Attractor):
 
     def position(self, activity: Activity) -> tuple[float, ...]:
         """See Attractor. The phases of the first two waves."""
-        phases = np.empty(2)
+        phases, powers = np.empty(2), np.empty(2)
         state = activity.reshape(self.spec.side, self.spec.side)
-        kernels.sheet_phases(self._waves(activity)[:2], state, phases, np.empty(2))
+        kernels.sheet_phases(self._waves(activity)[:2], state, phases, powers)
+        faintest = _FAINTEST * float(activity.sum())
+        if activity.max(initial=0.0) <= 0 or powers.min() < faintest * faintest:
+            return (math.nan, math.nan)
         return (float(phases[0]), float(phases[1]))
 
     def lattice(self, activity: Activity) -> Lattice:

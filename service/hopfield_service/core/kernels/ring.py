@@ -182,12 +182,13 @@ def ring_energy(weights: Floats, state: Floats) -> float:
 
 
 @compiled
-def ring_heading(state: Floats) -> float:
-    """The angle of the population vector `sum_i f_i exp(i theta_i)`, in turns."""
+def ring_heading(state: Floats, least: float) -> float:
+    """The angle of the population vector `sum_i f_i exp(i theta_i)`, in turns; not a number where it is shorter than `least sum_i f_i`."""
     n = state.shape[0]
-    x, y = 0.0, 0.0
+    x, y, total = 0.0, 0.0, 0.0
     for i in range(n):
         fired = rate(state[i])
         x += fired * cosine(i / n)
         y += fired * sine(i / n)
-    return turns_of(x, y)
+        total += fired
+    return turns_of(x, y) if x * x + y * y >= (least * total) ** 2 and total > 0.0 else np.nan
