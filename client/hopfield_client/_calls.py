@@ -24,7 +24,7 @@ class Call(Generic[RequestT, ResponseT, AnswerT]):
     """One call: what to send, and how to read what comes back.
 
     `if_made` says of a change what repeating the call does, should the change have been made although no answer came;
-    `if_other_coding` of patterns what is wrong, should the memory have another coding than they.
+    `if_other_coding` of patterns what is wrong, should the memory have another coding of two values than they.
     """
 
     request: RequestT

@@ -76,7 +76,7 @@ def from_rpc_error(
         address: where the client is connected to.
         timeout: deadline of the call, in seconds.
         if_made: of a call that changes something, what repeating it does if the change was made; "" for other calls.
-        if_other_coding: of a call with patterns, what is wrong if the memory has another coding than they; "" for other calls.
+        if_other_coding: of a call with patterns, what is wrong if the memory has another coding of two values than they; "" for other calls.
     """
     # What stubs raise is a call as well, though the type does not say so.
     call = cast("grpc.Call", error)
@@ -101,7 +101,12 @@ def from_rpc_error(
     if request.field_violations:
         path = request.field_violations[0].field
         field, part = _argument(path)
-        if part == "coding" and if_other_coding:
+        if info.metadata.get("coding") == "REAL":
+            text = (
+                f"{field} looks two-valued, and the memory holds real numbers: tell the handle, "
+                "client.memory(name, coding='real')"
+            )
+        elif part == "coding" and if_other_coding:
             text = if_other_coding
         elif text.startswith(f"{path}: "):
             rule = text.removeprefix(f"{path}: ")

@@ -76,9 +76,29 @@ def test_a_handle_that_was_told_nothing_knows_real_numbers_when_it_sees_them(
 ) -> None:
     handle = client.memory(real.name)
     assert handle.recall(NOISY[1]).label == "b"
-    with pytest.raises(InvalidArgument, match="must have its values in floats"):
-        handle.recall(np.ones(20))
     assert client.memory(real.name, coding="real").recall(np.ones(20)).label is not None
+
+
+@pytest.mark.parametrize("first", [-1.0, 0.0, 1.0], ids=["signs", "zeros and ones", "ones"])
+def test_a_handle_that_was_told_nothing_says_what_to_tell_it(
+    client: HopfieldClient, real: Memory, first: float
+) -> None:
+    handle = client.memory(real.name)
+    values = np.ones((3, 20))
+    values[:, 0] = first
+    for argument, refused_call in (
+        ("query", lambda: handle.recall(values[0])),
+        ("query", lambda: next(handle.trace(values[0]))),
+        ("queries", lambda: handle.recall_batch(values)),
+        ("queries", lambda: list(handle.recall_stream(values))),
+        ("patterns", lambda: handle.store(values)),
+    ):
+        with pytest.raises(
+            InvalidArgument,
+            match=rf"^{argument} looks two-valued, and the memory holds real numbers: .*\(name, coding='real'\)$",
+        ) as refused:
+            refused_call()
+        assert refused.value.field == argument
 
 
 def test_real_numbers_are_nothing_to_a_memory_of_two_values(client: HopfieldClient, name: str) -> None:
