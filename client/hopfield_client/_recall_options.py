@@ -96,7 +96,7 @@ def _set_temperature(
         if beta is not None:
             raise InvalidArgument(
                 f"beta is for update='glauber'; update={update!r} has no temperature: leave beta out, or say "
-                "update='glauber'",
+                "update='glauber'; that of a Modern memory is its model's",
                 field="beta",
             )
         return

@@ -66,7 +66,7 @@ def test_it_says_what_it_is(real: Memory) -> None:
     assert (info.model, info.coding, info.rule, info.capacity) == (Modern(beta=3.0), "real", None, None)
     assert real.coding == "real"
     assert real.update(model=Modern(beta=0.5, tolerance=0.01)).model == Modern(beta=0.5, tolerance=0.01)
-    with pytest.raises(InvalidArgument, match="must be modern"):
+    with pytest.raises(InvalidArgument, match=r"^model: family must be modern"):
         real.update(model=Dense(degree=3))
     assert "stable" in str(real.diagnose())
 
@@ -107,6 +107,11 @@ def test_real_numbers_are_nothing_to_a_memory_of_two_values(client: HopfieldClie
         InvalidArgument, match="query holds real numbers, and the neurons of the memory have two values"
     ):
         client.memory(name).recall(NOISY[1])
+
+
+def test_its_inverse_temperature_is_its_models(real: Memory) -> None:
+    with pytest.raises(InvalidArgument, match="that of a Modern memory is its model's"):
+        real.recall(NOISY[0], beta=2.0)
 
 
 def test_nothing_stored_has_no_attention(client: HopfieldClient, name: str) -> None:
