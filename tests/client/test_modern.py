@@ -63,7 +63,8 @@ def test_stored_patterns_come_back_as_they_are(real: Memory) -> None:
 
 def test_it_says_what_it_is(real: Memory) -> None:
     info = real.info()
-    assert (info.model, info.coding, info.rule, info.capacity) == (Modern(beta=3.0), "real", None, None)
+    assert (info.family, info.model, info.coding, info.rule) == ("modern", Modern(beta=3.0), "real", None)
+    assert info.capacity is None
     assert real.coding == "real"
     assert real.update(model=Modern(beta=0.5, tolerance=0.01)).model == Modern(beta=0.5, tolerance=0.01)
     with pytest.raises(InvalidArgument, match=r"^model: family must be modern"):

@@ -50,7 +50,12 @@ def apart(heading: float, other: float) -> float:
 
 def test_a_ring_is_a_memory_among_others(client: HopfieldClient, ring: RingMemory, name: str) -> None:
     info = ring.info()
-    assert (info.name, info.neurons, info.model) == (name, 64, Ring(neurons=64, tau=0.01, concentration=8.0))
+    assert (info.name, info.family, info.neurons, info.model) == (
+        name,
+        "ring",
+        64,
+        Ring(neurons=64, tau=0.01, concentration=8.0),
+    )
     assert (info.rule, info.coding, info.capacity, info.pattern_count, info.revision) == (None, "real", None, 0, 0)
     assert [other.model for other in client.list_memories(name)] == [info.model]
     client.delete_memory(name)
@@ -59,7 +64,8 @@ def test_a_ring_is_a_memory_among_others(client: HopfieldClient, ring: RingMemor
 
 
 def test_a_memory_of_patterns_has_no_model(client: HopfieldClient, name: str) -> None:
-    assert client.create_memory(name, 8).info().model is None
+    info = client.create_memory(name, 8).info()
+    assert (info.family, info.model) == ("pairwise", None)
 
 
 def test_the_same_ring_may_exist_and_another_may_not(client: HopfieldClient, ring: RingMemory, name: str) -> None:

@@ -31,7 +31,12 @@ def sheet(client: HopfieldClient, name: str) -> SheetMemory:
 
 def test_a_sheet_is_a_memory_among_others(client: HopfieldClient, sheet: SheetMemory, name: str) -> None:
     info = sheet.info()
-    assert (info.name, info.neurons, info.model) == (name, SIDE**2, Sheet(side=SIDE, bump_rows=6, tau=0.01))
+    assert (info.name, info.family, info.neurons, info.model) == (
+        name,
+        "sheet",
+        SIDE**2,
+        Sheet(side=SIDE, bump_rows=6, tau=0.01),
+    )
     assert client.create_memory(name, model=Sheet(), exist_ok=True).info().uid == info.uid
     for other in (Sheet(tau=0.02), Ring()):
         with pytest.raises(AlreadyExists):
