@@ -92,6 +92,7 @@ def test_a_handle_that_was_told_nothing_says_what_to_tell_it(
         ("query", lambda: next(handle.trace(values[0]))),
         ("queries", lambda: handle.recall_batch(values)),
         ("queries", lambda: list(handle.recall_stream(values))),
+        ("query", lambda: handle.nearest(values[0])),
         ("patterns", lambda: handle.store(values)),
     ):
         with pytest.raises(
@@ -111,8 +112,10 @@ def test_real_numbers_are_nothing_to_a_memory_of_two_values(client: HopfieldClie
 
 
 def test_its_inverse_temperature_is_its_models(real: Memory) -> None:
-    with pytest.raises(InvalidArgument, match="that of a Modern memory is its model's"):
-        real.recall(NOISY[0], beta=2.0)
+    for ask in (real.recall, lambda query, **how: next(real.trace(query, **how))):
+        with pytest.raises(InvalidArgument, match="that of a Modern memory is its model's") as refused:
+            ask(NOISY[0], beta=2.0)
+        assert refused.value.field == "beta"
 
 
 def test_nothing_stored_has_no_attention(client: HopfieldClient, name: str) -> None:
