@@ -68,6 +68,7 @@ def _parameters(spec: memory_pb2.MemorySpec) -> dict[str, Any]:
     hebbian = pairwise.rule == memory_pb2.LEARNING_RULE_HEBBIAN
     model = model_of(spec)
     return {
+        "family": spec.WhichOneof("family") or "unknown",
         "model": model,
         "rule": None if model else word(RULES, pairwise.rule),
         "normalization": word(NORMALIZATIONS, pairwise.normalization) if hebbian else None,

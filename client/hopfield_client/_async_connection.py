@@ -4,7 +4,16 @@
 # ruff: noqa: ASYNC109
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterable,
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
@@ -22,7 +31,7 @@ from hopfield.v1 import (
 from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, WrongEventLoop
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, WrongEventLoop
 from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import Recall, TraceStep
@@ -70,7 +79,9 @@ class AsyncConnection:
         timeout: float | None = None,
     ) -> AnswerT:
         seconds = self._calls.timeout(timeout)
-        with self._errors(seconds, if_made=call.if_made, if_other_coding=call.if_other_coding):
+        with self._errors(
+            seconds, if_made=call.if_made, if_other_coding=call.if_other_coding, arguments=call.arguments
+        ):
             response = await method(call.request, timeout=seconds)
         return call.read(response)
 
@@ -158,12 +169,15 @@ class AsyncConnection:
         return call.take(await self.next_answer(answers, seconds, call.broken_off, call.if_other_coding))
 
     def exchange(
-        self, method: Callable[[AsyncIterator[RequestT]], Any], timeout: float | None = None
+        self,
+        method: Callable[[AsyncIterator[RequestT]], Any],
+        timeout: float | None = None,
+        arguments: Mapping[str, str] | None = None,
     ) -> "AsyncExchange[RequestT, ResponseT]":
         seconds = self._calls.timeout(timeout)
         outgoing: asyncio.Queue[RequestT | None] = asyncio.Queue()
         with self._errors(seconds):
-            return AsyncExchange(self, outgoing, method(_until_none(outgoing)), seconds)
+            return AsyncExchange(self, outgoing, method(_until_none(outgoing)), seconds, arguments)
 
     async def next_answer(
         self,
@@ -171,9 +185,10 @@ class AsyncConnection:
         seconds: float,
         broken_off: Callable[[], DataLoss],
         if_other_coding: str = "",
+        arguments: Mapping[str, str] | None = None,
     ) -> ResponseT:
         try:
-            with self._errors(seconds, if_other_coding=if_other_coding):
+            with self._errors(seconds, if_other_coding=if_other_coding, arguments=arguments):
                 async with asyncio.timeout(seconds):
                     response = await anext(answers, None)
         except TimeoutError:
@@ -187,14 +202,23 @@ class AsyncConnection:
         await self._channel.close(None)
 
     @contextmanager
-    def _errors(self, timeout: float, *, if_made: str = "", if_other_coding: str = "") -> Iterator[None]:
+    def _errors(
+        self,
+        timeout: float,
+        *,
+        if_made: str = "",
+        if_other_coding: str = "",
+        arguments: Mapping[str, str] | None = None,
+    ) -> Iterator[None]:
         if asyncio.get_running_loop() is not self._loop:
             raise WrongEventLoop("the client belongs to another event loop, the one it was made in")
         try:
             yield
         except grpc.RpcError as error:
             # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
-            raise self._calls.error(error, timeout, if_made=if_made, if_other_coding=if_other_coding) from None
+            raise self._calls.error(
+                error, timeout, if_made=if_made, if_other_coding=if_other_coding, arguments=arguments
+            ) from None
         except aio.UsageError:
             # What gRPC raises of a closed channel.
             if self._closed:
@@ -209,22 +233,40 @@ class AsyncConnection:
 
 
 class AsyncExchange(Generic[RequestT, ResponseT]):
-    """A stream on which every message is answered before the next is sent."""
+    """A stream on which every message is answered before the next is sent. What ended it is raised ever after."""
 
     def __init__(
-        self, connection: AsyncConnection, outgoing: "asyncio.Queue[RequestT | None]", incoming: Any, seconds: float
+        self,
+        connection: AsyncConnection,
+        outgoing: "asyncio.Queue[RequestT | None]",
+        incoming: Any,
+        seconds: float,
+        arguments: Mapping[str, str] | None,
     ) -> None:
         self._connection = connection
         self._outgoing = outgoing
         self._incoming = incoming
         self._answers: AsyncIterator[ResponseT] = aiter(incoming)
         self._seconds = seconds
+        self._arguments = arguments
+        self._ended_by: HopfieldError | None = None
 
     async def ask(self, request: RequestT) -> ResponseT:
+        if self._ended_by is not None:
+            raise self._ended_by
         self._outgoing.put_nowait(request)
-        return await self._connection.next_answer(
-            self._answers, self._seconds, lambda: DataLoss("the stream broke off before the answer")
-        )
+        try:
+            return await self._connection.next_answer(
+                self._answers,
+                self._seconds,
+                lambda: DataLoss("the stream broke off before the answer"),
+                arguments=self._arguments,
+            )
+        except WrongEventLoop:
+            raise
+        except HopfieldError as error:
+            self._ended_by = error
+            raise
 
     def close(self) -> None:
         self._incoming.cancel()

@@ -126,7 +126,14 @@ class AsyncMemory:
     ) -> Recall:
         """Runs the dynamics from a query until they settle. Arguments and errors: as Memory.recall."""
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         call = self._calls.recall(query, options)
         return await self._connection.run(self._connection.recalls.Recall, call, timeout)
@@ -147,7 +154,14 @@ class AsyncMemory:
     ) -> RecallBatch:
         """Runs the dynamics from each of many queries. Arguments and errors: as Memory.recall_batch."""
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         batch = self._calls.recall_batch(queries, options, progress)
         async for part in self._connection.run_pages(self._connection.recalls.BatchRecall, batch.call, timeout):
@@ -172,7 +186,14 @@ class AsyncMemory:
         The queries may come from an asynchronous iterable too.
         """
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         return self._connection.recalls_of(self._calls.recall_stream(options), queries, timeout)
 
@@ -191,7 +212,14 @@ class AsyncMemory:
     ) -> AsyncTrace:
         """Runs one recall and shows every iteration of it. Not awaited; its steps are. Arguments and errors: as Memory.trace."""
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         call = self._calls.trace(query, options)
         return AsyncTrace(self._connection.steps(call, timeout), call)

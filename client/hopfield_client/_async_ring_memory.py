@@ -42,7 +42,9 @@ class AsyncHeadingTrack:
         return self._calls.take(await self._exchange.ask(self._calls.turn(degrees_per_second, seconds)))
 
     async def __aenter__(self) -> Self:
-        self._exchange = self._connection.exchange(self._connection.attractors.IntegrateHeading, self._timeout)
+        self._exchange = self._connection.exchange(
+            self._connection.attractors.IntegrateHeading, self._timeout, self._calls.arguments
+        )
         try:
             self._calls.take(await self._exchange.ask(self._calls.opening()))
         except BaseException:

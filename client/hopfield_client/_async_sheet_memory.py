@@ -47,7 +47,9 @@ class AsyncPositionTrack:
         return self._calls.take(await self._exchange.ask(self._calls.move(velocity, seconds)))
 
     async def __aenter__(self) -> Self:
-        self._exchange = self._connection.exchange(self._connection.attractors.IntegratePosition, self._timeout)
+        self._exchange = self._connection.exchange(
+            self._connection.attractors.IntegratePosition, self._timeout, self._calls.arguments
+        )
         try:
             self._calls.take(await self._exchange.ask(self._calls.opening()))
         except BaseException:

@@ -1,8 +1,8 @@
 """The calls of one attractor: requests built and answers read, once, for both clients; everything about a call except sending it."""
 
 import math
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -49,7 +49,8 @@ class AttractorCalls:
             expected_revision=expected,
             request_id=request_id(),
         )
-        return Call(request, self._reads_info(), "changes nothing" if expected is None else "raises Conflict")
+        if_made = "changes nothing" if expected is None else "raises Conflict"
+        return Call(request, self._reads_info(), if_made, arguments={"spec": "model"})
 
     def _reads_info(self) -> Callable[[Any], MemoryInfo]:
         note = self._freshness.watch(self.name)
@@ -98,9 +99,12 @@ class HeadingTrackCalls:
     """What is sent on the stream of a track, and what its answers say.
 
     Attributes:
+        arguments: as `Call.arguments`.
         heading: after the last move, in degrees.
         rates: after the last move, (N,) float32, in Hz; None where they were not asked for.
     """
+
+    arguments: ClassVar[Mapping[str, str]] = {"rates": "start"}
 
     def __init__(self, name: str, start: ArrayLike, *, include_rates: bool, freshness: Freshness) -> None:
         self._opening = TurnRequest(
@@ -174,10 +178,13 @@ class PositionTrackCalls:
     """What is sent on the stream of a track, and what its answers say.
 
     Attributes:
+        arguments: as `Call.arguments`.
         phase: after the last move, (2,); NaN before the first answer.
         lattice: what it is told along, (2, 2), in neurons; NaN before the first answer.
         rates: after the last move, (n, n) float32; None where they were not asked for.
     """
+
+    arguments: ClassVar[Mapping[str, str]] = {"rates": "start"}
 
     def __init__(self, name: str, start: ArrayLike, *, include_rates: bool, freshness: Freshness) -> None:
         self._opening = MoveRequest(
@@ -189,6 +196,8 @@ class PositionTrackCalls:
             durations=[0.0],
             token=freshness.token(name),
         )
+        if not np.ndim(start):
+            raise InvalidArgument(f"start is {start!r}; it must be a phase, two numbers, or rates", field="start")
         if np.size(start) == 2:
             first, second = _two(start, "start")
             self._opening.phase.CopyFrom(attractor_service_pb2.Phase(first=first, second=second))

@@ -1,7 +1,7 @@
 """What a call is, whichever client sends it."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -24,13 +24,15 @@ class Call(Generic[RequestT, ResponseT, AnswerT]):
     """One call: what to send, and how to read what comes back.
 
     `if_made` says of a change what repeating the call does, should the change have been made although no answer came;
-    `if_other_coding` of patterns what is wrong, should the memory have another coding than they.
+    `if_other_coding` of patterns what is wrong, should the memory have another coding of two values than they;
+    `arguments` what its caller passed as some fields of the request, where that bears another name in this call than in most.
     """
 
     request: RequestT
     read: Callable[[ResponseT], AnswerT]
     if_made: str = ""
     if_other_coding: str = ""
+    arguments: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

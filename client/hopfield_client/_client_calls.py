@@ -1,6 +1,6 @@
 """The calls of a client: requests built and answers read, once, for both clients; everything about a call except sending it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import grpc
@@ -38,11 +38,22 @@ class ClientCalls:
         return self._timeout if of_call is None else timeout_of(of_call)
 
     def error(
-        self, error: grpc.RpcError, timeout: float, *, if_made: str = "", if_other_coding: str = ""
+        self,
+        error: grpc.RpcError,
+        timeout: float,
+        *,
+        if_made: str,
+        if_other_coding: str,
+        arguments: Mapping[str, str] | None,
     ) -> HopfieldError:
         """The error to raise for one of gRPC's."""
         result = from_rpc_error(
-            error, address=self.address, timeout=timeout, if_made=if_made, if_other_coding=if_other_coding
+            error,
+            address=self.address,
+            timeout=timeout,
+            if_made=if_made,
+            if_other_coding=if_other_coding,
+            arguments=arguments,
         )
         if result.reason == "REVISION_AHEAD":
             # The storage has lost commits this client saw. That is said once; then go on with what there is, or no
@@ -53,7 +64,7 @@ class ClientCalls:
     def overdue(self, timeout: float) -> DeadlineExceeded:
         """The error to raise where an answer of a stream did not come in time."""
         return DeadlineExceeded(
-            f"no answer from {self.address} within {timeout:g} s: raise timeout= if one block of queries needs longer"
+            f"no answer from {self.address} within {timeout:g} s: raise timeout= if one needs longer"
         )
 
     def memory(self, name: str, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> MemoryCalls:
@@ -100,9 +111,16 @@ class ClientCalls:
             "max_sweeps": max_sweeps,
         }
         if isinstance(model, Ring | Sheet):
-            refuse_beside(model, {"neurons": neurons, "shape": shape, **parameters}, DEFAULTS)
+            size = "neurons" if isinstance(model, Ring) else "side"
+            if neurons is not None:
+                kind = type(model).__name__
+                raise InvalidArgument(
+                    f"neurons is given beside a {kind}, which says it itself: give it as {kind}({size}=...)",
+                    field="neurons",
+                )
+            refuse_beside(model, {"shape": shape, **parameters}, DEFAULTS)
             made = self.ring(name) if isinstance(model, Ring) else self.sheet(name)
-            return self._creation(name, spec_of(model), made, exist_ok=exist_ok)
+            return self._creation(name, spec_of(model), made, exist_ok=exist_ok, arguments={"neurons": size})
         if neurons is None:
             raise InvalidArgument("neurons must be given, but with a Ring or a Sheet", field="neurons")
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
@@ -115,7 +133,13 @@ class ClientCalls:
         return self._creation(name, spec, memory, exist_ok=exist_ok)
 
     def _creation(
-        self, name: str, spec: memory_pb2.MemorySpec, made: MadeT, *, exist_ok: bool
+        self,
+        name: str,
+        spec: memory_pb2.MemorySpec,
+        made: MadeT,
+        *,
+        exist_ok: bool,
+        arguments: Mapping[str, str] | None = None,
     ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MadeT]:
         request = memory_service_pb2.CreateMemoryRequest(
             name=name,
@@ -129,7 +153,8 @@ class ClientCalls:
             note(response.memory.uid, response.memory.revision)
             return made
 
-        return Call(request, read, "finds the memory that was made" if exist_ok else "raises AlreadyExists")
+        if_made = "finds the memory that was made" if exist_ok else "raises AlreadyExists"
+        return Call(request, read, if_made, arguments=arguments)
 
     def import_weights(
         self, name: str, weights: ArrayLike, thresholds: ArrayLike | None, coding: Coding

@@ -2,7 +2,7 @@
 
 import queue
 import threading
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Generic, TypeVar
 
@@ -19,7 +19,7 @@ from hopfield.v1 import (
 from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, DataLoss
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError
 from hopfield_client._recall_stream import RecallStreamCall
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import Recall, TraceStep
@@ -49,7 +49,9 @@ class Connection:
         timeout: float | None = None,
     ) -> AnswerT:
         seconds = self._calls.timeout(timeout)
-        with self._errors(seconds, if_made=call.if_made, if_other_coding=call.if_other_coding):
+        with self._errors(
+            seconds, if_made=call.if_made, if_other_coding=call.if_other_coding, arguments=call.arguments
+        ):
             response = method(call.request, timeout=seconds)
         return call.read(response)
 
@@ -130,12 +132,15 @@ class Connection:
         return call.take(self.next_answer(incoming, seconds, call.broken_off, call.if_other_coding))
 
     def exchange(
-        self, method: "grpc.StreamStreamMultiCallable[RequestT, ResponseT]", timeout: float | None = None
+        self,
+        method: "grpc.StreamStreamMultiCallable[RequestT, ResponseT]",
+        timeout: float | None = None,
+        arguments: Mapping[str, str] | None = None,
     ) -> "Exchange[RequestT, ResponseT]":
         seconds = self._calls.timeout(timeout)
         outgoing: queue.SimpleQueue[RequestT | None] = queue.SimpleQueue()
         with self._errors(seconds):
-            return Exchange(self, outgoing, method(iter(outgoing.get, None)), seconds)
+            return Exchange(self, outgoing, method(iter(outgoing.get, None)), seconds, arguments)
 
     def next_answer(
         self,
@@ -143,6 +148,7 @@ class Connection:
         seconds: float,
         broken_off: Callable[[], DataLoss],
         if_other_coding: str = "",
+        arguments: Mapping[str, str] | None = None,
     ) -> ResponseT:
         overdue = threading.Event()
 
@@ -154,7 +160,7 @@ class Connection:
         timer.daemon = True
         timer.start()
         try:
-            with self._errors(seconds, if_other_coding=if_other_coding):
+            with self._errors(seconds, if_other_coding=if_other_coding, arguments=arguments):
                 response = next(iter(incoming), None)
         except Cancelled:
             if overdue.is_set():
@@ -171,12 +177,21 @@ class Connection:
         self._channel.close()
 
     @contextmanager
-    def _errors(self, timeout: float, *, if_made: str = "", if_other_coding: str = "") -> Iterator[None]:
+    def _errors(
+        self,
+        timeout: float,
+        *,
+        if_made: str = "",
+        if_other_coding: str = "",
+        arguments: Mapping[str, str] | None = None,
+    ) -> Iterator[None]:
         try:
             yield
         except grpc.RpcError as error:
             # Without gRPC's own error, which prints as many lines that say the same; it stays as __context__.
-            raise self._calls.error(error, timeout, if_made=if_made, if_other_coding=if_other_coding) from None
+            raise self._calls.error(
+                error, timeout, if_made=if_made, if_other_coding=if_other_coding, arguments=arguments
+            ) from None
         except ValueError:
             # What gRPC raises of a closed channel.
             if self._closed:
@@ -185,7 +200,7 @@ class Connection:
 
 
 class Exchange(Generic[RequestT, ResponseT]):
-    """A stream on which every message is answered before the next is sent."""
+    """A stream on which every message is answered before the next is sent. What ended it is raised ever after."""
 
     def __init__(
         self,
@@ -193,17 +208,29 @@ class Exchange(Generic[RequestT, ResponseT]):
         outgoing: "queue.SimpleQueue[RequestT | None]",
         incoming: "grpc.CallIterator[ResponseT]",
         seconds: float,
+        arguments: Mapping[str, str] | None,
     ) -> None:
         self._connection = connection
         self._outgoing = outgoing
         self._incoming = incoming
         self._seconds = seconds
+        self._arguments = arguments
+        self._ended_by: HopfieldError | None = None
 
     def ask(self, request: RequestT) -> ResponseT:
+        if self._ended_by is not None:
+            raise self._ended_by
         self._outgoing.put(request)
-        return self._connection.next_answer(
-            self._incoming, self._seconds, lambda: DataLoss("the stream broke off before the answer")
-        )
+        try:
+            return self._connection.next_answer(
+                self._incoming,
+                self._seconds,
+                lambda: DataLoss("the stream broke off before the answer"),
+                arguments=self._arguments,
+            )
+        except HopfieldError as error:
+            self._ended_by = error
+            raise
 
     def close(self) -> None:
         self._outgoing.put(None)

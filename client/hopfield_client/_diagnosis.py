@@ -95,7 +95,7 @@ class Diagnosis:
 
     def _stored_rows(self) -> Iterator[tuple[str, float, str]]:
         yield "patterns", self.pattern_count, ""
-        yield "load", self.load, "" if self.capacity is None else f"capacity {self.capacity:.3f}"
+        yield "load", self.load, "" if self.capacity is None else f"capacity {_aligned(self.capacity).strip()}"
         if self.pattern_count:
             yield "stable", self.stable_count, f"of {self.pattern_count}"
         if self.smallest_margin is not None:

@@ -223,7 +223,14 @@ class Memory:
             FailedPrecondition: the server's storage has lost commits that this client has seen. Raised once.
         """
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         call = self._calls.recall(query, options)
         return self._connection.run(self._connection.recalls.Recall, call, timeout)
@@ -266,7 +273,14 @@ class Memory:
             Conflict: the memory was deleted and made anew between two messages.
         """
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         batch = self._calls.recall_batch(queries, options, progress)
         for part in self._connection.run_pages(self._connection.recalls.BatchRecall, batch.call, timeout):
@@ -313,7 +327,14 @@ class Memory:
             DeadlineExceeded, FailedPrecondition, NotFound, Unavailable: from the iterator: as in `recall`.
         """
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         return self._connection.recalls_of(self._calls.recall_stream(options), queries, timeout)
 
@@ -353,7 +374,14 @@ class Memory:
             FailedPrecondition: from the iterator: as in `recall`.
         """
         options = recall_options(
-            update=update, order=order, seed=seed, max_iterations=max_iterations, tie=tie, clamp=clamp, beta=beta
+            coding=self._calls.coding,
+            update=update,
+            order=order,
+            seed=seed,
+            max_iterations=max_iterations,
+            tie=tie,
+            clamp=clamp,
+            beta=beta,
         )
         call = self._calls.trace(query, options)
         return Trace(self._connection.steps(call, timeout), call)

@@ -91,7 +91,9 @@ class MemoryCalls:
             warn_of(response.warnings)
             return _answers.memory_info(response.memory)
 
-        return Call(request, read, "changes nothing" if expected_revision is None else "raises Conflict")
+        if_made = "changes nothing" if expected_revision is None else "raises Conflict"
+        changed = "model" if model is not None else mask.paths[0].partition(".")[2]
+        return Call(request, read, if_made, arguments={"spec": changed})
 
     def store(
         self,
@@ -212,7 +214,7 @@ class MemoryCalls:
             note(response.uid, response.revision)
             return _answers.nearest(response, packed)
 
-        return Call(request, read, if_other_coding=packed.if_other_coding)
+        return Call(request, read, if_other_coding=packed.if_other_coding, arguments={"queries": "query"})
 
     def trace(self, query: ArrayLike, options: recall_service_pb2.RecallOptions) -> TraceCall:
         packed = pack_query(query, argument="query", neurons=self.neurons, coding=self.coding)

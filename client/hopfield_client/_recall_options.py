@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hopfield.v1 import recall_service_pb2
 from hopfield_client._arguments import UINT32_MAX, UINT64_MAX, flag, integer, not_negative, real_numbers
 from hopfield_client._errors import InvalidArgument
-from hopfield_client._types import TieRule, UpdateRule
+from hopfield_client._types import Coding, TieRule, UpdateRule
 from hopfield_client._words import ORDERS, TIES, UPDATES, number
 
 # Why an order means nothing there.
@@ -21,6 +21,7 @@ _WITHOUT_ORDER = {
 
 def recall_options(
     *,
+    coding: Coding | None,
     update: UpdateRule,
     order: Literal["random", "sequential"] | Sequence[int],
     seed: int | None,
@@ -29,11 +30,16 @@ def recall_options(
     clamp: bool,
     beta: float | Sequence[float] | NDArray[np.floating[Any]] | None,
 ) -> recall_service_pb2.RecallOptions:
-    """How a recall is run, as it travels.
+    """How a recall of a memory, whose coding is None where it is not known, is run, as it travels.
 
     Raises:
         InvalidArgument: an unknown word, a number out of range, or an option that the update rule does not have.
     """
+    if coding == "real" and beta is not None:
+        raise InvalidArgument(
+            "beta is for memories of two values; that of a Modern memory is its model's: update(model=Modern(beta=...))",
+            field="beta",
+        )
     options = recall_service_pb2.RecallOptions(
         update=number(UPDATES, update, "update"),
         seed=None if seed is None else integer(seed, "seed", 0, UINT64_MAX),

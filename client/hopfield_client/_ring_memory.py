@@ -51,7 +51,9 @@ class HeadingTrack:
         return self._calls.take(self._exchange.ask(self._calls.turn(degrees_per_second, seconds)))
 
     def __enter__(self) -> Self:
-        self._exchange = self._connection.exchange(self._connection.attractors.IntegrateHeading, self._timeout)
+        self._exchange = self._connection.exchange(
+            self._connection.attractors.IntegrateHeading, self._timeout, self._calls.arguments
+        )
         try:
             self._calls.take(self._exchange.ask(self._calls.opening()))
         except BaseException:

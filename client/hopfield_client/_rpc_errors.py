@@ -1,5 +1,6 @@
 """gRPC's errors as those of this package, in terms of the arguments that the caller passed."""
 
+from collections.abc import Mapping
 from typing import cast
 
 import grpc
@@ -59,6 +60,7 @@ _ARGUMENTS = {
     "rows": "weights",
     "temperature": "beta",
     "heading": "start",
+    "phase": "start",
     "angular_velocities[0]": "degrees_per_second",
     "velocities_x[0]": "velocity",
     "durations[0]": "seconds",
@@ -67,7 +69,13 @@ _ARGUMENTS = {
 
 
 def from_rpc_error(
-    error: grpc.RpcError, *, address: str, timeout: float, if_made: str = "", if_other_coding: str = ""
+    error: grpc.RpcError,
+    *,
+    address: str,
+    timeout: float,
+    if_made: str = "",
+    if_other_coding: str = "",
+    arguments: Mapping[str, str] | None = None,
 ) -> HopfieldError:
     """The error of this package that says what gRPC's error says, whichever kind of stub raised it.
 
@@ -76,7 +84,8 @@ def from_rpc_error(
         address: where the client is connected to.
         timeout: deadline of the call, in seconds.
         if_made: of a call that changes something, what repeating it does if the change was made; "" for other calls.
-        if_other_coding: of a call with patterns, what is wrong if the memory has another coding than they; "" for other calls.
+        if_other_coding: of a call with patterns, what is wrong if the memory has another coding of two values than they; "" for other calls.
+        arguments: what the caller passed as some fields of the request, where that bears another name in this call than in most.
     """
     # What stubs raise is a call as well, though the type does not say so.
     call = cast("grpc.Call", error)
@@ -100,8 +109,13 @@ def from_rpc_error(
     field = None
     if request.field_violations:
         path = request.field_violations[0].field
-        field, part = _argument(path)
-        if part == "coding" and if_other_coding:
+        field, part = _argument(path, arguments or {})
+        if info.metadata.get("coding") == "REAL":
+            text = (
+                f"{field} looks two-valued, and the memory holds real numbers: tell the handle, "
+                "client.memory(name, coding='real')"
+            )
+        elif part == "coding" and if_other_coding:
             text = if_other_coding
         elif text.startswith(f"{path}: "):
             rule = text.removeprefix(f"{path}: ")
@@ -127,13 +141,16 @@ def from_rpc_error(
     )
 
 
-def _argument(path: str) -> tuple[str, str]:
+def _argument(path: str, arguments: Mapping[str, str]) -> tuple[str, str]:
     """The argument that a field of a request came from; and what of it the rule is about, if it is of an array's."""
     for group in _GROUPS:
         path = path.removeprefix(group)
     name, _, part = path.partition(".")
+    argument = arguments.get(name) or _ARGUMENTS.get(name, name)
+    if name == "neurons" != argument:
+        part = name
     # How patterns are encoded is the client's business; how many, how large and in which values they are the caller's.
-    return _ARGUMENTS.get(name, name), part if part in {"coding", "count", "neurons"} else ""
+    return argument, part if part in {"coding", "count", "family", "neurons"} else ""
 
 
 def _status(call: grpc.Call) -> status_pb2.Status:

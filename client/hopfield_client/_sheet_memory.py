@@ -57,7 +57,9 @@ class PositionTrack:
         return self._calls.take(self._exchange.ask(self._calls.move(velocity, seconds)))
 
     def __enter__(self) -> Self:
-        self._exchange = self._connection.exchange(self._connection.attractors.IntegratePosition, self._timeout)
+        self._exchange = self._connection.exchange(
+            self._connection.attractors.IntegratePosition, self._timeout, self._calls.arguments
+        )
         try:
             self._calls.take(self._exchange.ask(self._calls.opening()))
         except BaseException:

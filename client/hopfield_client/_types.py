@@ -3,14 +3,14 @@
 import operator
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, SupportsIndex, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_client._models import Model
+from hopfield_client._models import AttractorModel, Model
 
 LearningRule: TypeAlias = Literal["hebbian", "storkey", "storkey_second_order", "pseudo_inverse", "perceptron"]
 """How stored patterns become weights."""
@@ -52,7 +52,7 @@ class LearningOutcome:
     sweeps: int
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class MemoryInfo:
     """A memory as it was when the server described it.
 
@@ -60,10 +60,11 @@ class MemoryInfo:
         name: the name its maker chose.
         uid: made by the server: a memory deleted and made anew under the same name has another one.
         neurons: number of neurons N.
-        model: its kind, such as Dense(degree=3); None for the classical one, with a weight for each pair of neurons. Some of what
-            follows only that one has, and is None, or False, with others.
-        rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. "unknown", here and in the
-            words below, is one that only a later client knows. None with a model.
+        family: which kind of network it is: "pairwise" (the classical one, with a weight for each pair of neurons), "dense", "modern", "ring" or
+            "sheet". "unknown", here and in the words below, is one that only a later client knows.
+        model: its kind, such as Dense(degree=3); None for the classical one. Some of what follows only that one has, and is None, or False, with
+            others.
+        rule: its learning rule, a LearningRule, or "imported" where the weights came from outside. None with a model.
         normalization: what Hebb's sums are divided by, a Normalization; None under other rules.
         self_coupling: whether the rule's diagonal is kept.
         coding: the values a neuron has, a Coding.
@@ -83,6 +84,7 @@ class MemoryInfo:
     name: str
     uid: str
     neurons: int
+    family: str
     model: Model | None
     rule: str | None
     normalization: str | None
@@ -99,8 +101,24 @@ class MemoryInfo:
     updated: datetime
     thresholds: NDArray[np.float64] | None = field(repr=False, compare=False)
 
+    def __repr__(self) -> str:
+        not_had = set()
+        if self.model is not None:
+            not_had |= {"self_coupling"}
+        if isinstance(self.model, AttractorModel):
+            not_had |= {"pattern_count", "load"}
+        values = {
+            each.name: getattr(self, each.name) for each in fields(self) if each.repr and each.name not in not_had
+        }
+        shown = (
+            f"{name}={f'{value:.6g}' if isinstance(value, float) else repr(value)}"
+            for name, value in values.items()
+            if value is not None
+        )
+        return f"{type(self).__name__}({', '.join(shown)})"
 
-@dataclass(frozen=True, kw_only=True, slots=True)
+
+@dataclass(frozen=True, kw_only=True, slots=True, repr=False)
 class Stored(MemoryInfo):
     """The memory right after patterns were stored, and the labels they were stored under.
 

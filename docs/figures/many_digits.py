@@ -5,6 +5,8 @@ from typing import Any
 import numpy as np
 from docs.figures import nets
 from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from hopfield_client import Dense, HopfieldClient, Memory, Modern
@@ -25,9 +27,14 @@ MEMORIES: dict[str, dict[str, Any]] = {
     "dense, degree 30": {"model": Dense(degree=30)},
     "dense, exponential": {"model": Dense(exponential=True)},
     "modern, beta 1": {"model": Modern(beta=1)},
+    "modern, beta 4": {"model": Modern(beta=4)},
 }
 NEAREST = "nearest pattern"
-COLOURS = dict(zip((*MEMORIES, NEAREST), (BLUE, SKY, GREEN, PURPLE, ORANGE, INK, VERMILION, INK, GREY), strict=True))
+# Two of the colour map, since figures are saved in its colours and those of lines.
+OLIVE, NAVY = (to_hex(colormaps["cividis"](place)) for place in (0.75, 0.12))
+COLOURS = (OLIVE, SKY, GREEN, NAVY, ORANGE, INK, VERMILION, PURPLE, BLUE, GREY)
+MARKERS = "sovP^DXd*o"
+STYLES = dict(zip((*MEMORIES, NEAREST), zip(COLOURS, MARKERS, strict=True), strict=True))
 
 
 def draw(client: HopfieldClient, progress: Progress) -> Drawn:
@@ -36,8 +43,11 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
     figure = new_figure(8, 3.8)
     axes = figure.subplots()
     for name, share in shares.items():
-        style = {NEAREST: "--", "modern, beta 1": ":"}.get(name, "-")
-        axes.plot(COUNTS, share, style, color=COLOURS[name], marker="o", markersize=3, label=name)
+        colour, marker = STYLES[name]
+        line = "--" if name == NEAREST else ":" if name.startswith("modern") else "-"
+        # Around those that hold no more than it.
+        ring = {"markersize": 9, "markerfacecolor": "none"} if name == "Hebb" else {"markersize": 4}
+        axes.plot(COUNTS, share, line, color=colour, marker=marker, label=name, **ring)
     axes.set_xscale("log")
     axes.set_xticks(COUNTS, [str(count) for count in COUNTS])
     axes.minorticks_off()

@@ -28,7 +28,7 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
     sheet = client.create_memory(name, model=Sheet(side=SIDE))
     steps = len(DIRECTIONS) + WALK // 100
     try:
-        figure = new_figure(10, 5.6)
+        figure = new_figure(10, 7)
         panels: Any = figure.subfigures(2, 1)
         early, late, correlated = panels[0].subplots(1, 3)
         flowing, walking = panels[1].subplots(1, 2)
@@ -54,10 +54,13 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
 
         walked, moved = _walk(client, name, lambda part: progress(len(DIRECTIONS) + part, steps))
         gain = float(np.sum(walked * moved) / np.sum(walked**2))
-        walking.plot(*(gain * walked).T, color=GREY, linewidth=4, alpha=0.4, label="integral of the velocity")
-        walking.plot(*moved.T, color=ORANGE, linewidth=1, label="flow of the lattice")
-        framed(walking, "A random walk of 60 s", "neurons along the first axis", "along the second")
-        walking.legend(fontsize=8, frameon=False)
+        # As the images: the first axis down, the second to the right.
+        walking.plot(*(gain * walked).T[::-1], color=GREY, linewidth=4, alpha=0.4, label="integral of the velocity")
+        walking.plot(*moved.T[::-1], color=ORANGE, linewidth=1, label="flow of the lattice")
+        framed(walking, "A random walk of 60 s", "neurons along the second axis", "along the first")
+        walking.set_aspect("equal")
+        walking.invert_yaxis()
+        walking.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     finally:
         client.delete_memory(name)
     caption(figure, f"{SIDE} x {SIDE} neurons, six rows of bumps, $\\tau$ = 10 ms; seed {SEED}.")

@@ -62,9 +62,9 @@ class InvalidField(ServiceError):
     code = "INVALID_ARGUMENT"
     reason = "INVALID_FIELD"
 
-    def __init__(self, field: str, rule: str) -> None:
+    def __init__(self, field: str, rule: str, **metadata: str | int) -> None:
         """Names the field, as a path in the request, and the rule it broke, as what follows "must" or explains itself."""
-        super().__init__(f"{field}: {rule}")
+        super().__init__(f"{field}: {rule}", **metadata)
         self.field = field
         self.rule = rule
 

@@ -10,6 +10,7 @@ from hopfield_client._recall_options import recall_options
 
 def options(**chosen: Any) -> recall_service_pb2.RecallOptions:
     defaults = {
+        "coding": None,
         "update": "asynchronous",
         "order": "random",
         "seed": None,

@@ -74,8 +74,9 @@ def test_its_model_can_be_changed(client: HopfieldClient, name: str) -> None:
     info = memory.update(model=Dense(exponential=True))
     assert (info.model, info.revision) == (Dense(exponential=True), 2)
     assert memory.recall(PATTERNS[0]).match == "pattern"
-    with pytest.raises(InvalidArgument, match="must be dense"):
+    with pytest.raises(InvalidArgument, match=r"^rule: family must be dense") as refused:
         memory.update(rule="storkey")
+    assert refused.value.field == "rule"
 
 
 def test_its_diagnosis_has_no_weights(client: HopfieldClient, name: str) -> None:

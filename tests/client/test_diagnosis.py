@@ -1,6 +1,7 @@
 """How well a memory holds what is stored in it, as people and programs see it."""
 
 import dataclasses
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -130,6 +131,10 @@ def test_a_memory_that_holds_its_patterns(letters: Memory) -> None:
     assert found.verdict
     assert (found.revision, found.uid) == (info.revision, info.uid)
     assert str(found).splitlines()[-1] in found.verdict
+
+
+def test_a_capacity_beyond_all_numbers_takes_few_letters() -> None:
+    assert "load                   0.156  capacity 6.34e+27\n" in str(replace(FOUND, capacity=2**92 * 1.28))
 
 
 def test_a_memory_beyond_its_capacity(client: HopfieldClient, name: str) -> None:

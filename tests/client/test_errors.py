@@ -3,6 +3,7 @@
 import inspect
 import pickle
 from collections.abc import Iterable
+from typing import Any
 
 import grpc
 import pytest
@@ -30,7 +31,7 @@ CLASSES = [value for value in vars(_errors).values() if inspect.isclass(value) a
 
 
 def received(
-    code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), *, raw: bytes = b"", **said: str
+    code: grpc.StatusCode, text: str = "", details: Iterable[Message] = (), *, raw: bytes = b"", **said: Any
 ) -> HopfieldError:
     """What becomes of an error as gRPC raises it."""
     status = status_pb2.Status(code=code.value[0], message=text)
@@ -138,6 +139,17 @@ def test_values_of_the_other_coding_are_told_what_to_pass_instead(path: str) -> 
         grpc.StatusCode.INVALID_ARGUMENT, f"{path}: must be ...", details, if_other_coding="pass booleans instead"
     )
     assert (str(error), error.field, error.reason) == ("pass booleans instead", path.partition(".")[0], "INVALID_FIELD")
+
+
+def test_an_argument_may_have_a_name_of_its_own_in_a_call() -> None:
+    violation = error_details_pb2.BadRequest.FieldViolation(field="spec.sheet.neurons")
+    details = [
+        error_details_pb2.ErrorInfo(reason="INVALID_FIELD"),
+        error_details_pb2.BadRequest(field_violations=[violation]),
+    ]
+    text = "spec.sheet.neurons: must be 1 to 50, is 4096"
+    error = received(grpc.StatusCode.INVALID_ARGUMENT, text, details, arguments={"neurons": "side"})
+    assert (str(error), error.field) == ("side: neurons must be 1 to 50, is 4096", "side")
 
 
 def test_a_limit_with_a_time_to_try_again_is_overload_and_without_it_is_not() -> None:

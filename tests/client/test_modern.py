@@ -63,10 +63,11 @@ def test_stored_patterns_come_back_as_they_are(real: Memory) -> None:
 
 def test_it_says_what_it_is(real: Memory) -> None:
     info = real.info()
-    assert (info.model, info.coding, info.rule, info.capacity) == (Modern(beta=3.0), "real", None, None)
+    assert (info.family, info.model, info.coding, info.rule) == ("modern", Modern(beta=3.0), "real", None)
+    assert info.capacity is None
     assert real.coding == "real"
     assert real.update(model=Modern(beta=0.5, tolerance=0.01)).model == Modern(beta=0.5, tolerance=0.01)
-    with pytest.raises(InvalidArgument, match="must be modern"):
+    with pytest.raises(InvalidArgument, match=r"^model: family must be modern"):
         real.update(model=Dense(degree=3))
     assert "stable" in str(real.diagnose())
 
@@ -76,9 +77,30 @@ def test_a_handle_that_was_told_nothing_knows_real_numbers_when_it_sees_them(
 ) -> None:
     handle = client.memory(real.name)
     assert handle.recall(NOISY[1]).label == "b"
-    with pytest.raises(InvalidArgument, match="must have its values in floats"):
-        handle.recall(np.ones(20))
     assert client.memory(real.name, coding="real").recall(np.ones(20)).label is not None
+
+
+@pytest.mark.parametrize("first", [-1.0, 0.0, 1.0], ids=["signs", "zeros and ones", "ones"])
+def test_a_handle_that_was_told_nothing_says_what_to_tell_it(
+    client: HopfieldClient, real: Memory, first: float
+) -> None:
+    handle = client.memory(real.name)
+    values = np.ones((3, 20))
+    values[:, 0] = first
+    for argument, refused_call in (
+        ("query", lambda: handle.recall(values[0])),
+        ("query", lambda: next(handle.trace(values[0]))),
+        ("queries", lambda: handle.recall_batch(values)),
+        ("queries", lambda: list(handle.recall_stream(values))),
+        ("query", lambda: handle.nearest(values[0])),
+        ("patterns", lambda: handle.store(values)),
+    ):
+        with pytest.raises(
+            InvalidArgument,
+            match=rf"^{argument} looks two-valued, and the memory holds real numbers: .*\(name, coding='real'\)$",
+        ) as refused:
+            refused_call()
+        assert refused.value.field == argument
 
 
 def test_real_numbers_are_nothing_to_a_memory_of_two_values(client: HopfieldClient, name: str) -> None:
@@ -87,6 +109,13 @@ def test_real_numbers_are_nothing_to_a_memory_of_two_values(client: HopfieldClie
         InvalidArgument, match="query holds real numbers, and the neurons of the memory have two values"
     ):
         client.memory(name).recall(NOISY[1])
+
+
+def test_its_inverse_temperature_is_its_models(real: Memory) -> None:
+    for ask in (real.recall, lambda query, **how: next(real.trace(query, **how))):
+        with pytest.raises(InvalidArgument, match="that of a Modern memory is its model's") as refused:
+            ask(NOISY[0], beta=2.0)
+        assert refused.value.field == "beta"
 
 
 def test_nothing_stored_has_no_attention(client: HopfieldClient, name: str) -> None:

@@ -46,6 +46,14 @@ def test_nothing_is_nearest_where_nothing_is_stored(client: HopfieldClient, name
     assert client.create_memory(name, 4).nearest([1, 1, 1, -1], k=3) == []
 
 
+def test_what_is_wrong_with_a_query_is_said_of_the_query(client: HopfieldClient, letters: Memory) -> None:
+    handle = client.memory(letters.name)
+    for query, said in ((np.ones(3), "query: neurons must be 64"), (PATTERNS[0] > 0, "query holds only 0s and 1s")):
+        with pytest.raises(InvalidArgument, match=f"^{said}") as refused:
+            handle.nearest(query.astype(int))
+        assert refused.value.field == "query"
+
+
 def test_what_was_stored_is_found_at_once(client: HopfieldClient, letters: Memory) -> None:
     letters.store(-PATTERNS[:1], labels=["newest"])
     assert [found.label for found in letters.nearest(-PATTERNS[0], k=2)] == ["A", "newest"]

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from tests.client.letters import random_patterns
 from tests.processes import ServiceProcess
 
-from hopfield_client import HopfieldClient, InvalidArgument, Memory, NotFound, TraceStep
+from hopfield_client import HopfieldClient, InvalidArgument, Memory, Modern, NotFound, TraceStep
 from hopfield_client.demo.digits import corrupted, ten_digits
 from hopfield_client.plot import plot_capacity, plot_landscape, plot_recall
 from hopfield_client.plot._attractors import Landscape, survey
@@ -340,6 +340,12 @@ def test_a_landscape_is_drawn_where_it_is_told(small: Memory) -> None:
 def test_more_neurons_than_can_be_drawn_are_refused(digits: Memory) -> None:
     with pytest.raises(InvalidArgument, match="64 neurons, and 2\\^64 states; at most 14") as refused:
         plot_landscape(digits)
+    assert refused.value.field == "memory"
+
+
+def test_real_numbers_have_no_landscape(client: HopfieldClient, name: str) -> None:
+    with pytest.raises(InvalidArgument, match="real numbers: it has no 2") as refused:
+        plot_landscape(client.create_memory(name, 4, model=Modern(beta=1)))
     assert refused.value.field == "memory"
 
 

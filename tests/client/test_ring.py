@@ -1,22 +1,28 @@
 """Rings as callers of either client meet them."""
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from tests.client.conftest import Connect
+from tests.processes import StartService
 
 from hopfield_client import (
     AlreadyExists,
     ClientClosed,
     Conflict,
+    DeadlineExceeded,
     FailedPrecondition,
     HopfieldClient,
     InvalidArgument,
     NotFound,
+    RetryConfig,
     Ring,
     RingMemory,
+    Unavailable,
 )
 
 N = 64
@@ -44,7 +50,12 @@ def apart(heading: float, other: float) -> float:
 
 def test_a_ring_is_a_memory_among_others(client: HopfieldClient, ring: RingMemory, name: str) -> None:
     info = ring.info()
-    assert (info.name, info.neurons, info.model) == (name, 64, Ring(neurons=64, tau=0.01, concentration=8.0))
+    assert (info.name, info.family, info.neurons, info.model) == (
+        name,
+        "ring",
+        64,
+        Ring(neurons=64, tau=0.01, concentration=8.0),
+    )
     assert (info.rule, info.coding, info.capacity, info.pattern_count, info.revision) == (None, "real", None, 0, 0)
     assert [other.model for other in client.list_memories(name)] == [info.model]
     client.delete_memory(name)
@@ -53,7 +64,8 @@ def test_a_ring_is_a_memory_among_others(client: HopfieldClient, ring: RingMemor
 
 
 def test_a_memory_of_patterns_has_no_model(client: HopfieldClient, name: str) -> None:
-    assert client.create_memory(name, 8).info().model is None
+    info = client.create_memory(name, 8).info()
+    assert (info.family, info.model) == ("pairwise", None)
 
 
 def test_the_same_ring_may_exist_and_another_may_not(client: HopfieldClient, ring: RingMemory, name: str) -> None:
@@ -91,9 +103,13 @@ def test_a_ring_that_cannot_be_is_refused(client: HopfieldClient, name: str, par
 
 
 def test_what_describes_patterns_is_refused_beside_a_model(client: HopfieldClient, name: str) -> None:
-    for arguments in ({"neurons": 64}, {"rule": "storkey"}, {"thresholds": np.zeros(64)}, {"shape": (8, 8)}):
+    for arguments in ({"rule": "storkey"}, {"thresholds": np.zeros(64)}, {"shape": (8, 8)}):
         with pytest.raises(InvalidArgument, match=f"{next(iter(arguments))} is given, which a memory of Ring"):
             client.create_memory(name, model=Ring(), **arguments)
+    with pytest.raises(
+        InvalidArgument, match=r"^neurons is given beside a Ring, .* give it as Ring\(neurons=\.\.\.\)$"
+    ):
+        client.create_memory(name, 64, model=Ring())  # type: ignore[call-overload]
     with pytest.raises(InvalidArgument, match="neurons must be given"):
         client.create_memory(name)  # type: ignore[call-overload]
 
@@ -157,7 +173,7 @@ def test_a_time_that_is_too_short_is_an_answer(ring: RingMemory) -> None:
     ("rates", "said"),
     [
         (np.ones(N - 1), "must be 64"),
-        (np.full(N, -1.0), "must be 0 to 1000 Hz; neuron 0 has -1"),
+        (np.full(N, -1.0), "must be 0 to 1000; neuron 0 has -1"),
         (np.full(N, np.nan), "must be finite"),
         ([1, 2, "x"], "rates"),
     ],
@@ -223,6 +239,29 @@ def test_turns_that_the_bump_would_not_follow_are_refused(ring: RingMemory) -> N
             track.turn(float("nan"), 1)
         # Nothing was sent.
         assert apart(track.turn(10, 1), 10) < 0.1
+
+
+def test_a_start_that_cannot_be_is_refused(ring: RingMemory) -> None:
+    for start, said in ((np.ones(N - 1), "neurons must be 64"), (np.full(N, -1.0), "must be 0 to 1000")):
+        with pytest.raises(InvalidArgument, match=f"^start: {said}") as refused, ring.track(start):
+            pass
+        assert refused.value.field == "start"
+
+
+def test_an_answer_that_is_late_says_what_to_raise(ring: RingMemory) -> None:
+    with pytest.raises(DeadlineExceeded, match=r"within 1e-09 s: raise timeout= if one needs longer$"):
+        ring.track(timeout=1e-9).__enter__()
+
+
+def test_what_ended_a_track_is_raised_ever_after(connect: Connect, start_service: StartService, tmp_path: Path) -> None:
+    service = start_service(data_dir=str(tmp_path / "data"))
+    ring = connect(service.address, retry=RetryConfig(attempts=1)).create_memory("compass", model=Ring())
+    with ring.track() as track:
+        track.turn(10, 1)
+        service.kill()
+        for _ in range(3):
+            with pytest.raises(Unavailable):
+                track.turn(10, 1)
 
 
 def test_a_track_is_open_inside_with(ring: RingMemory) -> None:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import ArrayLike
+from tests.client.asking import creation
 from tests.core.grid_score import grid_score
 
 from hopfield_client import (
@@ -16,6 +18,7 @@ from hopfield_client import (
     Sheet,
     SheetMemory,
 )
+from hopfield_client._client_calls import ClientCalls
 
 SIDE = 64
 
@@ -28,7 +31,12 @@ def sheet(client: HopfieldClient, name: str) -> SheetMemory:
 
 def test_a_sheet_is_a_memory_among_others(client: HopfieldClient, sheet: SheetMemory, name: str) -> None:
     info = sheet.info()
-    assert (info.name, info.neurons, info.model) == (name, SIDE**2, Sheet(side=SIDE, bump_rows=6, tau=0.01))
+    assert (info.name, info.family, info.neurons, info.model) == (
+        name,
+        "sheet",
+        SIDE**2,
+        Sheet(side=SIDE, bump_rows=6, tau=0.01),
+    )
     assert client.create_memory(name, model=Sheet(), exist_ok=True).info().uid == info.uid
     for other in (Sheet(tau=0.02), Ring()):
         with pytest.raises(AlreadyExists):
@@ -43,7 +51,7 @@ def test_an_update_makes_another_sheet(sheet: SheetMemory) -> None:
     assert sheet.info().revision == 1
     with pytest.raises(InvalidArgument, match="side: cannot be changed"):
         sheet.update(replace(Sheet(), side=66))
-    with pytest.raises(InvalidArgument, match=r"must be sheet, as memory"):
+    with pytest.raises(InvalidArgument, match=r"^model: family must be sheet, as memory"):
         sheet.update(Ring())  # type: ignore[arg-type]
 
 
@@ -106,6 +114,27 @@ def test_a_track_begins_at_rates_and_tells_rates(sheet: SheetMemory) -> None:
         np.testing.assert_array_equal(track.rates, moved)
         change = ((track.phase - phase + 0.5) % 1 - 0.5) @ track.lattice
         np.testing.assert_allclose(change, (2, 4), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("start", "said"),
+    [
+        (0.5, "start is 0.5; it must be a phase, two numbers, or rates"),
+        (np.ones(3), "start: neurons must be 4096"),
+        (np.full((SIDE, SIDE), -1.0), "start: must be 0 to 1000; neuron 0 has -1"),
+    ],
+    ids=["a number", "too few rates", "negative rates"],
+)
+def test_a_start_that_cannot_be_is_refused(sheet: SheetMemory, start: ArrayLike, said: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"^{said}") as refused, sheet.track(start):
+        pass
+    assert refused.value.field == "start"
+
+
+def test_a_sheet_of_more_neurons_than_the_server_takes_has_too_long_a_side(calls: ClientCalls) -> None:
+    assert creation(calls, None, model=Sheet()).arguments == {"neurons": "side"}
+    with pytest.raises(InvalidArgument, match=r"give it as Sheet\(side=\.\.\.\)$"):
+        creation(calls, 4096, model=Sheet())
 
 
 def test_moves_that_the_lattice_would_not_follow_are_refused(sheet: SheetMemory) -> None:

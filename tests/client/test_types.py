@@ -1,11 +1,12 @@
 """What the calls return, as people see it."""
 
 import dataclasses
+from datetime import UTC, datetime
 
 import numpy as np
 import pytest
 
-from hopfield_client import Recall, RecallBatch, StoredPattern
+from hopfield_client import Dense, MemoryInfo, Recall, RecallBatch, Ring, StoredPattern
 
 ANSWER = Recall(
     pattern=np.ones((25, 40), np.int8),
@@ -21,6 +22,30 @@ ANSWER = Recall(
     revision=1,
     uid="u",
 )
+
+MOMENT = datetime(2026, 1, 2, tzinfo=UTC)
+INFO = MemoryInfo(
+    name="digits",
+    uid="u",
+    neurons=64,
+    family="pairwise",
+    model=None,
+    rule="hebbian",
+    normalization="neurons",
+    self_coupling=False,
+    coding="bipolar",
+    kappa=None,
+    max_sweeps=None,
+    learning=None,
+    pattern_count=3,
+    load=3 / 64,
+    capacity=0.138,
+    revision=1,
+    created=MOMENT,
+    updated=MOMENT,
+    thresholds=np.ones(64),
+)
+OF_A_MODEL = dataclasses.replace(INFO, rule=None, normalization=None)
 
 
 def batch(*, nothing_stored: bool = False) -> RecallBatch:
@@ -48,6 +73,24 @@ def test_a_recall_shows_itself_without_its_thousand_neurons() -> None:
     )
     nothing = dataclasses.replace(ANSWER, label=None, overlap=None, match="none")
     assert repr(nothing).startswith("Recall(label=None, match='none', overlap=None,")
+
+
+def test_a_memory_shows_what_its_family_has() -> None:
+    at = f"revision=1, created={MOMENT!r}, updated={MOMENT!r})"
+    assert repr(INFO) == (
+        "MemoryInfo(name='digits', uid='u', neurons=64, family='pairwise', rule='hebbian', normalization='neurons', "
+        f"self_coupling=False, coding='bipolar', pattern_count=3, load=0.046875, capacity=0.138, {at}"
+    )
+    dense = dataclasses.replace(OF_A_MODEL, family="dense", model=Dense(exponential=True), capacity=2.0**92)
+    assert repr(dense) == (
+        "MemoryInfo(name='digits', uid='u', neurons=64, family='dense', model=Dense(degree=None, exponential=True), "
+        f"coding='bipolar', pattern_count=3, load=0.046875, capacity=4.95176e+27, {at}"
+    )
+    ring = dataclasses.replace(OF_A_MODEL, family="ring", model=Ring(), coding="real", capacity=None)
+    assert repr(ring) == (
+        "MemoryInfo(name='digits', uid='u', neurons=64, family='ring', model=Ring(neurons=64, tau=0.01, concentration=8.0), "
+        f"coding='real', {at}"
+    )
 
 
 def test_a_batch_shows_how_its_answers_are_distributed() -> None:

@@ -326,9 +326,12 @@ def test_more_patterns_than_it_holds_are_advised_against() -> None:
     assert DenseSpec(60, 3).advice(146) is None
     advice = DenseSpec(60, 3).advice(147)
     assert advice is not None
-    assert "degree 3 holds random patterns up to 2.442 (146 of them)" in advice
+    assert "a dense memory of degree 3 holds random patterns up to 2.442 (146 of them)" in advice
     assert "a higher degree" in advice
-    assert "higher" not in (DenseSpec(8, exponential=True).advice(17) or "higher")
+    exponential = DenseSpec(8, exponential=True).advice(17)
+    assert exponential is not None
+    assert "an exponential dense memory holds random patterns up to 2.000 (16 of them)" in exponential
+    assert "higher" not in exponential
     assert DenseSpec(2**17, exponential=True).advice(2**24) is None
 
 

@@ -71,7 +71,7 @@ def test_its_diagnosis_has_margins_and_no_weights(wire: Wire, name: str) -> None
     diagnosis = wire.memory.DiagnoseMemory(request).diagnosis
     assert (diagnosis.stable_count, diagnosis.HasField("weights")) == (40, False)
     assert diagnosis.smallest_margin > 0
-    assert diagnosis.verdict.startswith("dense memory of exponential")
+    assert diagnosis.verdict.startswith("exponential dense memory with 40")
 
 
 def test_it_has_no_weights_to_be_sent(wire: Wire, name: str) -> None:

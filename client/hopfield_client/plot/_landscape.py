@@ -91,9 +91,13 @@ def plot_landscape(
         The figure.
 
     Raises:
-        InvalidArgument: more neurons; an unknown word.
+        InvalidArgument: more neurons, or neurons of more than two values; an unknown word.
     """
     info = memory.info()
+    if info.coding == "real":
+        raise InvalidArgument(
+            f"the neurons of {memory.name!r} are real numbers: it has no 2^N states to be drawn", field="memory"
+        )
     if info.neurons > MOST_NEURONS:
         raise InvalidArgument(
             f"{memory.name!r} has {info.neurons} neurons, and 2^{info.neurons} states; at most {MOST_NEURONS} neurons can be drawn",

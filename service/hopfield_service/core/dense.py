@@ -70,6 +70,9 @@ class DenseSpec(ExemplarSpec["DenseNetwork"]):
         """The interaction function in words."""
         return "exponential" if self.exponential else f"degree {self.degree}"
 
+    def __str__(self) -> str:
+        return "exponential dense memory" if self.exponential else f"dense memory of degree {self.degree}"
+
     @property
     def capacity(self) -> float:
         """See Spec. `K_max / N`, up to which almost every random pattern is stable: see Memory.capacity in the .proto."""
@@ -86,8 +89,9 @@ class DenseSpec(ExemplarSpec["DenseNetwork"]):
         patterns, are = ("pattern", "is") if pattern_count == 1 else ("patterns", "are")
         held = math.floor(self.capacity * self.neurons)
         advice = (
-            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; a dense memory of "
-            f"{self.interaction} holds random patterns up to {self.capacity:.3f} ({held} of them): recalls may go wrong"
+            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; "
+            f"{'an' if self.exponential else 'a'} {self} holds random patterns up to {self.capacity:.3f} "
+            f"({held} of them): recalls may go wrong"
         )
         return advice if self.exponential else f"{advice}; a higher degree, or the exponential, holds more"
 
@@ -198,7 +202,7 @@ class DenseNetwork(ExemplarNetwork):
             weights=None,
             outcome=None,
             verdict=verdict(
-                f"dense memory of {self.spec.interaction}",
+                str(self.spec),
                 load,
                 self.spec.capacity,
                 stability,

@@ -14,7 +14,7 @@ from hopfield_service.rpc.convert import block_in, reals_out
 from hopfield_service.serving.attractors import Moves, Whereabouts
 from hopfield_service.store.layout import Head
 
-# No neuron fires faster, in Hz.
+# No neuron fires faster, in the unit of any attractor.
 _LARGEST_RATE = 1000.0
 _DEFAULT_MAX_TIME = 10.0
 # Moves of a message: their rates take as many rows.
@@ -22,7 +22,7 @@ _MOST_MOVES = 1024
 
 
 def rates_in(message: patterns_pb2.Patterns) -> Rates:
-    """The rates of one state, which stand in `rates`: (N,) float64, in Hz."""
+    """The rates of one state, which stand in `rates`: (N,) float64, in the unit of the network."""
     if message.count != 1:
         raise InvalidField("rates.count", f"must be 1, is {message.count}")
     block = block_in(message, "rates")
@@ -34,7 +34,7 @@ def rates_in(message: patterns_pb2.Patterns) -> Rates:
     wrong = ~((rates >= 0) & (rates <= _LARGEST_RATE))
     if wrong.any():
         i = int(wrong.argmax())
-        raise InvalidField("rates.floats", f"must be 0 to {_LARGEST_RATE:g} Hz; neuron {i} has {rates[i]:g}")
+        raise InvalidField("rates.floats", f"must be 0 to {_LARGEST_RATE:g}; neuron {i} has {rates[i]:g}")
     return rates
 
 

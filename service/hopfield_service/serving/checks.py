@@ -83,11 +83,15 @@ class Block:
         if self.neurons != neurons:
             raise InvalidField(f"{self.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {self.neurons}")
         if self.coding not in {None, coding}:
-            raise InvalidField(f"{self.field}.coding", f"must be CODING_{coding.name}, as memory {name!r} has")
+            raise InvalidField(
+                f"{self.field}.coding", f"must be CODING_{coding.name}, as memory {name!r} has", coding=coding.name
+            )
         if len(self) and (self.values.dtype == np.float32) is not (coding is Coding.REAL):
             encoding = "floats" if coding is Coding.REAL else "bits or signs"
             raise InvalidField(
-                self.field, f"must have its values in {encoding}, as memory {name!r} has coding {coding.name}"
+                self.field,
+                f"must have its values in {encoding}, as memory {name!r} has coding {coding.name}",
+                coding=coding.name,
             )
         if self.values.dtype == np.int8 and coding is Coding.BINARY:
             self._refuse(self.values < 0, f"must be 1 or 0, as memory {name!r} has binary coding")
