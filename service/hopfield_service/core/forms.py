@@ -10,12 +10,11 @@ from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.kernels import couplings as forms
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
+from hopfield_service.core.kernels.compilation import PADDED
 from hopfield_service.core.local_field import LocalField, tolerance_of
 from hopfield_service.core.patterns import Bits, Coding, Signs, Words, unpacked_blocks, words
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 
-# Rows of factors end in zeros up to a multiple of so many, which is what vector instructions take at a time.
-_LANES = 64
 # Bytes of all arrays together that have a number or two for each neuron, or for each pattern.
 _ENTRY = 64
 # Neurons whose weights, of 64 bits each, are soon read.
@@ -211,7 +210,7 @@ def _power_of_two(limit: float) -> float:
 
 def padded(count: int) -> int:
     """Length of a row of so many factors, with the zeros behind."""
-    return -(-count // _LANES) * _LANES
+    return -(-count // PADDED) * PADDED
 
 
 def neuron_by_neuron(bits: Bits, neurons: int) -> Signs:

@@ -99,6 +99,63 @@ prefetch = cast("Callable[[Any, Any], None]", intrinsic(_prefetch))
 """Has a row of a matrix fetched from memory while other things are done."""
 
 
+_TOGETHER, _SUMS = 16, 4
+PADDED = _TOGETHER * _SUMS
+"""What the number of terms of a `padded_product` is a multiple of."""
+
+
+def _padded_product(_context: Any, row: Any, others: Any) -> Any:
+    """See `padded_product`. Vectors as they are: a compiler adds sums of eight up in twice as wide ones."""
+
+    def generated(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        # What numba writes code with has no types.
+        code: Any = cgutils
+        ir = code.ir
+        kinds = signature.args
+        one, other = (
+            context.make_array(kind)(context, builder, value) for kind, value in zip(kinds, arguments, strict=True)
+        )
+        wide = ir.VectorType(ir.IntType(32), _TOGETHER)
+        sums = ir.VectorType(ir.IntType(32), _TOGETHER // 2)
+        pairs = ir.VectorType(ir.IntType(32), _TOGETHER // 2)
+        (count,) = code.unpack_tuple(builder, other.shape)
+        totals = [code.alloca_once_value(builder, ir.Constant(sums, [0] * (_TOGETHER // 2))) for _ in range(_SUMS)]
+
+        def loaded(kind: Any, data: Any, place: Any) -> Any:
+            bits = kind.dtype.bitwidth
+            some = ir.VectorType(ir.IntType(bits), _TOGETHER).as_pointer()
+            numbers = builder.load(builder.bitcast(builder.gep(data, [place]), some), align=bits // 8)
+            # Wider ones come in branches that are never taken.
+            return builder.sext(numbers, wide) if bits < wide.element.width else builder.trunc(numbers, wide)
+
+        with code.for_range_slice(builder, count.type(0), count, count.type(PADDED)) as (first, _):
+            for k, total in enumerate(totals):
+                place = builder.add(first, first.type(_TOGETHER * k))
+                terms = builder.mul(loaded(kinds[0], one.data, place), loaded(kinds[1], other.data, place))
+                even, odd = (
+                    builder.shuffle_vector(terms, terms, ir.Constant(pairs, list(range(start, _TOGETHER, 2))))
+                    for start in range(2)
+                )
+                builder.store(builder.add(builder.load(total), builder.add(even, odd)), total)
+        while len(totals) > 1:
+            totals = [
+                code.alloca_once_value(builder, builder.add(builder.load(left), builder.load(right)))
+                for left, right in zip(totals[::2], totals[1::2], strict=True)
+            ]
+        reduce = code.get_or_insert_function(
+            builder.module,
+            ir.FunctionType(ir.IntType(32), [sums]),
+            f"llvm.vector.reduce.add.v{_TOGETHER // 2}i32",
+        )
+        return builder.sext(builder.call(reduce, [builder.load(totals[0])]), ir.IntType(64))
+
+    return types.int64(row, others), generated
+
+
+padded_product = cast("Callable[[NDArray[Any], NDArray[np.int16]], Any]", intrinsic(_padded_product))
+"""`sum_k row_k others_k`, an int64, of int8 or int16 and int16, as many as a multiple of PADDED, whose sum an int32 holds."""
+
+
 def _popcount(_context: Any, word: Any) -> Any:
     def generated(_target: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
         return builder.ctpop(arguments[0])

@@ -18,6 +18,7 @@ from hopfield_service.core.kernels.compilation import (
     compiled,
     inlined,
     leaf,
+    padded_product,
     prefetch,
 )
 from hopfield_service.core.kernels.fields import add_row, add_rows
@@ -427,7 +428,7 @@ def narrow_product(row: NDArray[Any], others: NDArray[np.int16]) -> Any:
 def pattern_product(rows: Signs, i: int, overlaps: NDArray[Any]) -> Any:
     """The same, of overlaps that may be too large for that."""
     if overlaps.itemsize == 2:
-        return narrow_product(rows[i], overlaps)
+        return padded_product(rows[i], overlaps)
     total = 0
     for mu in range(overlaps.shape[0]):
         total += rows[i, mu] * overlaps[mu]
@@ -537,7 +538,7 @@ def _basis_look_ahead(couplings: Basis, order: Order, position: int) -> None:
 
 def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
     own = couplings.zeroed * (state[i] + couplings.coding)
-    rough = narrow_product(couplings.rows[i], kept.rounded) / (couplings.step * couplings.overlap_step)
+    rough = padded_product(couplings.rows[i], kept.rounded) / (couplings.step * couplings.overlap_step)
     field = (rough - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i]
     if abs(field) <= couplings.doubt:
         field = basis_field(couplings, kept, i, own)

@@ -16,7 +16,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hopfield_service.core.kernels.compilation import Floats, Order, Signs, answer, compiled, leaf, prefetch
+from hopfield_service.core.kernels.compilation import (
+    Floats,
+    Order,
+    Signs,
+    answer,
+    compiled,
+    leaf,
+    padded_product,
+    prefetch,
+)
 from hopfield_service.core.kernels.couplings import (
     NEAR,
     Kept,
@@ -27,7 +36,6 @@ from hopfield_service.core.kernels.couplings import (
     is_exact,
     keeps_pattern_overlaps,
     look_ahead,
-    narrow_product,
     pattern_overlap,
     sign_of,
     sign_of_field,
@@ -149,7 +157,7 @@ def _overlap(interactions: Interactions, kept: Kept, mu: int) -> int:  # noqa: A
 
 def _sign(interactions: Interactions, kept: Kept, state: Signs, i: int) -> int:
     if state[i] != 0:
-        rough = narrow_product(interactions.rows[i], kept.rounded) / kept.values[STEP] + state[i] * kept.values[SHARED]
+        rough = padded_product(interactions.rows[i], kept.rounded) / kept.values[STEP] + state[i] * kept.values[SHARED]
         # Rounding adds at most one half for each pattern; what is left covers the tolerance, and the rounding of floats.
         if abs(rough) * kept.values[STEP] > 0.51 * interactions.rows.shape[1]:
             return sign_of(rough, 0.0)
