@@ -192,7 +192,7 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         "spec.dense.neurons",
         "must be 1 to 16384, is 0",
     ),
-    "a modern memory without beta": (create("new", modern(4)), "spec.modern.beta", "must be more than 0"),
+    "a modern memory without beta": (create("new", modern(4)), "spec.modern.beta", "must be 1e-06 to 1e+09"),
     "a beta that is no number": (create("new", modern(4, beta=float("nan"))), "spec.modern.beta", "is nan"),
     "a negative tolerance": (create("new", modern(4, beta=1, tolerance=-1)), "spec.modern.tolerance", "at least 0"),
     "real numbers for neurons of two values": (recall(floats([1, 1, 1, 1])), "query", "in bits or signs"),
