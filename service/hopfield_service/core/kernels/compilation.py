@@ -40,7 +40,7 @@ def inlined(function: Function) -> Function:
 
 
 _UNCOUNTED: Any = {"_nrt": False}
-# Nor is there a way to call it from outside of kernels, which takes long to compile: who does all the same falls into nothing.
+# Nor is there a way to call it from outside of kernels, which takes long to compile: a call from Python all the same crashes the process.
 _INSIDE: Any = {**_UNCOUNTED, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 # Divisions are not asked whether they divide by zero, since loops with a way out are not run many at a time.
 _NOT_RAISING: Any = {"nogil": True, "error_model": "numpy"}
