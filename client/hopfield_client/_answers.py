@@ -157,13 +157,13 @@ def recall_batch(response: recall_service_pb2.BatchRecallResponse, queries: Pack
     nothing_stored = not response.labels
     return RecallBatch(
         patterns=unpack(response.patterns, queries.shape, boolean=queries.boolean),
-        energies=np.array(response.energies, np.float64),
-        initial_energies=np.array(response.initial_energies, np.float64),
-        iterations=np.array(response.iterations, np.uint32),
-        flips=np.array(response.flips, np.uint64),
+        energies=np.fromiter(response.energies, np.float64),
+        initial_energies=np.fromiter(response.initial_energies, np.float64),
+        iterations=np.fromiter(response.iterations, np.uint32),
+        flips=np.fromiter(response.flips, np.uint64),
         stop_reasons=words_array(STOP_REASONS, response.stop_reasons),
         labels=np.array([None] * count if nothing_stored else list(response.labels), np.object_),
-        overlaps=np.full(count, np.nan) if nothing_stored else np.array(response.overlaps, np.float64),
+        overlaps=np.full(count, np.nan) if nothing_stored else np.fromiter(response.overlaps, np.float64),
         matches=words_array(MATCHES, response.matches),
         # Wraps at 2**64, as the server counts.
         seeds=np.uint64(response.seed) + np.arange(count, dtype=np.uint64),
@@ -177,6 +177,9 @@ def _attentions(response: recall_service_pb2.BatchRecallResponse, count: int) ->
     labels, weights = response.attention_labels, response.attention_weights
     each = len(labels) // count
     attentions = np.empty(count, np.object_)
+    if not each:
+        attentions[:] = [{} for _ in range(count)]
+        return attentions
     for k in range(count):
         part = slice(k * each, (k + 1) * each)
         attentions[k] = dict(zip(labels[part], weights[part], strict=True))
