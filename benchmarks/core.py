@@ -18,7 +18,7 @@ from hopfield_service.core.learning import StateArray
 from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Import, PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
-from hopfield_service.core.patterns import pack
+from hopfield_service.core.patterns import Queries, pack
 from hopfield_service.core.ring import RingSpec
 from hopfield_service.core.sheet import SheetSpec
 
@@ -62,18 +62,20 @@ def imported(patterns: Signs) -> PatternNetwork:
 
 def recalls(network: PatternNetwork, queries: Signs) -> Call:
     """One asynchronous recall in random order, everything in it: energies, iterations, nearest pattern."""
-    options = RecallOptions(seed=0)
-    for k, query in enumerate(queries):
-        network.recall(query, options._replace(seed=k), never)
-    return lambda k: network.recall(queries[k % len(queries)], RecallOptions(seed=k), never)
+    packed = [Queries.of(query) for query in queries]
+    for k, query in enumerate(packed):
+        network.recall(query, RecallOptions(seed=k), never)
+    return lambda k: network.recall(packed[k % len(packed)], RecallOptions(seed=k), never)
 
 
 def nearest(network: PatternNetwork, queries: Signs) -> Call:
-    return lambda k: network.nearest(queries[k % len(queries)], 1)
+    packed = [Queries.of(query) for query in queries]
+    return lambda k: network.nearest(packed[k % len(packed)], 1)
 
 
 def batch(network: PatternNetwork, queries: Signs) -> Call:
-    return lambda k: list(network.recall_batch(queries, RecallOptions(seed=k), never))
+    packed = Queries.of(queries)
+    return lambda k: list(network.recall_batch(packed, RecallOptions(seed=k), never))
 
 
 def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
@@ -98,7 +100,9 @@ def single(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
             named["imported"] = recalls(imported(patterns), queries)
             named["hopfieldkit"] = contenders.hopfieldkit(patterns, queries)
         times = take_turns({name: call for name, call in named.items() if call is not None}, ROUNDS)
-        found = [hebbian.recall(query, RecallOptions(seed=k), never).match for k, query in enumerate(queries)]
+        found = [
+            hebbian.recall(Queries.of(query), RecallOptions(seed=k), never).match for k, query in enumerate(queries)
+        ]
         rows = [Row("recalls that end in the pattern", [found.count(Match.PATTERN) / len(found)], "of all")]
         rows += single_rows(neurons, times)
         yield f"One recall, N = {neurons}, P = {len(patterns)}", rows, times
@@ -161,14 +165,14 @@ def modern(progress: Progress) -> Iterator[tuple[str, list[Row], Times]]:
     queries = patterns[random.integers(0, count, QUERIES)] + on_the_sphere(random, QUERIES, neurons, 4)
     spec = ModernSpec(neurons, beta)
     network = spec.empty().apply(Store(spec.packed(patterns), tuple(map(str, range(count)))), never)
-    once = RecallOptions(seed=0, max_iterations=1)
-    settled = np.concatenate([part.iterations for part in network.recall_batch(queries, RecallOptions(seed=0), never)])
+    packed, once = Queries.of(queries), RecallOptions(seed=0, max_iterations=1)
+    settled = np.concatenate([part.iterations for part in network.recall_batch(packed, RecallOptions(seed=0), never)])
     most = int(settled.max())
     times = take_turns(
         {
-            "modern, 1 iteration": lambda _: list(network.recall_batch(queries, once, never)),
+            "modern, 1 iteration": lambda _: list(network.recall_batch(packed, once, never)),
             "numpy, 1 iteration": contenders.numpy_softmax(patterns, beta, queries, 1),
-            "modern": lambda _: list(network.recall_batch(queries, RecallOptions(seed=0), never)),
+            "modern": lambda _: list(network.recall_batch(packed, RecallOptions(seed=0), never)),
             f"numpy, {most} iterations": contenders.numpy_softmax(patterns, beta, queries, most),
         },
         ROUNDS,
@@ -310,7 +314,7 @@ def memory(progress: Progress) -> Iterator[Row]:
         patterns = random_patterns(round(LOAD * neurons), neurons)
         for rule in _FACTORED:
             network = network_of(rule, patterns)
-            network.recall(patterns[0], RecallOptions(seed=0), never)
+            network.recall(Queries.of(patterns[0]), RecallOptions(seed=0), never)
             yield Row(f"{rule.value}, N = {neurons}", [network.nbytes / 2**20], "MiB")
         yield Row(f"float32 matrix, N = {neurons}", [neurons**2 * 4 / 2**20], "MiB")
 

@@ -39,7 +39,7 @@ from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.network import PatternNetwork, Store
 from hopfield_service.core.pairwise import PairwiseSpec
-from hopfield_service.core.patterns import pack
+from hopfield_service.core.patterns import Queries, pack
 
 LOAD = 0.05
 FLIPPED = 0.1
@@ -200,7 +200,7 @@ async def rate(call: Any, server: psutil.Process, for_seconds: float = 0.4) -> R
 def batch() -> list[Row]:
     """A batch through the client, beside the core in this process and an echo of the same message by a bare server."""
     asked = queries(BATCH_NEURONS, BATCH)
-    network = network_of(BATCH_NEURONS)
+    network, packed = network_of(BATCH_NEURONS), Queries.of(asked)
     message = recall_service_pb2.BatchRecallRequest(
         name=f"n{BATCH_NEURONS}",
         queries=patterns_pb2.Patterns(count=BATCH, neurons=BATCH_NEURONS, bits=pack(asked).tobytes()),
@@ -209,7 +209,7 @@ def batch() -> list[Row]:
         memory = made(client, BATCH_NEURONS)
         calls: dict[str, Call] = {
             "client": lambda: memory.recall_batch(asked, seed=0),
-            "core": lambda: recalled(network, asked),
+            "core": lambda: recalled(network, packed),
             "echo": lambda: echo(message),
         }
         times: dict[str, list[float]] = {name: [] for name in calls}
@@ -235,7 +235,7 @@ def network_of(neurons: int) -> PatternNetwork:
     return PairwiseSpec(neurons).empty().apply(Store(pack(stored), labels), never)
 
 
-def recalled(network: PatternNetwork, asked: NDArray[np.int8]) -> None:
+def recalled(network: PatternNetwork, asked: Queries) -> None:
     for _ in network.recall_batch(asked, RecallOptions(seed=0), never):
         pass
 

@@ -28,7 +28,9 @@ from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AnswerErrors
-from hopfield_service.rpc.servicers import MemoryServicer, RecallServicer, ServerServicer
+from hopfield_service.rpc.memory_servicer import MemoryServicer
+from hopfield_service.rpc.recall_servicer import RecallServicer
+from hopfield_service.rpc.server_servicer import ServerServicer
 from hopfield_service.serving import compilation
 from hopfield_service.serving.attractors import Attractors
 from hopfield_service.serving.cache import NetworkCache
@@ -36,6 +38,7 @@ from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.follower import Follower
 from hopfield_service.serving.loader import NetworkLoader
 from hopfield_service.serving.memories import Limits, Memories
+from hopfield_service.serving.recalls import Recalls
 from hopfield_service.settings import Settings
 from hopfield_service.store.redis_store import RedisStore
 
@@ -119,8 +122,9 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     stack.push_async_callback(executor.close)
     loader = NetworkLoader(store, NetworkCache(settings.cache_bytes), executor, settings.max_snapshot_bytes)
     stack.push_async_callback(loader.close)
-    limits = Limits(settings.max_neurons, settings.max_patterns, settings.max_iterations)
-    _add_services(server, settings, Memories(store, loader, executor, limits), Attractors(loader, executor), health)
+    memories = Memories(store, loader, executor, Limits(settings.max_neurons, settings.max_patterns))
+    recalls = Recalls(loader, executor, settings.max_iterations)
+    _add_services(server, settings, memories, recalls, Attractors(loader, executor), health)
     await server.start()
     stack.push_async_callback(_finish_calls, server, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
@@ -203,7 +207,12 @@ def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
 
 
 def _add_services(
-    server: grpc.aio.Server, settings: Settings, memories: Memories, attractors: Attractors, health: HealthServicer
+    server: grpc.aio.Server,
+    settings: Settings,
+    memories: Memories,
+    recalls: Recalls,
+    attractors: Attractors,
+    health: HealthServicer,
 ) -> None:
     limits = server_service_pb2.ServerLimits(
         max_neurons=settings.max_neurons,
@@ -212,7 +221,7 @@ def _add_services(
         max_message_bytes=settings.max_message_bytes,
     )
     memory_service_pb2_grpc.add_MemoryServiceServicer_to_server(MemoryServicer(memories, settings.max_neurons), server)
-    recall_service_pb2_grpc.add_RecallServiceServicer_to_server(RecallServicer(memories), server)
+    recall_service_pb2_grpc.add_RecallServiceServicer_to_server(RecallServicer(recalls), server)
     attractor_service_pb2_grpc.add_AttractorServiceServicer_to_server(AttractorServicer(attractors), server)
     server_service_pb2_grpc.add_ServerServiceServicer_to_server(
         ServerServicer(version("hopfield-recall"), limits), server

@@ -26,7 +26,7 @@ from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.learning import Couplings, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, PatternNetwork, Store, StoredPatterns, Weighted
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
-from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, pack, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Queries, pack, row_bytes
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
 
 Signs = NDArray[np.int8]
@@ -155,7 +155,7 @@ def through_a_snapshot(network: AnyNetwork) -> AnyNetwork:
 
 
 def trajectory_of(network: PairwiseNetwork, query: Signs, options: RecallOptions) -> Trajectory:
-    return Trajectory(network.dynamics, query, options)
+    return Trajectory(network.dynamics, Queries.of(query), options)
 
 
 def run_to_the_end(trajectory: Trajectory) -> None:
@@ -164,7 +164,7 @@ def run_to_the_end(trajectory: Trajectory) -> None:
 
 
 def recall(network: PatternNetwork, query: Sequence[int] | Signs, **options: Any) -> RecallResult:
-    return network.recall(signs(query), RecallOptions(**{"seed": 0, **options}), never)
+    return network.recall(Queries.of(signs(query)), RecallOptions(**{"seed": 0, **options}), never)
 
 
 def energy(network: PairwiseNetwork, state: Sequence[int] | Signs) -> float:

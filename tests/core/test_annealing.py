@@ -27,7 +27,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 
 GLAUBER = {"update": UpdateRule.GLAUBER}
 
@@ -176,10 +176,10 @@ def test_the_schedule_is_glauber_dynamics_sweep_by_sweep_with_each_beta_in_turn(
 def test_the_descent_goes_on_with_the_same_generator_order_and_tie_rule(case: Case, data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query), ways=["annealing"]))
     expected = history_of(case, options)
-    *steps, answer = case.network.trace(case.query, options, never)
+    *steps, answer = case.network.trace(Queries.of(case.query), options, never)
     assert [step.state.tolist() for step in steps] == expected.states
     assert isinstance(answer, RecallResult)
-    assert (answer.flips, answer.stop_reason.value) == (expected.flips[-1], expected.stop_reason)
+    assert (answer.flips, answer.stop_reason.name.lower()) == (expected.flips[-1], expected.stop_reason)
 
 
 def test_ties_of_the_descent_are_those_of_the_tie_rule() -> None:

@@ -10,7 +10,7 @@ from tests.core.samples import Case, flipped, history_of, memory, of_integers, r
 from hopfield_service.core.dynamics import Match, RecallOptions, StopReason, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 
@@ -45,7 +45,7 @@ def test_the_largest_weights_of_either_sign_do_what_a_plain_loop_does(sign: int,
     case = Case(of_integers(matrix, 30, coding=coding), weights, random_signs(random, 30))
     for update in UpdateRule:
         options = RecallOptions(3, update, beta=1e-9 if update is UpdateRule.GLAUBER else None)
-        answer = case.network.recall(case.query, options, never)
+        answer = case.network.recall(Queries.of(case.query), options, never)
         expected = history_of(case, options)
         assert answer.state.tolist() == expected.states[-1]
         assert answer.energy == case.weights.energy(expected.states[-1])

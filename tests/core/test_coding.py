@@ -23,7 +23,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match, RecallResult, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 
 # The four neurons of the textbooks: the pattern to be stored, and the query.
 STORED = signs([[-1, -1, -1, 1]])
@@ -62,7 +62,7 @@ def test_a_binary_network_takes_the_trajectories_of_its_bipolar_one(
     binary, bipolar = pair
     query = data.draw(queries(binary.spec.neurons))
     options = data.draw(recall_options(binary.spec.neurons, max_iterations=30))
-    courses = [list(network.trace(query, options, never)) for network in pair]
+    courses = [list(network.trace(Queries.of(query), options, never)) for network in pair]
     states = [[step.state.tolist() for step in course] for course in courses]
     assert states[0] == states[1]
     one, other = (course[-1] for course in courses)

@@ -21,7 +21,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import RecallOptions, UpdateRule
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding, Signs
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries, Signs
 
 
 def margins(network: PairwiseNetwork, patterns: Signs) -> NDArray[np.float64]:
@@ -95,7 +95,7 @@ def test_stable_patterns_are_those_that_a_recall_leaves_as_they_are(rule: Rule, 
     stability = network.diagnose(never).stability
     assert stability is not None
     one_step = RecallOptions(0, update=UpdateRule.SYNCHRONOUS, max_iterations=1)
-    flips = [network.recall(xi, one_step, never).flips for xi in patterns]
+    flips = [network.recall(Queries.of(xi), one_step, never).flips for xi in patterns]
     assert stability.stable_count == flips.count(0)
 
 

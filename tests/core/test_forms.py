@@ -33,13 +33,12 @@ from hopfield_service.core.dynamics import (
     StopReason,
     TieRule,
     UpdateRule,
-    recall_one,
 )
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix, Patterns
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # The rule
@@ -116,7 +115,7 @@ def rounded_dynamics(network: PairwiseNetwork) -> Dynamics:
 
 
 def answered(dynamics: Dynamics, query: Signs, options: RecallOptions) -> tuple[object, ...]:
-    return facts(recall_one(dynamics, query, options, never))
+    return facts(dynamics.recall(Queries.of(query), options, never))
 
 
 @settings(max_examples=200)
@@ -126,7 +125,7 @@ def test_patterns_narrow_or_wide_and_matrices_rounded_or_not_give_the_same_bits(
 ) -> None:
     query = data.draw(queries(network.spec.neurons))
     options = data.draw(recall_options(network.spec.neurons))
-    answer = facts(network.recall(query, options, never))
+    answer = facts(network.recall(Queries.of(query), options, never))
     words, local_field = network.stored.words, network.local_field
     matrix, exact = forms.matrix_form(local_field), forms.exact_form(local_field)
     assert answered(Dynamics(matrix, matrix, matrix.totals.dtype, words), query, options) == answer
@@ -140,10 +139,10 @@ def test_patterns_narrow_or_wide_and_matrices_rounded_or_not_give_the_same_bits(
 def test_a_basis_and_its_matrix_lead_to_the_same_states(network: PairwiseNetwork, data: st.DataObject) -> None:
     query = data.draw(queries(network.spec.neurons))
     options = data.draw(recall_options(network.spec.neurons, ways=["asynchronous", "synchronous"]))
-    answer = network.recall(query, options, never)
+    answer = network.recall(Queries.of(query), options, never)
     matrix = forms.matrix_form(network.local_field)
     dynamics = Dynamics(matrix, matrix, matrix.totals.dtype, network.stored.words)
-    expected = recall_one(dynamics, query, options, never)
+    expected = dynamics.recall(Queries.of(query), options, never)
     assert facts(answer)[:1] + facts(answer)[3:] == facts(expected)[:1] + facts(expected)[3:]
     size = 1 + np.abs(network.local_field.weights).sum() + np.abs(network.thresholds).sum()
     assert answer.energy == pytest.approx(expected.energy, rel=1e-10, abs=1e-12 * size)
@@ -161,8 +160,8 @@ def test_rounded_weights_of_any_size_lead_to_the_states_of_the_exact_ones(
     query = data.draw(queries(neurons))
     options = data.draw(recall_options(neurons, ways=["asynchronous", "synchronous"]))
     exact = forms.exact_form(network.local_field)
-    expected = recall_one(Dynamics(exact, exact, np.float64, network.stored.words), query, options, never)
-    answer = recall_one(rounded_dynamics(network), query, options, never)
+    expected = Dynamics(exact, exact, np.float64, network.stored.words).recall(Queries.of(query), options, never)
+    answer = rounded_dynamics(network).recall(Queries.of(query), options, never)
     assert facts(answer)[:1] + facts(answer)[3:] == facts(expected)[:1] + facts(expected)[3:]
     # What is not known of each weight.
     rest = 2.0**-37 * float(np.abs(network.local_field.weights).max())
@@ -192,7 +191,7 @@ def test_what_rounding_hides_decides_all_the_same(update: UpdateRule) -> None:
     for last, s in ((2.0**-20, 1), (-(2.0**-20), -1)):
         network = imported([[0, 1, -1 + last], [1, 0, 0], [-1 + last, 0, 0]])
         options = RecallOptions(0, update, Order.SEQUENTIAL, max_iterations=1)
-        answer = recall_one(rounded_dynamics(network), signs([-s, 1, 1]), options, never)
+        answer = rounded_dynamics(network).recall(Queries.of(signs([-s, 1, 1])), options, never)
         assert answer.state[0] == s
 
 
@@ -248,8 +247,8 @@ def test_what_recalls_found_out_about_patterns_changes_no_answer(rule: Rule) -> 
         options = RecallOptions(
             seed=k, tie=list(TieRule)[k % 3], clamp=k % 7 == 0, max_iterations=1 + k % 5, update=UpdateRule.ASYNCHRONOUS
         )
-        assert facts(seasoned.recall(query, options, never)) == facts(
-            memory(rule, patterns).recall(query, options, never)
+        assert facts(seasoned.recall(Queries.of(query), options, never)) == facts(
+            memory(rule, patterns).recall(Queries.of(query), options, never)
         )
 
 

@@ -32,7 +32,7 @@ from hopfield_service.core.dynamics import RecallOptions, RecallResult, StopReas
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.updates import exponential, logistic
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 
 GLAUBER = {"update": UpdateRule.GLAUBER}
 SAMPLES = 200_000
@@ -111,7 +111,7 @@ def test_one_pattern_alone_is_held_with_the_overlap_of_mean_field_theory(tempera
     assert m == pytest.approx(overlap, abs=5e-5)
     xi = random_signs(np.random.default_rng(1), 1000)
     options = RecallOptions(seed=2, update=UpdateRule.GLAUBER, beta=1 / temperature, max_iterations=220)
-    *steps, _ = memory(Rule.HEBBIAN, xi[np.newaxis]).trace(xi, options, never)
+    *steps, _ = memory(Rule.HEBBIAN, xi[np.newaxis]).trace(Queries.of(xi), options, never)
     overlaps = [float(xi.astype(np.float64) @ step.state) / 1000 for step in steps[20:]]
     assert np.mean(overlaps) == pytest.approx(m, abs=0.004)
 
@@ -147,7 +147,7 @@ def test_it_runs_exactly_as_many_sweeps_as_asked_for_and_leaves_no_neuron_unknow
 ) -> None:
     query = data.draw(queries(network.spec.neurons))
     options = data.draw(recall_options(network.spec.neurons, ways=["glauber"], max_iterations=max_iterations))
-    answer = network.recall(query, options, never)
+    answer = network.recall(Queries.of(query), options, never)
     assert (answer.iterations, answer.stop_reason) == (options.max_iterations, StopReason.ITERATION_LIMIT)
     assert set(answer.state.tolist()) <= {1, -1}
     if options.clamp:
@@ -166,7 +166,9 @@ def test_one_sweep_draws_with_replacement_and_the_rest_of_the_unknown_take_their
     xi = random_signs(np.random.default_rng(6), 400)
     query = np.where(np.arange(400) < 100, xi, 0).astype(np.int8)
     network = memory(Rule.HEBBIAN, xi[np.newaxis])
-    first, last, answer = network.trace(query, RecallOptions(7, UpdateRule.GLAUBER, max_iterations=1, beta=50.0), never)
+    first, last, answer = network.trace(
+        Queries.of(query), RecallOptions(7, UpdateRule.GLAUBER, max_iterations=1, beta=50.0), never
+    )
     assert isinstance(answer, RecallResult)
     assert answer.state.tolist() == last.state.tolist() == xi.tolist()
     assert answer.flips == 0, "taking a first state is no flip"
@@ -190,7 +192,7 @@ def test_the_same_seed_gives_the_same_answer_and_another_one_another() -> None:
 def test_every_draw_is_that_of_a_plain_loop(case: Case, data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query), ways=["glauber"]))
     expected = history_of(case, options)
-    *steps, answer = case.network.trace(case.query, options, never)
+    *steps, answer = case.network.trace(Queries.of(case.query), options, never)
     assert [step.state.tolist() for step in steps] == expected.states
     assert isinstance(answer, RecallResult)
     assert answer.flips == expected.flips[-1]

@@ -28,7 +28,7 @@ from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import LearningParameters, Normalization
 from hopfield_service.core.network import Forget, Store
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import pack
+from hopfield_service.core.patterns import Queries, pack
 
 normalizations = st.sampled_from(Normalization)
 
@@ -148,10 +148,10 @@ def test_without_thresholds_the_scale_changes_no_trajectory_and_scales_the_energ
     how = data.draw(recall_options(neurons, ways=["asynchronous", "synchronous"]))
     query = random_signs(np.random.default_rng(data.draw(st.integers(0, 99))), neurons)
     plain = memory(Rule.HEBBIAN, patterns, normalization=Normalization.NONE, self_coupling=self_coupling)
-    answer = plain.recall(query, how, never)
+    answer = plain.recall(Queries.of(query), how, never)
     for normalization in Normalization:
         network = memory(Rule.HEBBIAN, patterns, normalization=normalization, self_coupling=self_coupling)
-        scaled = network.recall(query, how, never)
+        scaled = network.recall(Queries.of(query), how, never)
         assert scaled.state.tolist() == answer.state.tolist()
         assert facts(scaled)[3:] == facts(answer)[3:]
         divisor = divided_by(normalization, patterns)

@@ -38,9 +38,10 @@ from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels import generator
 from hopfield_service.core.network import Store
 from hopfield_service.core.pairwise import PairwiseSpec
+from hopfield_service.core.patterns import Queries
 print(int(generator.next_word(np.array([1234567], np.uint64))))
 network = PairwiseSpec(4).empty().apply(Store(np.array([[0b1000]], np.uint8), ("a",)), never)
-print(network.recall(np.array([-1, -1, -1, -1], np.int8), RecallOptions(seed=0), never).state.tolist())
+print(network.recall(Queries.of(np.array([-1, -1, -1, -1], np.int8)), RecallOptions(seed=0), never).state.tolist())
 print(generator.__file__)
 print(generator.shuffle.stats.cache_path)
 """
@@ -58,7 +59,7 @@ from hopfield_service.core.kernels import attention, couplings, fields, generato
 from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Forget, Import, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
-from hopfield_service.core.patterns import TWO_VALUED
+from hopfield_service.core.patterns import TWO_VALUED, Queries
 modules = (attention, couplings, fields, generator, interactions, learning, overlaps, recall, updates)
 kernels = [kernel for module in modules for kernel in vars(module).values() if isinstance(kernel, Dispatcher)]
 warm()
@@ -78,18 +79,18 @@ for spec in (*specs, DenseSpec(4, 3), DenseSpec(8, 30), DenseSpec(8, exponential
         RecallOptions(seed=1, update=UpdateRule.GLAUBER, beta=np.array([0.1, 0.2])),
     ):
         query = np.resize(np.array([1, 0, -1, 1], np.int8), neurons)
-        steps = list(network.trace(query, options, never))
-        list(network.recall_batch(np.stack([query, query]), options, never))
+        steps = list(network.trace(Queries.of(query), options, never))
+        list(network.recall_batch(Queries.of(np.stack([query, query])), options, never))
     print(network.diagnose(never).pattern_count)
 spec = ModernSpec(4, 1.0)
 patterns = np.array([[1, 2, 3, 4], [0, 1, 0, 1]], np.float32)
 network = spec.empty().apply(Store(spec.packed(patterns), ("a", "b")), never)
-list(network.trace(patterns[0], RecallOptions(seed=1), never))
-list(network.recall_batch(patterns, RecallOptions(seed=1), never))
-network.nearest(patterns[0], 1)
+list(network.trace(Queries.of(patterns[0]), RecallOptions(seed=1), never))
+list(network.recall_batch(Queries.of(patterns), RecallOptions(seed=1), never))
+network.nearest(Queries.of(patterns[0]), 1)
 print(network.diagnose(never).pattern_count)
 given = PairwiseSpec(4, Rule.IMPORTED).empty().apply(Import(PairwiseSpec(4, Rule.STORKEY).empty().arrays()), never)
-given.recall(np.array([1, 0, -1, 1], np.int8), RecallOptions(seed=1), never)
+given.recall(Queries.of(np.array([1, 0, -1, 1], np.int8)), RecallOptions(seed=1), never)
 print([kernel.__name__ for kernel in kernels if len(kernel.signatures) > warmed[kernel]])
 """
 

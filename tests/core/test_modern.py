@@ -17,6 +17,7 @@ from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.kernels import products
 from hopfield_service.core.modern import ModernNetwork, ModernSpec
 from hopfield_service.core.network import Configure, Forget, Import, InvalidParameter, Store
+from hopfield_service.core.patterns import Queries
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
@@ -33,7 +34,7 @@ def modern(patterns: Singles, beta: float, tolerance: float = 1e-6) -> ModernNet
 
 
 def recall(network: ModernNetwork, query: Singles, max_iterations: int = 100) -> RecallResult:
-    return network.recall(query, RecallOptions(seed=0, max_iterations=max_iterations), never)
+    return network.recall(Queries.of(query), RecallOptions(seed=0, max_iterations=max_iterations), never)
 
 
 def softmax(patterns: Singles, beta: float, state: Floats) -> Floats:
@@ -94,7 +95,7 @@ def test_iterations_are_those_of_plain_numpy(case: tuple[Singles, float, Singles
 def test_the_energy_never_rises_and_is_0_to_2_m_squared(case: tuple[Singles, float, Singles]) -> None:
     patterns, beta, query = case
     network = modern(patterns, beta)
-    *steps, answer = network.trace(query, RecallOptions(0, max_iterations=1000), never)
+    *steps, answer = network.trace(Queries.of(query), RecallOptions(0, max_iterations=1000), never)
     assert isinstance(answer, RecallResult)
     energies = [step.energy for step in steps]
     largest = 2 * float(np.square(patterns.astype(np.float64)).sum(axis=1).max())
@@ -173,7 +174,7 @@ def test_nothing_stored_leaves_a_state_as_it_is() -> None:
     assert answer.state.tolist() == query.tolist()
     assert (answer.match, answer.nearest, answer.attention, answer.energy) == (Match.NONE, None, None, 0)
     assert answer.stop_reason is StopReason.CONVERGED
-    assert ModernSpec(2, 1.0).empty().nearest(query, 3).positions.tolist() == []
+    assert ModernSpec(2, 1.0).empty().nearest(Queries.of(query), 3).positions.tolist() == []
 
 
 def test_the_nearest_patterns_are_those_of_the_largest_cosine() -> None:
@@ -183,7 +184,7 @@ def test_the_nearest_patterns_are_those_of_the_largest_cosine() -> None:
     query = random.normal(size=6).astype(np.float32)
     lengths = np.linalg.norm(patterns, axis=1)
     cosines = patterns @ query / np.where(lengths == 0, 1, lengths) / np.linalg.norm(query)
-    found = modern(patterns, 1.0).nearest(query, 5)
+    found = modern(patterns, 1.0).nearest(Queries.of(query), 5)
     assert found.positions.tolist() == np.argsort(-cosines)[:5].tolist()
     np.testing.assert_allclose(found.overlaps, np.sort(cosines)[::-1][:5], rtol=1e-5)
 
@@ -197,9 +198,9 @@ def test_batches_traces_snapshots_and_forgetting_give_the_same_bits(case: tuple[
     patterns, beta, query = case
     network = modern(patterns, beta)
     one = recall(network, query)
-    *_, traced = network.trace(query, RecallOptions(0), never)
+    *_, traced = network.trace(Queries.of(query), RecallOptions(0), never)
     assert isinstance(traced, RecallResult)
-    (batch,) = network.recall_batch(np.stack([patterns[0], query, patterns[-1]]), RecallOptions(0), never)
+    (batch,) = network.recall_batch(Queries.of(np.stack([patterns[0], query, patterns[-1]])), RecallOptions(0), never)
     less = after(network, Forget(("0",)))
     anew = ModernSpec(patterns.shape[1], beta).empty()
     kept = after(anew, Store(anew.spec.packed(patterns[1:]), tuple(map(str, range(1, len(patterns))))))
@@ -215,7 +216,9 @@ def test_a_long_recall_ends_when_nobody_waits_for_it() -> None:
     patterns = (0.02 * np.random.default_rng(1).normal(size=(2000, 1000))).astype(np.float32)
     network = modern(patterns, beta=100, tolerance=0)
     with pytest.raises(Interrupted):
-        network.recall(np.zeros(1000, np.float32), RecallOptions(0, max_iterations=10**6), interruption_after(1))
+        network.recall(
+            Queries.of(np.zeros(1000, np.float32)), RecallOptions(0, max_iterations=10**6), interruption_after(1)
+        )
 
 
 def test_the_bytes_of_a_network_are_those_of_all_its_arrays_and_known_before_it_recalls() -> None:

@@ -20,7 +20,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match
 from hopfield_service.core.learning import Imported
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import Words, nearest, pack, padding_is_clear, row_bytes, unpack, words
+from hopfield_service.core.patterns import Queries, Words, nearest, pack, padding_is_clear, row_bytes, unpack, words
 
 
 @given(pattern_sets())
@@ -78,7 +78,7 @@ def test_the_nearest_are_those_of_the_largest_overlaps_the_oldest_first_of_equal
     query = data.draw(queries(neurons))
     products = [sum(int(x) * int(s) for x, s in zip(xi, query, strict=True)) for xi in patterns]
     expected = sorted(range(len(patterns)), key=lambda k: (-abs(products[k]), k))[:count]
-    found = nearest(stored(patterns), query, count)
+    found = nearest(stored(patterns), Queries.of(query), neurons, count)
     assert found.positions.tolist() == expected
     assert found.overlaps.tolist() == [products[k] / neurons for k in expected]
 
@@ -91,7 +91,7 @@ def test_the_nearest_of_many_long_patterns(neurons: int) -> None:
     products = patterns.astype(np.int64) @ query
     expected = np.lexsort((np.arange(300), -np.abs(products)))
     for count in (1, 2, 10, 299, 300, 301):
-        found = nearest(stored(patterns), query, count)
+        found = nearest(stored(patterns), Queries.of(query), neurons, count)
         assert found.positions.tolist() == expected[:count].tolist()
         assert found.overlaps.tolist() == (products[expected[:count]] / neurons).tolist()
     assert expected[0] == 217
@@ -102,10 +102,10 @@ def test_a_network_of_any_rule_says_which_patterns_are_nearest(rule: Rule) -> No
     patterns = random_signs(np.random.default_rng(5), 6, 90)
     network = memory(rule, patterns)
     for k in range(6):
-        found = network.nearest(-patterns[k], 2)
+        found = network.nearest(Queries.of(-patterns[k]), 2)
         assert (found.positions[0], found.overlaps[0], len(found.positions)) == (k, -1.0, 2)
-    assert network.nearest(np.zeros(90, np.int8), 9).positions.tolist() == list(range(6))
-    assert not len(memory(rule, patterns[:0]).nearest(patterns[0], 3).positions)
+    assert network.nearest(Queries.of(np.zeros(90, np.int8)), 9).positions.tolist() == list(range(6))
+    assert not len(memory(rule, patterns[:0]).nearest(Queries.of(patterns[0]), 3).positions)
 
 
 def match(patterns: Signs, state: Signs) -> tuple[int | None, float | None, Match]:

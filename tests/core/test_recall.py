@@ -44,7 +44,7 @@ from hopfield_service.core.dynamics import (
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.network import Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import unpack
+from hopfield_service.core.patterns import Queries, unpack
 
 
 def batch_facts(answers: Iterable[RecallResults], neurons: int) -> list[tuple[Any, ...]]:
@@ -88,7 +88,7 @@ def test_every_iteration_is_that_of_a_plain_loop(case: Case, data: st.DataObject
     trajectory = trajectory_of(case.network, case.query, options)
     for k, (state, flips) in enumerate(zip(expected.states, expected.flips, strict=True)):
         last = k == len(expected.states) - 1
-        reason = StopReason(expected.stop_reason) if last and k else None
+        reason = StopReason[expected.stop_reason.upper()] if last and k else None
         assert where(trajectory) == (state, k, flips, case.energy(state), reason)
         if not last:
             trajectory.advance(1)
@@ -99,7 +99,7 @@ def test_every_iteration_is_that_of_a_plain_loop(case: Case, data: st.DataObject
 def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query)))
     query = case.query.copy()
-    answer = case.network.recall(query, options, never)
+    answer = case.network.recall(Queries.of(query), options, never)
     expected = history_of(case, options)
     assert answer.state.tolist() == expected.states[-1]
     assert set(answer.state.tolist()) <= {1, -1}, "no neuron is left unknown"
@@ -107,7 +107,7 @@ def test_the_answer_says_where_the_dynamics_ended_and_how(case: Case, data: st.D
     assert answer.initial_energy == case.energy(case.query.tolist())
     assert answer.iterations == len(expected.states) - 1
     assert answer.flips == expected.flips[-1]
-    assert answer.stop_reason == StopReason(expected.stop_reason)
+    assert answer.stop_reason == StopReason[expected.stop_reason.upper()]
     assert np.array_equal(query, case.query), "the query is left as it is"
 
 
@@ -129,8 +129,8 @@ def test_a_trajectory_is_the_same_however_it_is_cut(case: Case, cuts: list[int],
 @given(cases(), st.data())
 def test_the_same_seed_gives_the_same_answer(case: Case, data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query)))
-    first = case.network.recall(case.query, options, never)
-    assert facts(case.network.recall(case.query, options, never)) == facts(first)
+    first = case.network.recall(Queries.of(case.query), options, never)
+    assert facts(case.network.recall(Queries.of(case.query), options, never)) == facts(first)
 
 
 @settings(max_examples=120)
@@ -142,10 +142,10 @@ def test_a_batch_gives_each_query_the_bits_of_a_recall_of_its_own(
     options = data.draw(recall_options(neurons))
     batch = np.stack([data.draw(queries(neurons)) for _ in range(count)])
     before = batch.copy()
-    answers = list(network.recall_batch(batch, options, never))
+    answers = list(network.recall_batch(Queries.of(batch), options, never))
     assert np.array_equal(batch, before), "the queries are left as they are"
     assert batch_facts(answers, neurons) == [
-        facts(network.recall(query, options._replace(seed=(options.seed + k) % 2**64), never))
+        facts(network.recall(Queries.of(query), options._replace(seed=(options.seed + k) % 2**64), never))
         for k, query in enumerate(batch)
     ]
 
@@ -164,17 +164,19 @@ def test_a_batch_of_any_size_gives_the_same_bits(rule: Rule, load: float) -> Non
     batch = random_signs(random, 200, 150)
     options = RecallOptions(seed=2**64 - 7)
     singly = [
-        facts(network.recall(query, options._replace(seed=(options.seed + k) % 2**64), never))
+        facts(network.recall(Queries.of(query), options._replace(seed=(options.seed + k) % 2**64), never))
         for k, query in enumerate(batch)
     ]
-    assert batch_facts(network.recall_batch(batch, options, never), 150) == singly
+    assert batch_facts(network.recall_batch(Queries.of(batch), options, never), 150) == singly
     for size in (1, 7, 63, 65):
         found = [
             answer
             for first in range(0, 200, size)
             for answer in batch_facts(
                 network.recall_batch(
-                    batch[first : first + size], options._replace(seed=(options.seed + first) % 2**64), never
+                    Queries.of(batch[first : first + size]),
+                    options._replace(seed=(options.seed + first) % 2**64),
+                    never,
                 ),
                 150,
             )
@@ -266,8 +268,8 @@ def test_a_recall_nobody_waits_for_any_longer_is_given_up(beta: float | NDArray[
     update = UpdateRule.ASYNCHRONOUS if beta is None else UpdateRule.GLAUBER
     options = RecallOptions(0, update, max_iterations=10**6, beta=beta)
     with pytest.raises(Interrupted):
-        network.recall(np.ones(300, np.int8), options, interruption_after(3))
-    steps = network.trace(np.ones(300, np.int8), options, interruption_after(3))
+        network.recall(Queries.of(np.ones(300, np.int8)), options, interruption_after(3))
+    steps = network.trace(Queries.of(np.ones(300, np.int8)), options, interruption_after(3))
     with pytest.raises(Interrupted):
         list(steps)
 

@@ -24,7 +24,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
-from hopfield_service.core.patterns import Coding
+from hopfield_service.core.patterns import Coding, Queries
 
 SYNCHRONOUS = {"update": UpdateRule.SYNCHRONOUS}
 
@@ -40,7 +40,7 @@ def test_one_at_a_time_the_energy_never_rises_and_the_recall_ends_in_a_fixed_poi
     query = data.draw(queries(network.spec.neurons))
     order = Order.RANDOM if random_order else Order.SEQUENTIAL
     options = RecallOptions(seed, order=order, tie=tie, max_iterations=10_000)
-    *steps, answer = network.trace(query, options, never)
+    *steps, answer = network.trace(Queries.of(query), options, never)
     assert isinstance(answer, RecallResult)
     assert answer.stop_reason is StopReason.CONVERGED
     on_the_way = [step.energy for step in steps if not isinstance(step, RecallResult)]
@@ -155,8 +155,8 @@ def test_without_thresholds_the_inverse_of_a_query_takes_the_inverse_course(
     options = data.draw(recall_options(neurons, ways=["asynchronous", "synchronous"]))
     mirrored = {TieRule.KEEP: TieRule.KEEP, TieRule.PLUS: TieRule.MINUS, TieRule.MINUS: TieRule.PLUS}[options.tie]
     query = random_signs(np.random.default_rng(data.draw(st.integers(0, 99))), neurons)
-    one = network.recall(query, options, never)
-    other = network.recall(-query, options._replace(tie=mirrored), never)
+    one = network.recall(Queries.of(query), options, never)
+    other = network.recall(Queries.of(-query), options._replace(tie=mirrored), never)
     assert other.state.tolist() == (-one.state).tolist()
     assert facts(other)[1:6] == facts(one)[1:6]
     assert other.overlap is None if one.overlap is None else other.overlap == -one.overlap

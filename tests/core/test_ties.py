@@ -22,7 +22,7 @@ from tests.core.samples import (
 from hopfield_service.core.dynamics import Match, Order, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import Rule
-from hopfield_service.core.patterns import TWO_VALUED, Coding
+from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 
@@ -156,7 +156,7 @@ def test_an_unknown_neuron_without_a_field_is_drawn_from_the_seed() -> None:
 def test_known_neurons_are_held_where_they_are_clamped(case: Case, data: st.DataObject) -> None:
     options = data.draw(recall_options(len(case.query)))
     options = options._replace(clamp=True)
-    answer = case.network.recall(case.query, options, never)
+    answer = case.network.recall(Queries.of(case.query), options, never)
     known = case.query != 0
     assert np.array_equal(answer.state[known], case.query[known])
     if known.all():

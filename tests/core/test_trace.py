@@ -9,12 +9,12 @@ from tests.core.samples import energies, facts, imported, networks, queries, rec
 from hopfield_service.core.dynamics import RecallOptions, RecallResult, StopReason, TraceStep, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.pairwise import PairwiseNetwork
-from hopfield_service.core.patterns import Signs
+from hopfield_service.core.patterns import Queries, Signs
 
 
 def watched(network: PairwiseNetwork, query: Signs, options: RecallOptions) -> tuple[list[TraceStep], RecallResult]:
     """The steps of a trace, and the answer after them."""
-    *steps, answer = network.trace(query, options, never)
+    *steps, answer = network.trace(Queries.of(query), options, never)
     assert isinstance(answer, RecallResult)
     return [step for step in steps if isinstance(step, TraceStep)], answer
 
@@ -25,7 +25,7 @@ def test_a_trace_goes_from_the_query_to_the_answer_of_the_recall(network: Pairwi
     query = data.draw(queries(network.spec.neurons))
     options = data.draw(recall_options(network.spec.neurons))
     steps, answer = watched(network, query, options)
-    assert facts(answer) == facts(network.recall(query, options, never))
+    assert facts(answer) == facts(network.recall(Queries.of(query), options, never))
     assert steps[0].state.tolist() == query.tolist()
     assert steps[-1].state.tolist() == answer.state.tolist()
     assert [step.iteration for step in steps] == list(range(answer.iterations + 1))

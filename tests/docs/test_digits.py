@@ -9,7 +9,7 @@ from hopfield_service.core.dense import DenseNetwork, DenseSpec
 from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.network import Store
-from hopfield_service.core.patterns import pack, unpack
+from hopfield_service.core.patterns import Queries, pack, unpack
 
 # As docs/figures/many_digits.py stores and asks them.
 SEED, NOISE = 1, 0.1
@@ -34,7 +34,7 @@ def holding(spec: DenseSpec, patterns: NDArray[np.int8]) -> DenseNetwork:
 def test_a_query_ends_in_the_nearest_image_wherever_that_leads_by_two_pixels() -> None:
     images = np.random.default_rng(SEED).permutation(distinct_digits())
     patterns, queries = signs(images), signs(corrupted(images, NOISE, SEED))
-    answers = holding(EXPONENTIAL, patterns).recall_batch(queries, RecallOptions(seed=SEED), never)
+    answers = holding(EXPONENTIAL, patterns).recall_batch(Queries.of(queries), RecallOptions(seed=SEED), never)
     found = np.concatenate([unpack(answer.bits, 64) for answer in answers])
     apart = distances(queries, patterns)
     nearest, (first, second) = apart.argmin(axis=1), np.sort(apart, axis=1)[:, :2].T

@@ -122,13 +122,14 @@ def test_each_answer_of_a_batch_is_that_of_the_single_recall(
 ) -> None:
     random = np.random.default_rng(1)
     made(wire, name, pairwise(50, rule=rule), signs(*np.where(random.random((12, 50)) < 0.5, 1, -1).tolist()))
-    queries = random.integers(-1, 2, (40, 50)).tolist()
+    # As many as are worth two threads.
+    queries = random.integers(-1, 2, (130, 50)).tolist()
     seed = 2**64 - 20
     how = recall_service_pb2.RecallOptions(seed=seed, **options)  # type: ignore[arg-type]
     request = recall_service_pb2.BatchRecallRequest(name=name, queries=signs(*queries), options=how)
     batch = wire.recall.BatchRecall(request)
-    assert (batch.patterns.count, batch.patterns.neurons, batch.seed) == (40, 50, seed)
-    states = np.frombuffer(batch.patterns.signs, np.int8).reshape(40, 50)
+    assert (batch.patterns.count, batch.patterns.neurons, batch.seed) == (130, 50, seed)
+    states = np.frombuffer(batch.patterns.signs, np.int8).reshape(130, 50)
     for k, query in enumerate(queries):
         single = recall(wire, name, signs(query), token=None, seed=(seed + k) % 2**64, **options)
         assert single == recall_service_pb2.RecallResponse(

@@ -18,7 +18,7 @@ A, B = object(), object()
 
 
 async def on_thread(executor: KernelExecutor, function: Callable[[Interruption], Result], of: object = A) -> Result:
-    return await executor.recall(function, of, short=False)
+    return await executor.recall(function, of)
 
 
 def until(interruption: Interruption) -> None:
@@ -117,9 +117,9 @@ async def test_learning_does_not_wait_for_recalls() -> None:
 
 async def test_a_short_recall_runs_where_the_request_is() -> None:
     executor = KernelExecutor(1)
-    assert await executor.recall(lambda _: threading.current_thread(), A, short=True) is threading.main_thread()
+    assert await executor.run(lambda _: threading.current_thread(), A, short=True) is threading.main_thread()
     with pytest.raises(ZeroDivisionError):
-        await executor.recall(lambda _: 1 // 0, A, short=True)
+        await executor.run(lambda _: 1 // 0, A, short=True)
     await executor.close()
 
 
@@ -133,7 +133,7 @@ async def test_a_recall_that_is_not_as_short_as_expected_goes_on_on_a_thread() -
             until(interruption)
         return tries[-1]
 
-    assert await executor.recall(longer, A, short=True) == "recalling_0"
+    assert await executor.run(longer, A, short=True) == "recalling_0"
     assert tries == [threading.main_thread().name, "recalling_0"]
     await executor.close()
 
@@ -169,6 +169,54 @@ async def test_recalls_of_one_network_share_the_threads() -> None:
     await occupied.let_go()
     await asyncio.gather(*waiting)
     await executor.close()
+
+
+async def test_parts_of_a_recall_run_at_the_same_time_and_their_results_come_in_order() -> None:
+    executor = KernelExecutor(2)
+    together, first_waits = threading.Barrier(2), threading.Event()
+
+    def first(_: Interruption) -> str:
+        together.wait(60)
+        first_waits.wait(60)
+        return "first"
+
+    def second(_: Interruption) -> str:
+        together.wait(60)
+        first_waits.set()
+        return "second"
+
+    assert executor.idle_threads == 2
+    assert await executor.recall_all([first, second], A) == ["first", "second"]
+    await executor.close()
+
+
+async def test_the_error_of_a_part_is_that_of_the_whole_and_the_other_parts_are_given_up() -> None:
+    executor = KernelExecutor(2)
+    together, given_up = threading.Barrier(2), threading.Event()
+
+    def wrong(_: Interruption) -> None:
+        together.wait(60)
+        raise ZeroDivisionError
+
+    def other(interruption: Interruption) -> None:
+        together.wait(60)
+        try:
+            until(interruption)
+        finally:
+            given_up.set()
+
+    with pytest.raises(ZeroDivisionError):
+        await executor.recall_all([wrong, other], A)
+    assert await asyncio.to_thread(given_up.wait, 60)
+    await executor.close()
+    assert executor.idle_threads == 2
+
+
+async def test_a_closed_executor_gives_up_what_comes_after() -> None:
+    executor = KernelExecutor(1)
+    await executor.close()
+    with pytest.raises(asyncio.CancelledError):
+        await on_thread(executor, lambda _: "done")
 
 
 async def test_a_long_recall_keeps_the_others_of_its_batch_for_a_moment_only() -> None:

@@ -19,15 +19,12 @@ from hopfield_service.core.dynamics import (
     RecallResult,
     RecallResults,
     TraceStep,
-    Trajectory,
-    recall_all,
-    recall_one,
 )
 from hopfield_service.core.exemplars import ExemplarNetwork, ExemplarSpec
 from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels.interactions import Interactions, measure_fields
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
-from hopfield_service.core.patterns import Coding, Nearest, Signs, nearest, unpack
+from hopfield_service.core.patterns import Coding, Nearest, Queries, nearest, unpack
 from hopfield_service.core.verdict import verdict
 
 MAX_DEGREE = 30
@@ -127,7 +124,7 @@ class DenseSpec(ExemplarSpec["DenseNetwork"]):
     @classmethod
     def _warm(cls) -> None:
         bits = np.array([[23, 1], [98, 0], [201, 1]], np.uint8)
-        query = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
+        query = Queries.of(np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8))
         network = cls(9, exponential=True).empty().apply(Store(bits, ("a", "b", "c")), never)
         network.recall(query, RecallOptions(0), never)
         network.nearest(query, 1)
@@ -166,27 +163,25 @@ class DenseNetwork(ExemplarNetwork):
         """See Network."""
         return len(self.stored) * self.spec.neurons
 
-    def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
+    def recall(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        return recall_one(self.dynamics, query, options, interruption)
+        return self.dynamics.recall(query, options, interruption)
 
     def recall_batch(
-        self, queries: Signs, options: RecallOptions, interruption: Interruption
+        self, queries: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[RecallResults]:
         """See Network."""
-        return recall_all(self.dynamics, queries, options, interruption)
+        return self.dynamics.recall_batch(queries, options, interruption)
 
     def trace(
-        self, query: Signs, options: RecallOptions, interruption: Interruption
+        self, query: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """See Network."""
-        trajectory = Trajectory(self.dynamics, query, options)
-        yield from trajectory.steps(interruption)
-        yield trajectory.result()
+        return self.dynamics.trace(query, options, interruption)
 
-    def nearest(self, query: Signs, count: int) -> Nearest:
+    def nearest(self, query: Queries, count: int) -> Nearest:
         """See Network."""
-        return nearest(self.stored.words, query, count)
+        return nearest(self.stored.words, query, self.spec.neurons, count)
 
     def diagnose(self, interruption: Interruption) -> Diagnosis:
         """See Network."""

@@ -1,7 +1,7 @@
 """Recall: the dynamics of a network of neurons from queries until they settle."""
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
 from enum import Enum, IntEnum
 from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from hopfield_service.core.kernels import recall, updates
 from hopfield_service.core.kernels.compilation import specialised
 from hopfield_service.core.kernels.couplings import Basis, Couplings, Kept, Matrix, Patterns, SummedRests
 from hopfield_service.core.kernels.interactions import SHARES, Interactions
-from hopfield_service.core.patterns import Bits, Coding, Signs, Words, row_bytes, unpack
+from hopfield_service.core.patterns import Bits, Coding, Queries, Signs, Words, row_bytes, unpack_row
 
 # What a kernel does between two questions whether anybody still waits, in additions: about ten milliseconds. A visit to a
 # neuron takes as long as some additions, and a sweep at most one for each neuron and each value kept. A sweep is never interrupted.
@@ -52,21 +52,21 @@ class TieRule(IntEnum):
     MINUS = updates.TIE_MINUS
 
 
-class StopReason(_Word):
+class StopReason(IntEnum):
     """Why a recall ended."""
 
-    CONVERGED = "converged"
-    CYCLE = "cycle"
-    ITERATION_LIMIT = "iteration_limit"
+    CONVERGED = updates.CONVERGED
+    CYCLE = updates.CYCLE
+    ITERATION_LIMIT = recall.LIMIT
 
 
-class Match(_Word):
+class Match(IntEnum):
     """What the answer of a recall is."""
 
-    PATTERN = "pattern"
-    INVERSE = "inverse"
-    SPURIOUS = "spurious"
-    NONE = "none"
+    NONE = 0
+    SPURIOUS = 1
+    PATTERN = 2
+    INVERSE = 3
 
 
 class RecallOptions(NamedTuple):
@@ -110,7 +110,7 @@ class RecallResult(NamedTuple):
     """The answer of a recall.
 
     Attributes:
-        bits: (bytes of a state,) uint8, the state, packed: a bit a neuron, or a float32 where neurons are real.
+        bits: the state, packed: a bit a neuron, or a float32 where neurons are real.
         neurons: N.
         energy: of that state.
         initial_energy: of the query, an unknown neuron half-way between its values.
@@ -123,7 +123,7 @@ class RecallResult(NamedTuple):
         attention: the softmax weights, in a network that has them.
     """
 
-    bits: Bits
+    bits: bytes
     neurons: int
     energy: float
     initial_energy: float
@@ -139,9 +139,8 @@ class RecallResult(NamedTuple):
     def state(self) -> NDArray[Any]:
         """(N,) int8, every value 1 or -1; or float32, of real neurons."""
         if len(self.bits) > row_bytes(self.neurons):
-            return self.bits.view("<f4").astype(np.float32)
-        state: Signs = unpack(self.bits[np.newaxis], self.neurons)[0]
-        return state
+            return np.frombuffer(self.bits, "<f4").astype(np.float32)
+        return unpack_row(np.frombuffer(self.bits, np.uint8), self.neurons)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -171,10 +170,10 @@ class RecallResults:
         initial_energies: (count,) float64.
         iterations: (count,) int64.
         flips: (count,) int64.
-        stop_reasons: count of them.
+        stop_reasons: (count,) int64, values of StopReason.
         nearest: (count,) int64; -1 where nothing is stored.
         overlaps: (count,) float64; NaN where nothing is stored.
-        matches: count of them.
+        matches: (count,) int64, values of Match.
         attention: see RecallResult.
     """
 
@@ -183,11 +182,27 @@ class RecallResults:
     initial_energies: NDArray[np.float64]
     iterations: NDArray[np.int64]
     flips: NDArray[np.int64]
-    stop_reasons: list[StopReason]
+    stop_reasons: NDArray[np.int64]
     nearest: NDArray[np.int64]
     overlaps: NDArray[np.float64]
-    matches: list[Match]
+    matches: NDArray[np.int64]
     attention: Attention | None = None
+
+
+def joined(parts: Sequence[RecallResults]) -> RecallResults:
+    """The answers of some recalls and of others, at least one part, as those of all."""
+    if len(parts) == 1:
+        return parts[0]
+    attentions = [part.attention for part in parts if part.attention is not None]
+    attention = None
+    if attentions:
+        attention = Attention(
+            np.concatenate([one.positions for one in attentions]), np.concatenate([one.weights for one in attentions])
+        )
+    columns = (column.name for column in fields(RecallResults) if column.name != "attention")
+    return RecallResults(
+        **{name: np.concatenate([getattr(part, name) for part in parts]) for name in columns}, attention=attention
+    )
 
 
 class Dynamics:
@@ -212,6 +227,27 @@ class Dynamics:
         """How recalls with these options are computed."""
         return self.plan if options.beta is None else self._heated_plan
 
+    def recall(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
+        """See PatternNetwork."""
+        return self.plan_for(options).settled(query, options, interruption)
+
+    def recall_batch(
+        self, queries: Queries, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[RecallResults]:
+        """See PatternNetwork."""
+        plan = self.plan_for(options)
+        for first in range(0, len(queries.bits), _BLOCK):
+            of_block = options._replace(seed=(options.seed + first) % (1 << 64)) if first else options
+            yield plan.all_settled(queries.part(first, first + _BLOCK), of_block, interruption)
+
+    def trace(
+        self, query: Queries, options: RecallOptions, interruption: Interruption
+    ) -> Iterator[TraceStep | RecallResult]:
+        """See PatternNetwork."""
+        trajectory = Trajectory(self, query, options)
+        yield from trajectory.steps(interruption)
+        yield trajectory.result()
+
     def wide(self) -> "Dynamics":
         """The same, with room for the overlaps of the largest networks."""
         return Dynamics(self.form, self.heated_form, np.int64, self.stored.words)
@@ -223,6 +259,7 @@ class Plan:
     Attributes:
         form: of the weights.
         stored: the patterns.
+        neurons: N.
         sweeps: how many make up the time between two questions whether anybody still waits.
     """
 
@@ -249,13 +286,13 @@ class Plan:
                 sizes = len(form.words) + SHARES, width
         self.form, self.stored = form, stored
         self.sweeps = max(1, _WORK_BETWEEN_QUESTIONS // int(neurons * (width + _VISIT)))
-        self._neurons, self._values, self._sizes = neurons, np.dtype(values), sizes
+        self.neurons, self._values, self._sizes = neurons, np.dtype(values), sizes
         self._words = -(-neurons // 64)
-        self._idle: list[recall.Course] = []
+        self._idle: list[tuple[recall.Course, recall.Answers]] = []
 
     def course(self) -> recall.Course:
         """Room for a recall that is under way."""
-        neurons, (values, rounded) = self._neurons, self._sizes
+        neurons, (values, rounded) = self.neurons, self._sizes
         return recall.Course(
             state=np.empty(neurons, np.int8),
             before=np.empty((2, neurons), np.int8),
@@ -279,35 +316,56 @@ class Plan:
     @cached_property
     def settle(self) -> Callable[..., int]:
         """The kernel `recall.settle`, compiled for the form."""
-        rules = _common_rules(UpdateRule.ASYNCHRONOUS, Order.RANDOM, self._neurons, TieRule.KEEP, clamp=False, limit=1)
-        queries = np.empty((1, self._neurons), np.int8)
+        rules = _common_rules(UpdateRule.ASYNCHRONOUS, Order.RANDOM, self.neurons, TieRule.KEEP, clamp=False, limit=1)
+        queries = Queries.of(np.empty((0, 0), np.int8))
         return specialised(
             recall.settle, self.form, rules, self.stored, queries, np.uint64(0), self.course(), self.answers(1), 1
         )
 
-    def settled(self, queries: Signs, options: RecallOptions, interruption: Interruption) -> recall.Answers:
+    def settled(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
+        """Runs one recall to its end. Otherwise as `all_settled`."""
+        room = self._room()
+        course, answer = room
+        answer.numbers.fill(0)
+        self._settle(query, options, course, answer, interruption)
+        result = _result(answer, self.neurons)
+        self._idle.append(room)
+        return result
+
+    def all_settled(self, queries: Queries, options: RecallOptions, interruption: Interruption) -> RecallResults:
         """Runs recalls to their ends, asking every few milliseconds, or after each sweep where that takes longer, whether to go on.
 
         Args:
-            queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
+            queries: to begin from.
             options: how to run them; query k has the seed plus k (mod 2^64).
             interruption: is asked.
 
         Raises:
             Interrupted: `interruption` said so.
         """
-        check(interruption)
-        queries = np.ascontiguousarray(queries, np.int8)
-        rules, answers = _rules(options, self._neurons, self.form.coding), self.answers(len(queries))
-        # What one recall was under way in the next may be, on whichever thread.
+        room, answers = self._room(), self.answers(len(queries.bits))
+        self._settle(queries, options, room[0], answers, interruption)
+        self._idle.append(room)
+        return _results(answers, self.neurons)
+
+    def _room(self) -> tuple[recall.Course, recall.Answers]:
+        """Room for a recall and for what it finds. What one was under way in the next may be, on whichever thread."""
         try:
-            course = self._idle.pop()
+            return self._idle.pop()
         except IndexError:
-            course = self.course()
+            return self.course(), self.answers(1)
+
+    def _settle(
+        self,
+        queries: Queries,
+        options: RecallOptions,
+        course: recall.Course,
+        answers: recall.Answers,
+        interruption: Interruption,
+    ) -> None:
+        rules = _rules(options, self.neurons, self.form.coding)
         while not self.settle(self.form, rules, self.stored, queries, options.seed, course, answers, self.sweeps):
             check(interruption)
-        self._idle.append(course)
-        return answers
 
 
 def _summed_rests(form: Matrix) -> SummedRests:
@@ -325,17 +383,17 @@ def _summed_rests(form: Matrix) -> SummedRests:
 class Trajectory:
     """A recall that goes on from where it is as often as asked, with the same results however it is cut."""
 
-    def __init__(self, dynamics: Dynamics, query: Signs, options: RecallOptions) -> None:
+    def __init__(self, dynamics: Dynamics, query: Queries, options: RecallOptions) -> None:
         """Starts at the query.
 
         Args:
             dynamics: of the network.
-            query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
+            query: one.
             options: how to run it.
         """
         self._plan = plan = dynamics.plan_for(options)
-        self._rules = _rules(options, len(query), plan.form.coding)
-        self._query, self._seed = np.ascontiguousarray(query[np.newaxis], np.int8), np.uint64(options.seed)
+        self._rules = _rules(options, plan.neurons, plan.form.coding)
+        self._query, self._seed = query, options.seed
         self._course, self._answers = plan.course(), plan.answers(1)
         self.advance(0)
 
@@ -360,7 +418,8 @@ class Trajectory:
     def energy(self) -> float:
         """Of the present state, which it depends on alone, and not on the way to it."""
         plan, answers = self._plan, self._plan.answers(1)
-        plan.settle(plan.form, self._rules, plan.stored, self.state[np.newaxis], self._seed, plan.course(), answers, 0)
+        present = Queries.of(self.state)
+        plan.settle(plan.form, self._rules, plan.stored, present, self._seed, plan.course(), answers, 0)
         return float(answers.energies[0, recall.INITIAL])
 
     @property
@@ -399,50 +458,13 @@ class Trajectory:
         return _result(self._answers, len(self.state))
 
 
-def recall_one(dynamics: Dynamics, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
-    """Runs the dynamics from one query.
-
-    Args:
-        dynamics: of the network.
-        query: (N,) int8: 1, -1, or 0 for an unknown neuron. Left as it is.
-        options: how to run them.
-        interruption: asked every few milliseconds.
-
-    Raises:
-        Interrupted: `interruption` said so.
-    """
-    answers = dynamics.plan_for(options).settled(query[np.newaxis], options, interruption)
-    return _result(answers, len(query))
-
-
-def recall_all(
-    dynamics: Dynamics, queries: Signs, options: RecallOptions, interruption: Interruption
-) -> Iterator[RecallResults]:
-    """Runs the dynamics from each query, some at a time; query k with the seed plus k (mod 2^64).
-
-    Args:
-        dynamics: of the network.
-        queries: (count, N) int8: 1, -1, or 0 for an unknown neuron. Left as they are.
-        options: how to run them.
-        interruption: asked every few milliseconds.
-
-    Raises:
-        Interrupted: `interruption` said so.
-    """
-    plan = dynamics.plan_for(options)
-    for first in range(0, len(queries), _BLOCK):
-        seed = (options.seed + first) % (1 << 64)
-        block = queries[first : first + _BLOCK]
-        yield _results(plan.settled(block, options._replace(seed=seed), interruption), queries.shape[1])
-
-
 # By what a kernel says.
 _STOP_REASONS = {
     updates.CONVERGED: StopReason.CONVERGED,
     updates.CYCLE: StopReason.CYCLE,
     recall.LIMIT: StopReason.ITERATION_LIMIT,
 }
-_MATCHES = (Match.NONE, Match.SPURIOUS, Match.PATTERN, Match.INVERSE)
+_MATCHES = tuple(Match)
 _NO_GAINS = np.zeros(1)
 
 
@@ -491,7 +513,7 @@ def _result(answers: recall.Answers, neurons: int) -> RecallResult:
     ((energy, initial_energy),) = energies.tolist()
     stored = position >= 0
     return RecallResult(
-        np.frombuffer(words, np.uint8, row_bytes(neurons)),
+        words.tobytes()[: row_bytes(neurons)],
         neurons,
         energy,
         initial_energy,
@@ -507,16 +529,15 @@ def _result(answers: recall.Answers, neurons: int) -> RecallResult:
 def _results(answers: recall.Answers, neurons: int) -> RecallResults:
     words, numbers, energies = answers
     iterations, flips, statuses, positions, products = numbers.T
-    # Positions in _MATCHES.
-    kinds = np.where(positions < 0, 0, 1 + (products == neurons) + 2 * (products == -neurons))
+    matches = (1 + (products == neurons) + 2 * (products == -neurons)) * (positions >= 0)
     return RecallResults(
         bits=words.view(np.uint8)[:, : row_bytes(neurons)],
         energies=energies[:, recall.PRESENT],
         initial_energies=energies[:, recall.INITIAL],
         iterations=iterations,
         flips=flips,
-        stop_reasons=list(map(_STOP_REASONS.__getitem__, statuses.tolist())),
+        stop_reasons=statuses,
         nearest=positions,
         overlaps=np.where(positions < 0, np.nan, products / neurons),
-        matches=list(map(_MATCHES.__getitem__, kinds.tolist())),
+        matches=matches,
     )

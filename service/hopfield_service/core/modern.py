@@ -28,7 +28,7 @@ from hopfield_service.core.kernels import attention, products
 from hopfield_service.core.kernels.elementary import logarithm
 from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
-from hopfield_service.core.patterns import Bits, Coding, Nearest
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Queries
 
 # Below, the energy would be what is left of (ln P) / beta.
 _MIN_BETA, _MAX_BETA = 1e-6, 1e9
@@ -138,8 +138,8 @@ class ModernSpec(ExemplarSpec["ModernNetwork"]):
         spec = cls(3, 1.0)
         patterns = np.array([[0.5, 1.0, -1.0], [1.0, 0.0, 0.25]], np.float32)
         network = spec.empty().apply(Store(spec.packed(patterns), ("a", "b")), never)
-        network.recall(patterns[0], RecallOptions(0), never)
-        network.nearest(patterns[0], 1)
+        network.recall(Queries.of(patterns[0]), RecallOptions(0), never)
+        network.nearest(Queries.of(patterns[0]), 1)
 
 
 class ModernNetwork(ExemplarNetwork):
@@ -186,27 +186,27 @@ class ModernNetwork(ExemplarNetwork):
         """See Network."""
         return 16 * len(self.stored) * self.spec.neurons
 
-    def recall(self, query: NDArray[Any], options: RecallOptions, interruption: Interruption) -> RecallResult:
+    def recall(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        retrieval = Retrieval(self, query[np.newaxis], options.max_iterations)
+        retrieval = Retrieval(self, query, options.max_iterations)
         retrieval.settle(interruption)
         return retrieval.result()
 
     def recall_batch(
-        self, queries: NDArray[Any], options: RecallOptions, interruption: Interruption
+        self, queries: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[RecallResults]:
         """See Network."""
         size = min(_MOST, max(_FEWEST, _WEIGHTS // max(1, len(self.stored))))
-        for first in range(0, len(queries), size):
-            retrieval = Retrieval(self, queries[first : first + size], options.max_iterations)
+        for first in range(0, len(queries.bits), size):
+            retrieval = Retrieval(self, queries.part(first, first + size), options.max_iterations)
             retrieval.settle(interruption)
             yield retrieval.results()
 
     def trace(
-        self, query: NDArray[Any], options: RecallOptions, interruption: Interruption
+        self, query: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """See Network."""
-        retrieval = Retrieval(self, query[np.newaxis], options.max_iterations)
+        retrieval = Retrieval(self, query, options.max_iterations)
         yield retrieval.step()
         while retrieval.goes_on:
             check(interruption)
@@ -214,9 +214,9 @@ class ModernNetwork(ExemplarNetwork):
             yield retrieval.step()
         yield retrieval.result()
 
-    def nearest(self, query: NDArray[Any], count: int) -> Nearest:
+    def nearest(self, query: Queries, count: int) -> Nearest:
         """See Network. By falling overlap, which is the cosine."""
-        state = query[np.newaxis].astype(np.float64)
+        state = query.bits.view("<f4").astype(np.float64)
         overlaps = _cosines(self._products(state)[0], self.lengths, state)
         positions = np.argsort(-overlaps, kind="stable")[:count]
         return Nearest(positions, overlaps[positions])
@@ -238,7 +238,7 @@ class ModernNetwork(ExemplarNetwork):
         count = len(self.stored)
         stable, separations = 0, np.empty(count)
         for mu, pattern in enumerate(self.rows):
-            answer = self.recall(pattern, RecallOptions(seed=0), interruption)
+            answer = self.recall(Queries.of(pattern), RecallOptions(seed=0), interruption)
             stable += answer.match is Match.PATTERN and answer.nearest == mu
             with_all = self._products(pattern[np.newaxis].astype(np.float64))[0]
             own, with_all[mu] = with_all[mu], -np.inf
@@ -275,13 +275,14 @@ def _cosines(found: Doubles, lengths: Doubles, states: Doubles) -> Doubles:
 class Retrieval:
     """Some recalls under way, each as if it were alone."""
 
-    def __init__(self, network: ModernNetwork, queries: NDArray[Any], limit: int) -> None:
-        """Starts at the queries, (count, N), for at most so many iterations."""
-        (count, neurons), patterns = queries.shape, len(network.stored)
+    def __init__(self, network: ModernNetwork, queries: Queries, limit: int) -> None:
+        """Starts at the queries, for at most so many iterations."""
+        states = queries.bits.view("<f4").astype(np.float64)
+        (count, neurons), patterns = states.shape, len(network.stored)
         self._network = network
         self._left = limit
         self._courses = attention.Courses(
-            states=queries.astype(np.float64),
+            states=states,
             before=np.empty((count, neurons)),
             weights=np.empty((count, patterns)),
             numbers=np.zeros((count, 2), np.int64),
@@ -331,16 +332,16 @@ class Retrieval:
         nearest = int(found.nearest[0])
         told = found.attention
         return RecallResult(
-            bits=found.bits[0],
+            bits=found.bits.tobytes(),
             neurons=self._network.spec.neurons,
             energy=float(found.energies[0]),
             initial_energy=float(found.initial_energies[0]),
             iterations=int(found.iterations[0]),
             flips=0,
-            stop_reason=found.stop_reasons[0],
+            stop_reason=StopReason(found.stop_reasons[0]),
             nearest=None if nearest < 0 else nearest,
             overlap=None if nearest < 0 else float(found.overlaps[0]),
-            match=found.matches[0],
+            match=Match(found.matches[0]),
             attention=None if told is None else Attention(told.positions[0], told.weights[0]),
         )
 
@@ -349,26 +350,23 @@ class Retrieval:
         network, courses = self._network, self._courses
         count, patterns = courses.weights.shape
         nearest, overlaps, told = np.full(count, -1), np.full(count, np.nan), None
-        matches = [Match.NONE] * count
+        matches = np.full(count, Match.NONE)
         if patterns:
             positions = np.empty((count, min(_TOLD, patterns)), np.int64)
             attention.find_largest(courses.weights, positions)
             told = Attention(positions, np.take_along_axis(courses.weights, positions, axis=1))
             nearest = positions[:, 0]
             overlaps = network.cosines(nearest, courses.states)
-            matches = [
-                Match.PATTERN if weight >= _RETRIEVED else Match.SPURIOUS for weight in told.weights[:, 0].tolist()
-            ]
+            matches = np.where(told.weights[:, 0] >= _RETRIEVED, Match.PATTERN, Match.SPURIOUS)
         return RecallResults(
             bits=network.spec.packed(courses.states),
             energies=courses.energies,
             initial_energies=self._initial_energies,
             iterations=courses.numbers[:, attention.ITERATIONS],
             flips=np.zeros(count, np.int64),
-            stop_reasons=[
-                StopReason.CONVERGED if status == CONVERGED else StopReason.ITERATION_LIMIT
-                for status in courses.numbers[:, attention.STATUS].tolist()
-            ],
+            stop_reasons=np.where(
+                courses.numbers[:, attention.STATUS] == CONVERGED, StopReason.CONVERGED, StopReason.ITERATION_LIMIT
+            ),
             nearest=nearest,
             overlaps=overlaps,
             matches=matches,

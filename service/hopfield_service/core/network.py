@@ -19,7 +19,7 @@ from hopfield_service.core.diagnostics import Diagnosis
 from hopfield_service.core.dynamics import RecallOptions, RecallResult, RecallResults, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
-from hopfield_service.core.patterns import Bits, Coding, Nearest, Words, pack, row_bytes, words
+from hopfield_service.core.patterns import Bits, Coding, Nearest, Queries, Words, pack, row_bytes, words
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,11 +226,11 @@ class PatternNetwork(Network):
         """How many numbers recalls read of the weights, or of what stands for them; one from near a stored pattern takes about as many additions."""
 
     @abstractmethod
-    def recall(self, query: NDArray[Any], options: RecallOptions, interruption: Interruption) -> RecallResult:
+    def recall(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """Runs the dynamics from a query.
 
         Args:
-            query: (N,) int8: 1, -1, or 0 for an unknown neuron; or float32, of real neurons. Left as it is.
+            query: one.
             options: how to run it.
             interruption: asked every few milliseconds.
 
@@ -240,12 +240,12 @@ class PatternNetwork(Network):
 
     @abstractmethod
     def recall_batch(
-        self, queries: NDArray[Any], options: RecallOptions, interruption: Interruption
+        self, queries: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[RecallResults]:
         """Runs the dynamics from each query, each as `recall` would; query k with the seed plus k (mod 2^64).
 
         Args:
-            queries: (count, N), each as `recall` takes it. Left as they are.
+            queries: any number of them.
             options: how to run them.
             interruption: asked every few milliseconds.
 
@@ -258,7 +258,7 @@ class PatternNetwork(Network):
 
     @abstractmethod
     def trace(
-        self, query: NDArray[Any], options: RecallOptions, interruption: Interruption
+        self, query: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """Runs the dynamics from a query, iteration by iteration. Arguments and errors: as `recall`.
 
@@ -267,11 +267,11 @@ class PatternNetwork(Network):
         """
 
     @abstractmethod
-    def nearest(self, query: NDArray[Any], count: int) -> Nearest:
+    def nearest(self, query: Queries, count: int) -> Nearest:
         """The stored patterns that a query is nearest to, without any dynamics.
 
         Args:
-            query: as `recall` takes it; an unknown neuron counts for nothing.
+            query: one; an unknown neuron counts for nothing.
             count: how many at most, at least 1: all of them, where fewer are stored.
         """
 

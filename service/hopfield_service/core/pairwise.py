@@ -19,9 +19,6 @@ from hopfield_service.core.dynamics import (
     RecallResult,
     RecallResults,
     TraceStep,
-    Trajectory,
-    recall_all,
-    recall_one,
 )
 from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import Interruption, never
@@ -39,7 +36,7 @@ from hopfield_service.core.network import (
     StoredPatterns,
     Weighted,
 )
-from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Nearest, Signs, nearest, row_bytes
+from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Nearest, Queries, nearest, row_bytes
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 from hopfield_service.core.verdict import verdict
 
@@ -236,12 +233,12 @@ class PairwiseSpec(PatternSpec):
                 network.recall(_WARM_QUERY, _WARM_OPTIONS, never)
         network.nearest(_WARM_QUERY, 1)
         list(network.weight_rows(_WARM_NEURONS))
-        network.local_field.of(_WARM_QUERY)
+        network.local_field.of(_WARM_STATE)
 
     @classmethod
     def _warm_wide(cls) -> None:
         few = cls(_WARM_NEURONS).empty().apply(Store(_WARM_BITS[:2], ("a", "b")), never)
-        recall_one(few.dynamics.wide(), _WARM_QUERY, _WARM_OPTIONS, never)
+        few.dynamics.wide().recall(_WARM_QUERY, _WARM_OPTIONS, never)
 
     @classmethod
     def _warm_rounded(cls) -> None:
@@ -250,13 +247,14 @@ class PairwiseSpec(PatternSpec):
         for kind in (np.float64, np.int32):
             rounded = forms.rounded_form(replace(few.local_field, weights=few.local_field.weights.astype(kind)))
             dynamics = Dynamics(rounded, rounded, rounded.totals.dtype, few.stored.words)
-            recall_one(dynamics, _WARM_QUERY, _WARM_OPTIONS, never)
+            dynamics.recall(_WARM_QUERY, _WARM_OPTIONS, never)
 
 
 # Ninths of which no float is: weights that have to be rounded.
 _WARM_NEURONS = 9
 _WARM_BITS = np.array([[23, 1], [98, 0], [201, 1], [77, 1], [140, 0], [33, 0]], np.uint8)
-_WARM_QUERY = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
+_WARM_STATE = np.array([1, -1, 0, 1, 1, -1, -1, 1, 1], np.int8)
+_WARM_QUERY = Queries.of(_WARM_STATE)
 _WARM_OPTIONS = RecallOptions(seed=0)
 _DEFAULTS = {field.name: field.default for field in fields(PairwiseSpec)}
 
@@ -399,27 +397,25 @@ class PairwiseNetwork(Weighted):
         for block in self._couplings.weight_rows(rows):
             yield np.asarray(block, np.float64) / self._couplings.divisor
 
-    def recall(self, query: Signs, options: RecallOptions, interruption: Interruption) -> RecallResult:
+    def recall(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
         """See Network."""
-        return recall_one(self.dynamics, query, options, interruption)
+        return self.dynamics.recall(query, options, interruption)
 
     def recall_batch(
-        self, queries: Signs, options: RecallOptions, interruption: Interruption
+        self, queries: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[RecallResults]:
         """See Network."""
-        return recall_all(self.dynamics, queries, options, interruption)
+        return self.dynamics.recall_batch(queries, options, interruption)
 
     def trace(
-        self, query: Signs, options: RecallOptions, interruption: Interruption
+        self, query: Queries, options: RecallOptions, interruption: Interruption
     ) -> Iterator[TraceStep | RecallResult]:
         """See Network."""
-        trajectory = Trajectory(self.dynamics, query, options)
-        yield from trajectory.steps(interruption)
-        yield trajectory.result()
+        return self.dynamics.trace(query, options, interruption)
 
-    def nearest(self, query: Signs, count: int) -> Nearest:
+    def nearest(self, query: Queries, count: int) -> Nearest:
         """See Network."""
-        return nearest(self.stored.words, query, count)
+        return nearest(self.stored.words, query, self.spec.neurons, count)
 
     def diagnose(self, interruption: Interruption) -> Diagnosis:
         """See Network."""

@@ -7,11 +7,12 @@ a network, its states are -1 and +1 in here; what depends on the coding is the l
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels import fields, overlaps
+from hopfield_service.core.kernels import fields, overlaps, recall
 
 Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
@@ -61,14 +62,16 @@ def unpack(bits: Bits, neurons: int) -> Signs:
     Returns:
         (count, N) int8, every value 1 or -1.
     """
-    if len(bits) == 1:
-        # In half of the time. For many it would take several times as long.
-        signs: Signs = _SIGNS_OF_BYTE.take(bits[0], axis=0).reshape(1, -1)
-        return signs[:, :neurons]
     unpacked = np.unpackbits(bits, axis=1, count=neurons, bitorder="little").view(np.int8)
     unpacked *= 2
     unpacked -= 1
     return unpacked
+
+
+def unpack_row(row: NDArray[np.uint8], neurons: int) -> Signs:
+    """Unpacks one pattern, (ceil(N / 8),) uint8, to (N,) int8, in half of the time that `unpack` takes; many take it several times as long."""
+    signs: Signs = _SIGNS_OF_BYTE.take(row, axis=0).reshape(-1)
+    return signs[:neurons]
 
 
 def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:
@@ -89,7 +92,7 @@ def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:
 def padding_is_clear(bits: Bits, neurons: int) -> bool:
     """Whether the bits behind the last neuron of each packed pattern are zero."""
     used = neurons % 8
-    return used == 0 or int(bits[:, -1].max(initial=0)) >> used == 0
+    return used == 0 or max(bits[:, -1].tolist(), default=0) >> used == 0
 
 
 def words(bits: Bits) -> Words:
@@ -98,6 +101,33 @@ def words(bits: Bits) -> Words:
     padded = np.zeros((count, (width + 7) // 8 * 8), np.uint8)
     padded[:, :width] = bits
     return padded.view(np.uint64)
+
+
+_NO_BITS = np.empty((0, 0), np.uint8)
+
+
+class Queries(recall.Queries):
+    """States to begin from, packed, since that is how they come and how kernels take them.
+
+    Attributes:
+        bits: (count, bytes of a state) uint8, contiguous: a bit a neuron, set where it is 1, or a float32 where neurons are real.
+        known: of the same shape, which neurons are known, a bit each; none at all, (0, any), for all. One that is not known has a clear
+            bit in `bits`.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, states: NDArray[Any]) -> Self:
+        """Packs states, (N,) or (count, N): int8 of 1, -1, or 0 for an unknown neuron; or float32 of real neurons."""
+        rows = np.atleast_2d(states)
+        if rows.dtype == np.float32:
+            return cls(np.ascontiguousarray(rows, "<f4").view(np.uint8), _NO_BITS)
+        return cls(pack(rows), _NO_BITS if rows.all() else pack(np.abs(rows)))
+
+    def part(self, start: int, end: int) -> "Queries":
+        """Some of them."""
+        return Queries(self.bits[start:end], self.known[start:end])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,17 +144,18 @@ class Nearest:
     overlaps: NDArray[np.float64]
 
 
-def nearest(stored: Words, state: Signs, count: int) -> Nearest:
+def nearest(stored: Words, query: Queries, neurons: int, count: int) -> Nearest:
     """The stored patterns that a state is nearest to.
 
     Args:
         stored: (P, ceil(N / 64)) uint64, patterns as `words` gives them, oldest first.
-        state: (N,) int8: 1, -1, or 0 for an unknown neuron, which counts for nothing.
+        query: one state; an unknown neuron counts for nothing.
+        neurons: N.
         count: how many at most, at least 1.
     """
-    rows = state[np.newaxis]
+    known = query.known if len(query.known) else pack(np.ones((1, neurons), np.int8))
     products, ranks = np.empty(len(stored), np.int64), np.empty(len(stored), np.int64)
-    overlaps.rank_by_overlap(stored, words(pack(rows))[0], words(pack(np.abs(rows)))[0], products, ranks)
+    overlaps.rank_by_overlap(stored, words(query.bits)[0], words(known)[0], products, ranks)
     positions = np.arange(len(stored)) if count >= len(stored) else np.argpartition(ranks, count)[:count]
     positions = positions[np.argsort(ranks[positions])]
-    return Nearest(positions, products[positions] / len(state))
+    return Nearest(positions, products[positions] / neurons)

@@ -26,7 +26,7 @@ def rates_in(message: patterns_pb2.Patterns) -> Rates:
     if message.count != 1:
         raise InvalidField("rates.count", f"must be 1, is {message.count}")
     block = block_in(message, "rates")
-    if block.values.dtype != np.float32:
+    if block.encoding != "floats":
         raise InvalidField("rates", "must have its values in floats")
     if block.coding not in {None, Coding.REAL}:
         raise InvalidField("rates.coding", "must be CODING_REAL, as attractors have")

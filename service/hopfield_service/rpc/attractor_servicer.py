@@ -32,7 +32,7 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
         """See the .proto."""
         rates = attractor_convert.rates_in(request.rates)
         max_time = attractor_convert.max_time_in(request)
-        token = convert.token_in(request.token)
+        token = convert.token_in(request)
         head, settled = await self._attractors.recall(request.name, _HEADING, rates, max_time, token)
         return attractor_convert.recalled_heading_out(head, settled)
 
@@ -47,7 +47,7 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
             opening.name,
             _HEADING,
             attractor_convert.heading_start_in(opening),
-            convert.token_in(opening.token),
+            convert.token_in(opening),
             _moves(opening, request_iterator, attractor_convert.turns_in),
             with_rates=opening.include_rates,
         )
@@ -60,7 +60,7 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
         """See the .proto."""
         rates = attractor_convert.rates_in(request.rates)
         max_time = attractor_convert.max_time_in(request)
-        token = convert.token_in(request.token)
+        token = convert.token_in(request)
         head, settled = await self._attractors.recall(request.name, _POSITION, rates, max_time, token)
         return attractor_convert.recalled_position_out(head, settled)
 
@@ -75,7 +75,7 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
             opening.name,
             _POSITION,
             attractor_convert.phase_start_in(opening),
-            convert.token_in(opening.token),
+            convert.token_in(opening),
             _moves(opening, request_iterator, attractor_convert.moves_in),
             with_rates=opening.include_rates,
         )

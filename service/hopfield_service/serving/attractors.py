@@ -85,7 +85,7 @@ class Attractors:
         _check_length(name, network, rates, "rates.neurons")
         if not 0 < max_time <= _LONGEST:
             raise InvalidField("max_time", f"must be more than 0 and at most {_LONGEST:g} seconds, is {max_time:g}")
-        return head, await self._executor.recall(partial(network.settle, rates, max_time), network, short=False)
+        return head, await self._executor.recall(partial(network.settle, rates, max_time), network)
 
     async def track(
         self,
@@ -119,12 +119,12 @@ class Attractors:
             _check_length(name, network, start, "rates.neurons")
             activity = network.activity_of(start)
         else:
-            activity = await self._executor.recall(partial(network.activity_at, start), network, short=False)
+            activity = await self._executor.recall(partial(network.activity_at, start), network)
         async for some in moves:
             _check_moves(network, some, with_rates)
             work = sum(map(network.multiplications, some.durations.tolist()))
             run = partial(_run, network, activity, some, with_rates)
-            activity, positions, rates = await self._executor.recall(run, network, short=work <= _SHORT)
+            activity, positions, rates = await self._executor.run(run, network, short=work <= _SHORT)
             yield Whereabouts(head, positions, network.lattice(activity) if len(positions) else (), rates)
 
     async def _network(self, name: str, dimensions: int, token: Token | None) -> tuple[Head, Attractor]:

@@ -3,14 +3,14 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.dynamics import Order
 from hopfield_service.core.network import Network, PatternNetwork, PatternSpec
-from hopfield_service.core.patterns import Bits, Coding, Signs, unpack
+from hopfield_service.core.patterns import Bits, Coding, Queries, pack
 from hopfield_service.errors import InvalidField, WrongFamily, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
@@ -18,46 +18,47 @@ _LABEL_LENGTH = 256
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+Encoding = Literal["bits", "signs", "floats"]
+"""How the values of patterns come."""
+
+
+# Not frozen: to make a frozen one takes three times as long, for every recall.
+@dataclass(slots=True, eq=False)
 class Block:
     """Some patterns of one length, as they came in a request, and not unpacked before they are used.
 
     Attributes:
         neurons: N.
-        values: (count, ceil(N / 8)) uint8, packed; or (count, N) int8 in the coding of the memory: 1 or -1, and 0 for an unknown
-            neuron, or 1 or 0; or (count, N) float32, real numbers.
-        known: (count, ceil(N / 8)) uint8, packed, which neurons of packed values are known; None for all.
+        encoding: of the values.
+        values: "bits": (count, ceil(N / 8)) uint8, packed; "signs": (count, N) int8 in the coding of the memory: 1 or -1, and 0 for an
+            unknown neuron, or 1 or 0; "floats": (count, N) float32, real numbers.
+        known: of the same shape, packed, which neurons of packed values are known; none at all, (0, any), for all.
         coding: the caller takes the memory to have; None for whichever it has.
         field: of the request they came in.
     """
 
     neurons: int
-    values: Bits | Signs | NDArray[np.float32]
-    known: Bits | None
+    encoding: Encoding
+    values: NDArray[Any]
+    known: Bits
     coding: Coding | None
     field: str
 
     def __len__(self) -> int:
         return len(self.values)
 
-    def state(self, k: int, coding: Coding) -> NDArray[Any]:
-        """Pattern k, (N,) int8: 1, -1, or 0 for an unknown neuron, in either coding of two values; or (N,) float32."""
-        state: NDArray[Any] = self.states(k, k + 1, coding)[0]
-        return state
+    def part(self, start: int, end: int) -> "Block":
+        """Some of them."""
+        values, known = self.values[start:end], self.known[start:end]
+        return Block(self.neurons, self.encoding, values, known, self.coding, self.field)
 
-    def states(self, start: int, end: int, coding: Coding) -> NDArray[Any]:
-        """Some of the patterns, (count, N), each as `state` gives it."""
-        values = self.values[start:end]
-        if values.dtype == np.float32:
-            return values
-        if values.dtype == np.int8:
-            signs: Signs = values.view(np.int8)
-            return signs if coding is Coding.BIPOLAR else np.where(signs, 1, -1).astype(np.int8)
-        states: Signs = unpack(values.view(np.uint8), self.neurons)
-        if self.known is not None:
-            known = np.unpackbits(self.known[start:end], axis=1, count=self.neurons, bitorder="little")
-            states *= known.view(np.int8)
-        return states
+    def queries(self, coding: Coding) -> Queries:
+        """Them as a memory of this coding is asked."""
+        if self.encoding == "bits":
+            return Queries(self.values, self.known)
+        if self.encoding == "signs" and coding is Coding.BINARY:
+            return Queries(pack(self.values), self.known)
+        return Queries.of(self.values)
 
     def stored(self, spec: PatternSpec) -> Bits:
         """All patterns, packed, as a memory of this spec keeps them.
@@ -65,10 +66,10 @@ class Block:
         Raises:
             InvalidField: a neuron is unknown.
         """
-        if self.known is not None:
+        if len(self.known):
             raise InvalidField(f"{self.field}.known", "must be empty: a stored pattern is known in every neuron")
-        if self.values.dtype == np.uint8:
-            return self.values.view(np.uint8)
+        if self.encoding == "bits":
+            return self.values
         if spec.coding is Coding.BIPOLAR:
             self._refuse(self.values == 0, "must be 1 or -1 in a stored pattern")
         return spec.packed(self.values)
@@ -82,18 +83,18 @@ class Block:
         neurons, coding = network.spec.neurons, network.spec.coding
         if self.neurons != neurons:
             raise InvalidField(f"{self.field}.neurons", f"must be {neurons}, as memory {name!r} has; is {self.neurons}")
-        if self.coding not in {None, coding}:
+        if self.coding is not None and self.coding is not coding:
             raise InvalidField(
                 f"{self.field}.coding", f"must be CODING_{coding.name}, as memory {name!r} has", coding=coding.name
             )
-        if len(self) and (self.values.dtype == np.float32) is not (coding is Coding.REAL):
+        if (self.encoding == "floats") is not (coding is Coding.REAL) and len(self):
             encoding = "floats" if coding is Coding.REAL else "bits or signs"
             raise InvalidField(
                 self.field,
                 f"must have its values in {encoding}, as memory {name!r} has coding {coding.name}",
                 coding=coding.name,
             )
-        if self.values.dtype == np.int8 and coding is Coding.BINARY:
+        if self.encoding == "signs" and coding is Coding.BINARY:
             self._refuse(self.values < 0, f"must be 1 or 0, as memory {name!r} has binary coding")
 
     def _refuse(self, wrong: NDArray[np.bool_], rule: str) -> None:

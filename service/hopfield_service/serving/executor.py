@@ -55,6 +55,12 @@ class _Waiting(Generic[Result]):
         if not self.result.done():
             self.result.set_exception(error)
 
+    def abandon(self) -> None:
+        """Says that nobody waits for the result any longer, nor wonders at an error."""
+        self.abandoned = True
+        if not self.result.cancel() and not self.result.cancelled():
+            self.result.exception()
+
 
 class KernelExecutor:
     """A fixed number of threads for recalls, and as many for learning, which recalls however long do not keep waiting."""
@@ -65,6 +71,7 @@ class KernelExecutor:
         self._recalling = ThreadPoolExecutor(threads, thread_name_prefix="recalling")
         # In order; a dictionary, since any of them may be given up.
         self._waiting: dict[_Waiting[Any], None] = {}
+        self._unanswered: set[_Waiting[Any]] = set()
         self._idle = threads
         self._closing = threading.Event()
 
@@ -79,43 +86,77 @@ class KernelExecutor:
         with self._interruption() as interruption:
             return await asyncio.get_running_loop().run_in_executor(self._learning, function, interruption)
 
-    async def recall(self, function: Callable[[Interruption], Result], of: object, *, short: bool) -> Result:
-        """Runs a function that recalls: here and now if it is short, or else on a thread for recalls.
+    def at_once(self, function: Callable[[Interruption], Result]) -> Result | None:
+        """Runs a function that is expected to take less time than the way to a thread and back: here and now.
+
+        Args:
+            function: as for `learn`. It may be run anew, and must give the same result then.
+
+        Returns:
+            Its result; None where it took longer and was interrupted, to be run by `recall`, alone.
+        """
+        end = time.monotonic() + _SHORT
+        try:
+            return function(lambda: time.monotonic() > end)
+        except Interrupted:
+            return None
+
+    async def recall(self, function: Callable[[Interruption], Result], of: object, *, alone: bool = False) -> Result:
+        """Runs a function that recalls on a thread for recalls.
 
         Those of one network that wait for a thread are run as one batch, one right after the other, while its weights are in the
         cache. None waits for a batch to fill: a batch is what came while all threads were busy.
 
         Args:
-            function: as for `learn`. It may be interrupted and run anew, and must give the same result then.
+            function: as for `at_once`.
             of: the network it recalls from.
-            short: whether it is expected to take less time than the way to a thread and back. It goes there all the same
-                once it has taken longer.
+            alone: whether it must not keep others of a batch.
         """
-        if short:
-            end = time.monotonic() + _SHORT
-            try:
-                return function(lambda: time.monotonic() > end)
-            except Interrupted:
-                pass
-        result: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
-        waiting = _Waiting(function, of, result, alone=short)
-        self._wait_for_thread(waiting)
+        (result,) = await self.recall_all([function], of, alone=alone)
+        return result
+
+    async def recall_all(
+        self, functions: Iterable[Callable[[Interruption], Result]], of: object, *, alone: bool = False
+    ) -> list[Result]:
+        """Runs each of some functions as `recall` does, all at the same time where threads are idle.
+
+        Returns:
+            Their results, in order.
+        """
+        loop = asyncio.get_running_loop()
+        waiting = [_Waiting(function, of, loop.create_future(), alone=alone) for function in functions]
+        self._unanswered.update(waiting)
+        for one in waiting:
+            self._wait_for_thread(one)
         try:
-            return await result
+            return [await one.result for one in waiting]
         finally:
-            waiting.abandoned = True
-            self._waiting.pop(waiting, None)
+            for one in waiting:
+                one.abandon()
+                self._waiting.pop(one, None)
+            self._unanswered.difference_update(waiting)
+
+    async def run(self, function: Callable[[Interruption], Result], of: object, *, short: bool) -> Result:
+        """Runs a function that recalls: `at_once` if it is expected to be short, and on a thread if it is not, or was not."""
+        result = self.at_once(function) if short else None
+        return await self.recall(function, of, alone=short) if result is None else result
+
+    @property
+    def idle_threads(self) -> int:
+        """How many threads for recalls nobody uses now."""
+        return self._idle
 
     def _wait_for_thread(self, waiting: _Waiting[Any]) -> None:
+        if self._closing.is_set():
+            waiting.result.cancel()
+            return
         self._waiting[waiting] = None
         self._start_batches()
 
     def _start_batches(self) -> None:
-        while self._idle and self._waiting:
+        while self._idle and self._waiting and not self._closing.is_set():
             self._idle -= 1
-            loop, batch = asyncio.get_running_loop(), self._next_batch()
-            running = loop.run_in_executor(self._recalling, self._run_batch, batch, loop)
-            running.add_done_callback(lambda _, batch=batch: self._batch_ended(batch))  # type: ignore[misc]
+            self._recalling.submit(self._run_batch, self._next_batch(), asyncio.get_running_loop())
 
     def _next_batch(self) -> list[_Waiting[Any]]:
         """The recall that has waited longest, and a thread's share of those that recall from the same."""
@@ -129,6 +170,8 @@ class KernelExecutor:
     def _run_batch(self, batch: list[_Waiting[Any]], loop: asyncio.AbstractEventLoop) -> None:
         """Runs on a thread for recalls."""
         for one in batch:
+            if self._given_up(one):
+                continue
             end = math.inf if one.alone or len(batch) == 1 else time.monotonic() + _PATIENCE
             try:
                 result = one.function(lambda: self._given_up(one) or time.monotonic() > end)  # noqa: B023 - called here alone
@@ -142,18 +185,14 @@ class KernelExecutor:
                 loop.call_soon_threadsafe(one.fail, error)
             else:
                 loop.call_soon_threadsafe(one.succeed, result)
+        loop.call_soon_threadsafe(self._batch_ended)
 
     def _given_up(self, waiting: _Waiting[Any]) -> bool:
         return waiting.abandoned or self._closing.is_set()
 
-    def _batch_ended(self, batch: Iterable[_Waiting[Any]]) -> None:
+    def _batch_ended(self) -> None:
         self._idle += 1
-        if self._closing.is_set():
-            # It may not have begun.
-            for one in batch:
-                one.result.cancel()
-        else:
-            self._start_batches()
+        self._start_batches()
 
     async def trace(self, function: Callable[[Interruption], Iterator[Item]], most: int) -> AsyncIterator[list[Item]]:
         """Runs an iterator on threads for recalls.
@@ -185,6 +224,9 @@ class KernelExecutor:
             one.result.cancel()
         for pool in (self._recalling, self._learning):
             await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
+        # Of those whose batch never began; what ran has come to its end, and said so before this.
+        for one in self._unanswered:
+            one.result.cancel()
 
 
 def _piece(items: Iterator[Item], most: int) -> list[Item]:

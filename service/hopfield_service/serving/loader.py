@@ -61,6 +61,11 @@ class NetworkLoader:
         self._cache.drop(name)
         self._loads.pop(name, None)
 
+    def cached(self, name: str, token: Token | None) -> Loaded | None:
+        """The network of a memory, where it is at hand and not older than a token. See `cached_or_loaded`."""
+        cached = self._cache.get(name)
+        return cached if cached is not None and (token is None or _has_seen(cached.head, token)) else None
+
     async def cached_or_loaded(self, name: str, token: Token | None) -> Loaded:
         """The network of a memory, which may be older than what Redis has by what a replica may lag behind, but is not older than a token.
 
@@ -68,10 +73,7 @@ class NetworkLoader:
             MemoryNotFound: there is no memory of that name.
             RevisionAhead: the token is of this memory and names a revision it has not reached.
         """
-        cached = self._cache.get(name)
-        if cached is not None and (token is None or _has_seen(cached.head, token)):
-            return cached
-        return await self.present(name, token)
+        return self.cached(name, token) or await self.present(name, token)
 
     async def present(self, name: str, token: Token | None = None) -> Loaded:
         """The network of a memory at its present revision, as Redis has it now. Errors: as `cached_or_loaded`."""

@@ -6,25 +6,16 @@ A change is: load, check, fold, commit where the memory still is what was loaded
 import asyncio
 import logging
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import (
-    Attention,
-    Match,
-    RecallOptions,
-    RecallResult,
-    RecallResults,
-    StopReason,
-    TraceStep,
-)
-from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
     Configure,
@@ -34,10 +25,8 @@ from hopfield_service.core.network import (
     Network,
     NothingToRelearn,
     Operation,
-    PatternNetwork,
     Spec,
     Store,
-    StoredPatterns,
     Weighted,
 )
 from hopfield_service.core.patterns import Bits
@@ -56,7 +45,7 @@ from hopfield_service.errors import (
     WeightsImported,
 )
 from hopfield_service.serving.cache import Loaded
-from hopfield_service.serving.checks import Block, check_labels, check_name, check_order, holding_patterns, symmetric
+from hopfield_service.serving.checks import Block, check_labels, check_name, holding_patterns, symmetric
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
@@ -67,19 +56,6 @@ _log = logging.getLogger(__name__)
 
 # A page of patterns holds at most about so much, whatever their length.
 _PAGE_BYTES = 1 << 20
-# The states of a piece of a trace take at most about so much, a byte a neuron.
-_TRACE_BYTES = 1 << 20
-# What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
-_NEAREST_EACH = 1000
-_NEAREST_ALL = 1 << 20
-_NEAREST_NEURONS = 1 << 26
-# Neurons of queries that are unpacked at a time, a byte each.
-_UNPACKED_NEURONS = 1 << 24
-# Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
-# additions. And bytes of stored patterns that are compared in that time.
-_SHORT_RECALL = 1 << 20
-_RECALL_OVERHEAD = 1 << 14
-_SHORT_COMPARISON = 1 << 19
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -91,67 +67,6 @@ class Limits:
 
     max_neurons: int
     max_patterns: int
-    max_iterations: int
-
-
-class Recalled(NamedTuple):
-    """The answers of some recalls, all at one revision: a column a field of RecallResult, entry k of each for query k.
-
-    Attributes:
-        head: where the memory stood.
-        states: (count, Spec.row_bytes) uint8, packed, since many stand in memory at once.
-        labels: of the nearest stored pattern; empty where nothing is stored.
-        overlaps: with that pattern; empty where nothing is stored.
-        attention_labels: of the patterns with the largest softmax weights, those of the first query, then as many of the next; empty
-            in memories that have none.
-        attention_weights: those weights.
-    """
-
-    head: Head
-    states: Bits
-    energies: list[float]
-    initial_energies: list[float]
-    iterations: list[int]
-    flips: list[int]
-    stop_reasons: list[StopReason]
-    matches: list[Match]
-    labels: list[str]
-    overlaps: list[float]
-    attention_labels: Sequence[str] = ()
-    attention_weights: Sequence[float] = ()
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class TracePiece:
-    """Some steps of a recall, and at the end its answer.
-
-    Attributes:
-        steps: in order.
-        recalled: the answer; None but in the last piece.
-    """
-
-    head: Head
-    steps: list[TraceStep]
-    recalled: Recalled | None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class NearestPatterns:
-    """The stored patterns nearest to some queries: `count` of them for the first query, then as many for the next.
-
-    Attributes:
-        head: where the memory stood.
-        count: how many a query.
-        labels: of the patterns.
-        overlaps: of each with its query.
-        bits: (queries x count, ceil(N / 8)) uint8; None where they were not asked for.
-    """
-
-    head: Head
-    count: int
-    labels: list[str]
-    overlaps: list[float]
-    bits: Bits | None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -515,108 +430,6 @@ class Memories:
             raise NoWeights(name, network.spec.family)
         return loaded.head, network
 
-    async def recall(self, name: str, queries: Block, options: RecallOptions, token: Token | None) -> Recalled:
-        """Runs the dynamics from each query; query k with the seed plus k (mod 2^64).
-
-        Raises:
-            InvalidField: the queries break a rule.
-            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
-        """
-        head, network = await self._to_recall(name, queries, options, token)
-
-        def answers(interruption: Interruption) -> Recalled:
-            if len(queries) == 1:
-                found = network.recall(queries.state(0, network.spec.coding), options, interruption)
-                return _recalled_once(head, network, found)
-            size = max(1, _UNPACKED_NEURONS // network.spec.neurons)
-            parts: list[RecallResults] = []
-            for start in range(0, len(queries), size):
-                states = queries.states(start, start + size, network.spec.coding)
-                of_part = options._replace(seed=(options.seed + start) % (1 << 64)) if start else options
-                parts += network.recall_batch(states, of_part, interruption)
-            return _recalled(head, network.stored, parts)
-
-        return await self._executor.recall(answers, network, short=_is_short(network, options, len(queries)))
-
-    async def trace(
-        self, name: str, query: Block, options: RecallOptions, token: Token | None
-    ) -> AsyncIterator[TracePiece]:
-        """Runs the dynamics from one query and shows every iteration. Errors: as `recall`.
-
-        Yields:
-            The steps, from the query on, some at a time; the last piece has the answer.
-        """
-        head, network = await self._to_recall(name, query, options, token)
-        most = max(1, _TRACE_BYTES // network.spec.neurons)
-        state = query.state(0, network.spec.coding)
-        async for items in self._executor.trace(partial(network.trace, state, options), most):
-            steps = [item for item in items if isinstance(item, TraceStep)]
-            results = [item for item in items if isinstance(item, RecallResult)]
-            yield TracePiece(head, steps, _recalled_once(head, network, results[0]) if results else None)
-
-    async def _to_recall(
-        self, name: str, queries: Block, options: RecallOptions, token: Token | None
-    ) -> tuple[Head, PatternNetwork]:
-        """Where a memory stood, and the network that queries are for, which they and the options fit."""
-        check_name(name)
-        loaded = await self._loader.cached_or_loaded(name, token)
-        network = holding_patterns(name, loaded.network)
-        queries.check(name, network)
-        try:
-            network.spec.check_options(options)
-        except InvalidParameter as error:
-            raise InvalidField(f"options.{error.parameter}", error.rule) from error
-        check_order(options.order, network.spec.neurons)
-        limit = self._limits.max_iterations
-        if not 1 <= options.max_iterations <= limit:
-            raise InvalidField("options.max_iterations", f"must be 1 to {limit}, is {options.max_iterations}")
-        if isinstance(options.beta, np.ndarray) and not 1 <= len(options.beta) <= limit:
-            raise InvalidField("options.annealing.beta", f"must be 1 to {limit} numbers, are {len(options.beta)}")
-        return loaded.head, network
-
-    async def nearest(
-        self, name: str, queries: Block, k: int, include_patterns: bool, token: Token | None
-    ) -> NearestPatterns:
-        """The k stored patterns of largest |overlap| with each query, or all where fewer are stored.
-
-        Raises:
-            InvalidField: the queries break a rule, or the answer would be too large.
-            MemoryNotFound, RevisionAhead, WrongFamily: as they say.
-        """
-        check_name(name)
-        if not 1 <= k <= _NEAREST_EACH:
-            raise InvalidField("k", f"must be 1 to {_NEAREST_EACH}, is {k}")
-        loaded = await self._loader.cached_or_loaded(name, token)
-        network = holding_patterns(name, loaded.network)
-        queries.check(name, network)
-        stored, spec = network.stored, network.spec
-        each = min(k, len(stored))
-        total = each * len(queries)
-        if total > _NEAREST_ALL:
-            raise InvalidField(
-                "k", f"must be at most {_NEAREST_ALL} for all queries together; {each} for {len(queries)} are {total}"
-            )
-        if include_patterns and total * spec.neurons > _NEAREST_NEURONS:
-            most = _NEAREST_NEURONS // spec.neurons
-            raise InvalidField(
-                "include_patterns",
-                f"must not be set for more than {most} patterns of {spec.neurons} neurons, are {total}",
-            )
-
-        def answers(interruption: Interruption) -> NearestPatterns:
-            positions = np.empty((len(queries), each), np.int64)
-            overlaps = np.empty((len(queries), each), np.float64)
-            for q in range(len(queries)):
-                check(interruption)
-                found = network.nearest(queries.state(q, spec.coding), k)
-                positions[q], overlaps[q] = found.positions, found.overlaps
-            labels = [stored.labels[position] for position in positions.ravel().tolist()]
-            bits = stored.bits[positions.ravel()] if include_patterns else None
-            return NearestPatterns(loaded.head, each, labels, overlaps.ravel().tolist(), bits)
-
-        short = len(queries) * len(stored) * stored.bits.shape[1] <= _SHORT_COMPARISON
-        return await self._executor.recall(answers, network, short=short)
-
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
         """How well a memory holds what is stored in it, and where it stood.
 
@@ -634,66 +447,6 @@ def _applied(network: Network, operation: Operation, interruption: Interruption)
     after = network.apply(operation, interruption)
     after.prepare()
     return after
-
-
-def _is_short(network: PatternNetwork, options: RecallOptions, count: int) -> bool:
-    """Whether so many recalls are expected to end before they had come to a thread and back."""
-    # A sweep at a temperature takes about as many additions as a whole recall from near a stored pattern.
-    if isinstance(options.beta, np.ndarray):
-        heated = len(options.beta)
-    else:
-        heated = 0 if options.beta is None else options.max_iterations
-    return count * (1 + heated) * (network.recall_size + _RECALL_OVERHEAD) <= _SHORT_RECALL
-
-
-def _recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> Recalled:
-    first = parts[0]
-
-    def column(values: Callable[[RecallResults], NDArray[Any]]) -> NDArray[Any]:
-        return values(first) if len(parts) == 1 else np.concatenate([values(part) for part in parts])
-
-    return Recalled(
-        head,
-        column(lambda part: part.bits),
-        column(lambda part: part.energies).tolist(),
-        column(lambda part: part.initial_energies).tolist(),
-        column(lambda part: part.iterations).tolist(),
-        column(lambda part: part.flips).tolist(),
-        [reason for part in parts for reason in part.stop_reasons],
-        [match for part in parts for match in part.matches],
-        list(map(stored.labels.__getitem__, column(lambda part: part.nearest).tolist())) if len(stored) else [],
-        column(lambda part: part.overlaps).tolist() if len(stored) else [],
-        *_told(stored, [part.attention for part in parts if part.attention is not None]),
-    )
-
-
-def _told(stored: StoredPatterns, parts: Sequence[Attention]) -> tuple[list[str], list[float]]:
-    """Labels and softmax weights, one answer after the other."""
-    return (
-        [stored.labels[position] for part in parts for position in part.positions.ravel().tolist()],
-        [weight for part in parts for weight in part.weights.ravel().tolist()],
-    )
-
-
-def _recalled_once(head: Head, network: PatternNetwork, result: RecallResult) -> Recalled:
-    labels: list[str] = []
-    overlaps: list[float] = []
-    if result.nearest is not None and result.overlap is not None:
-        labels.append(network.stored.labels[result.nearest])
-        overlaps.append(result.overlap)
-    return Recalled(
-        head,
-        result.bits[np.newaxis],
-        [result.energy],
-        [result.initial_energy],
-        [result.iterations],
-        [result.flips],
-        [result.stop_reason],
-        [result.match],
-        labels,
-        overlaps,
-        *_told(network.stored, [] if result.attention is None else [result.attention]),
-    )
 
 
 def weight_rows(network: Weighted) -> Iterator[NDArray[np.float64]]:

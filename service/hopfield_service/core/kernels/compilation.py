@@ -9,6 +9,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
+Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
@@ -22,6 +23,11 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def compiled(function: Function) -> Function:
     """Compiles a kernel: without the GIL, kept on disk where some place is writable, in memory otherwise."""
     return _compiled(function)
+
+
+def uncounted(function: Function) -> Function:
+    """Compiles a kernel that makes no arrays: so it need not count who uses those it is given, which takes as long as to be called."""
+    return _compiled(function, **_UNCOUNTED)
 
 
 def leaf(function: Function) -> Function:

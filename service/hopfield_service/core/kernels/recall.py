@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Order, Signs, compiled, leaf, merged
+from hopfield_service.core.kernels.compilation import Bits, Floats, Indices, Order, Signs, leaf, merged, uncounted
 from hopfield_service.core.kernels.couplings import (
     Couplings,
     Kept,
@@ -64,6 +64,18 @@ class Rules(NamedTuple):
     gains: Floats
     heated: int
     limit: int
+
+
+class Queries(NamedTuple):
+    """The states that recalls begin from.
+
+    Attributes:
+        bits: (count, ceil(N / 8)) uint8, packed.
+        known: (count, ceil(N / 8)) uint8, packed, which neurons are known; (0, any) for all.
+    """
+
+    bits: Bits
+    known: Bits
 
 
 class Stored(NamedTuple):
@@ -134,16 +146,27 @@ def pack(state: Signs, words: Words) -> None:
 
 
 @leaf
-def pack_known(state: Signs, words: Words) -> None:
-    """Packs which neurons of a state are known."""
-    unknown = 0
+def unpack(bits: Bits, words: Words, state: Signs) -> None:
+    """Unpacks a state that is all known, 8 neurons a byte, to signs and to words, 64 neurons each."""
+    n, whole = state.shape[0], state.shape[0] // 8
+    words[:] = np.uint64(0)
+    for b in range(bits.shape[0]):
+        words[b // 8] |= np.uint64(bits[b]) << np.uint64(8 * (b % 8))
+    for b in range(whole):
+        for i in range(8):
+            state[8 * b + i] = 2 * np.int8(bits[b] >> i & 1) - 1
+    for i in range(8 * whole, n):
+        state[i] = 2 * np.int8(bits[whole] >> (i - 8 * whole) & 1) - 1
+
+
+@leaf
+def forget_unknown(known: Bits, words: Words, state: Signs) -> None:
+    """Has neurons of a state be unknown, and packs which are known."""
+    words[:] = np.uint64(0)
+    for b in range(known.shape[0]):
+        words[b // 8] |= np.uint64(known[b]) << np.uint64(8 * (b % 8))
     for i in range(state.shape[0]):
-        unknown += state[i] == 0
-    all_known(state.shape[0], words)
-    if unknown > 0:
-        for i in range(state.shape[0]):
-            if state[i] == 0:
-                words[i // 64] &= ~(np.uint64(1) << np.uint64(i % 64))
+        state[i] *= np.int8(known[i // 8] >> (i % 8) & 1)
 
 
 @leaf
@@ -158,21 +181,24 @@ def all_known(neurons: int, words: Words) -> None:
 def begin_recall(
     couplings: Couplings,
     rules: Rules,
-    query: Signs,
+    queries: Queries,
+    k: int,
     seed: np.uint64,
     course: Course,
     numbers: Indices,
     energies: Floats,
 ) -> None:
-    """Has the course start from a query."""
+    """Has the course start from query k."""
     state, held = course.state, course.held
+    unpack(queries.bits[k], course.words[0], state)
+    if queries.known.shape[0] > 0:
+        forget_unknown(queries.known[k], course.words[1], state)
+    else:
+        all_known(state.shape[0], course.words[1])
     for i in range(state.shape[0]):
-        state[i] = query[i]
-        held[i] = rules.clamp and query[i] != 0
+        held[i] = rules.clamp and state[i] != 0
     course.generator[0] = seed
     course.before[0] = 0
-    pack(state, course.words[0])
-    pack_known(state, course.words[1])
     begin(couplings, state, course.words[0], course.words[1], course.kept)
     numbers[NEAREST] = UNMATCHED
     numbers[STATUS] = RUNNING
@@ -265,12 +291,12 @@ def end_recall(
     energies[PRESENT] = energy_of(couplings, course.state, course.kept)
 
 
-@compiled
+@uncounted
 def settle(
     couplings: Couplings,
     rules: Rules,
     stored: Stored,
-    queries: Signs,
+    queries: Queries,
     seed: np.uint64,
     course: Course,
     answers: Answers,
@@ -284,7 +310,7 @@ def settle(
         couplings: of the network.
         rules: how to run them.
         stored: the patterns.
-        queries: (count, N) int8.
+        queries: to begin from.
         seed: of the first; that of query k is larger by k (mod 2^64).
         course: the one under way.
         answers: what is found.
@@ -293,12 +319,12 @@ def settle(
     Returns:
         How many are left: where there are none, some may not have ended.
     """
-    for k in range(queries.shape[0]):
+    for k in range(queries.bits.shape[0]):
         numbers, energies = answers.numbers[k], answers.energies[k]
         if numbers[STATUS] > RUNNING:
             continue
         if numbers[STATUS] == NEW:
-            begin_recall(couplings, rules, queries[k], seed + np.uint64(k), course, numbers, energies)
+            begin_recall(couplings, rules, queries, k, seed + np.uint64(k), course, numbers, energies)
         while numbers[STATUS] == RUNNING and sweeps > 0:
             sweeps -= 1
             iterate(couplings, rules, stored, course, numbers)

@@ -1,0 +1,134 @@
+"""hopfield.v1.RecallService: convert, call, convert."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from hopfield.v1 import (
+    patterns_pb2,
+    recall_service_pb2,
+    recall_service_pb2_grpc,
+)
+from hopfield_service.core.dynamics import RecallOptions
+from hopfield_service.errors import InvalidField
+from hopfield_service.rpc import convert, recall_convert
+from hopfield_service.rpc.convert import LARGE, converted, is_large
+from hopfield_service.rpc.streaming import answered_in_order
+from hopfield_service.serving.checks import Encoding, check_name
+from hopfield_service.serving.loader import Token
+from hopfield_service.serving.recalls import RecalledBatch, Recalls
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+# Blocks of a stream that are taken in and not answered yet; see the .proto.
+_BLOCKS_AHEAD = 4
+# Answers that take as long.
+_MANY_ANSWERS = 1 << 11
+
+
+class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
+    """hopfield.v1.RecallService."""
+
+    def __init__(self, recalls: Recalls) -> None:
+        self._recalls = recalls
+
+    async def Recall(
+        self, request: recall_service_pb2.RecallRequest, context: Context
+    ) -> recall_service_pb2.RecallResponse:
+        """See the .proto."""
+        # Not by `converted`: to ask a coroutine takes as long as the conversion.
+        if is_large(request):
+            query, options = await asyncio.to_thread(recall_convert.recall_in, request)
+        else:
+            query, options = recall_convert.recall_in(request)
+        recalled = await self._recalls.recall(request.name, query, options, convert.token_in(request))
+        return recall_convert.recall_out(recalled, query.encoding, options.seed)
+
+    async def BatchRecall(
+        self, request: recall_service_pb2.BatchRecallRequest, context: Context
+    ) -> recall_service_pb2.BatchRecallResponse:
+        """See the .proto."""
+        queries, options = await converted(request, recall_convert.batch_in)
+        recalled = await self._recalls.recall_batch(request.name, queries, options, convert.token_in(request))
+        return await _batch(recalled, queries.encoding, options.seed)
+
+    async def StreamRecall(
+        self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
+    ) -> AsyncIterator[recall_service_pb2.StreamRecallResponse]:
+        """See the .proto."""
+
+        async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
+            queries = await converted(block.queries, recall_convert.queries_in)
+            recalled = await self._recalls.recall_batch(block.name, queries, block.options, block.token)
+            return recall_service_pb2.StreamRecallResponse(
+                block=await _batch(recalled, queries.encoding, block.options.seed)
+            )
+
+        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
+            async for response in answers:
+                yield response
+
+    async def TraceRecall(
+        self, request: recall_service_pb2.TraceRecallRequest, context: Context
+    ) -> AsyncIterator[recall_service_pb2.TraceRecallResponse]:
+        """See the .proto."""
+        query, options = await converted(request, recall_convert.recall_in)
+        async for piece in self._recalls.trace(request.name, query, options, convert.token_in(request)):
+            yield recall_convert.trace_out(piece, query.encoding, options.seed)
+
+    async def Nearest(
+        self, request: recall_service_pb2.NearestRequest, context: Context
+    ) -> recall_service_pb2.NearestResponse:
+        """See the .proto."""
+        queries = await converted(request.queries, recall_convert.queries_in)
+        found = await self._recalls.nearest(
+            request.name,
+            queries,
+            recall_convert.k_in(request),
+            request.include_patterns,
+            convert.token_in(request),
+        )
+        return await asyncio.to_thread(recall_convert.nearest_out, found, queries.encoding)
+
+
+@dataclass(frozen=True, slots=True)
+class _StreamedBlock:
+    """Some queries of a stream, with what its first message said of all of them, and the seed of their own."""
+
+    name: str
+    queries: patterns_pb2.Patterns
+    options: RecallOptions
+    token: Token | None
+
+
+async def _streamed_blocks(
+    requests: AsyncIterator[recall_service_pb2.StreamRecallRequest],
+) -> AsyncIterator[_StreamedBlock]:
+    opening: _StreamedBlock | None = None
+    recalled = 0
+    async for request in requests:
+        if opening is None:
+            check_name(request.name)
+            options = await converted(request.options, recall_convert.options_in)
+            opening = _StreamedBlock(request.name, request.queries, options, convert.token_in(request))
+        else:
+            for field, given in (("name", bool(request.name)), ("options", request.HasField("options"))):
+                if given:
+                    raise InvalidField(field, "must not be set but in the first message of a stream")
+        seed = (opening.options.seed + recalled) % (1 << 64)
+        yield _StreamedBlock(
+            opening.name, request.queries, opening.options._replace(seed=seed), convert.token_in(request)
+        )
+        recalled += request.queries.count
+
+
+async def _batch(recalled: RecalledBatch, encoding: Encoding, seed: int) -> recall_service_pb2.BatchRecallResponse:
+    """The message of many answers; very many are converted on a thread, as `converted` does."""
+    results = recalled.results
+    if len(results.energies) <= _MANY_ANSWERS and results.bits.nbytes < LARGE:
+        return recall_convert.batch_out(recalled, encoding, seed)
+    return await asyncio.to_thread(recall_convert.batch_out, recalled, encoding, seed)
