@@ -65,25 +65,27 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
         thresholds: (N,) float64.
         coding: of the network.
     """
-    rank, neurons = couplings.basis.shape
+    rank, neurons = couplings.rank, couplings.parameters.neurons
     spanning = stored[couplings.spanning]
     diagonal = couplings.diagonal
     longest, radius = math.sqrt(float(diagonal.max(initial=0.0))), math.sqrt(neurons) * (1 + coding)
     overlap_step = _power_of_two(_INT16 / radius)
-    largest = float(np.abs(couplings.basis).max(initial=0.0))
+    largest = max((float(np.abs(block).max()) for block in couplings.blocks), default=0.0)
     # The sum of the products is at most |row| |overlaps|, and what rounding adds to both.
     room = _INT32 / 4 / ((longest + 1e-9) * radius * overlap_step)
     step = _power_of_two(min(_INT16 / max(largest, 1e-9), room))
-    exact = np.ascontiguousarray(couplings.basis.T)
-    rows = np.zeros((neurons, padded(rank)), np.int16)
-    rows[:, :rank] = np.floor(step * exact + 0.5)
+    exact, rows = np.empty((neurons, rank)), np.zeros((neurons, padded(rank)), np.int16)
+    first = 0
+    for block in couplings.blocks:
+        kernels.turn_neuron_by_neuron(block, first, step, exact, rows)
+        first += len(block)
     tolerance = tolerance_of(couplings.largest_row_sum)
     rounding = math.sqrt(rank) * (longest / (2 * overlap_step) + (radius + math.sqrt(rank)) / (2 * step))
     return forms.Basis(
         rows=rows,
         exact=exact,
         words=words(spanning),
-        counts=neuron_by_neuron(spanning, neurons).sum(axis=0, dtype=np.int64)[:rank],
+        counts=2 * np.unpackbits(spanning, axis=1).sum(axis=1, dtype=np.int64) - neurons,
         upper=np.ascontiguousarray(couplings.lower.T),
         diagonal=diagonal,
         zeroed=int(not couplings.parameters.self_coupling),

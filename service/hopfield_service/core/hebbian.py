@@ -15,7 +15,6 @@ from hopfield_service.core.learning import (
     LearningRule,
     Normalization,
     StateArray,
-    has_few,
 )
 from hopfield_service.core.patterns import Bits, row_bytes, unpack, unpacked_blocks
 
@@ -62,7 +61,7 @@ class Hebbian(LearningRule):
     @classmethod
     def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:
         """See Couplings."""
-        few = has_few(len(stored), parameters.neurons)
+        few = _has_few(len(stored), parameters.neurons)
         return cls(parameters, stored, None if few else arrays["sums"].astype(sums_dtype(len(stored)), copy=False))
 
     def arrays(self) -> dict[str, StateArray]:
@@ -111,7 +110,7 @@ class Hebbian(LearningRule):
         """The state with these patterns, of which some came, or others went."""
         check(interruption)
         neurons = self.parameters.neurons
-        if has_few(len(bits), neurons):
+        if _has_few(len(bits), neurons):
             return type(self)(self.parameters, bits, None)
         sums = np.empty((neurons, neurons), sums_dtype(len(bits)))
         # What does not fit on the way does again at the end: whole numbers are added modulo what a number holds.
@@ -153,3 +152,11 @@ class Hebbian(LearningRule):
                     block += (wide[:, start:stop].T @ wide).astype(np.int32)
             block[np.arange(stop - start), np.arange(start, stop)] = self._diagonal(len(bits))
             yield block
+
+
+def _has_few(patterns: int, neurons: int) -> bool:
+    """Whether so many patterns are kept, and recalled with, as they are: at most one to four neurons.
+
+    Up to there a sweep over them costs less than the matrix, in time as in memory.
+    """
+    return 4 * patterns <= neurons

@@ -169,14 +169,6 @@ class LearningRule(Couplings):
 _PATTERNS_PER_PASS = 32
 
 
-def has_few(factors: int, neurons: int) -> bool:
-    """Whether weights that are a product of so many factors are kept, and recalled with, as those: at most one to four neurons.
-
-    Up to there a sweep over the factors costs less than the matrix, in time as in memory.
-    """
-    return 4 * factors <= neurons
-
-
 class _FloatRule(LearningRule):
     """A rule whose state is its weights, float64, `divisor` 1, that learns pattern by pattern in a kernel."""
 

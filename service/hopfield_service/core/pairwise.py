@@ -324,7 +324,7 @@ class PairwiseNetwork(Weighted):
         if not self._recalls_by_factors:
             recalled = forms.matrix_nbytes(neurons, self._bytes_rounded)
         elif isinstance(couplings, PseudoInverse):
-            recalled = forms.basis_nbytes(neurons, len(couplings.basis))
+            recalled = forms.basis_nbytes(neurons, couplings.rank)
         else:
             recalled = forms.patterns_nbytes(neurons, len(self.stored))
         return couplings.nbytes + self.stored.nbytes + recalled
@@ -343,7 +343,7 @@ class PairwiseNetwork(Weighted):
         neurons, couplings = self.spec.neurons, self._couplings
         if not self._recalls_by_factors:
             return neurons**2
-        return neurons * (len(couplings.basis) if isinstance(couplings, PseudoInverse) else len(self.stored))
+        return neurons * (couplings.rank if isinstance(couplings, PseudoInverse) else len(self.stored))
 
     def apply(self, operation: Operation, interruption: Interruption) -> "PairwiseNetwork":
         """See Network."""

@@ -5,91 +5,102 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, compiled
+from hopfield_service.core.kernels.compilation import Floats, Indices, Signs, compiled, inlined
+
+
+@inlined
+def product(row: Floats, other: Floats) -> float:
+    """`sum_i row_i other_i`: eight sums, of every eighth term each, in order, none of which waits for another; then those in pairs."""
+    n = row.shape[0]
+    whole = n - n % 8
+    a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for i in range(0, whole, 8):
+        a += row[i] * other[i]
+        b += row[i + 1] * other[i + 1]
+        c += row[i + 2] * other[i + 2]
+        d += row[i + 3] * other[i + 3]
+        e += row[i + 4] * other[i + 4]
+        f += row[i + 5] * other[i + 5]
+        g += row[i + 6] * other[i + 6]
+        h += row[i + 7] * other[i + 7]
+    total = ((a + b) + (c + d)) + ((e + f) + (g + h))
+    for i in range(whole, n):
+        total += row[i] * other[i]
+    return total
 
 
 @compiled
-def products_with(rows: Floats, count: int, vector: Floats, out: Floats) -> None:
-    """`out = rows[:count] @ vector`, each sum in the order of the columns; eight sums at a time, none of which waits for another."""
-    n = vector.shape[0]
-    whole = count - count % 8
-    for k in range(0, whole, 8):
-        a, b, c, d, e, f, g, h = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
-        for i in range(n):
-            value = vector[i]
-            a += rows[k, i] * value
-            b += rows[k + 1, i] * value
-            c += rows[k + 2, i] * value
-            d += rows[k + 3, i] * value
-            e += rows[k + 4, i] * value
-            f += rows[k + 5, i] * value
-            g += rows[k + 6, i] * value
-            h += rows[k + 7, i] * value
-        out[k], out[k + 1], out[k + 2], out[k + 3] = a, b, c, d
-        out[k + 4], out[k + 5], out[k + 6], out[k + 7] = e, f, g, h
-    for k in range(whole, count):
-        total = 0.0
-        for i in range(n):
-            total += rows[k, i] * vector[i]
-        out[k] = total
+def take_out(basis: Floats, vector: Floats, products: Floats) -> None:
+    """Takes out of a vector what of it lies in the span of orthonormal rows, row by row (modified Gram-Schmidt), and adds what of each to `products`."""
+    for k in range(basis.shape[0]):
+        row = basis[k]
+        taken = product(row, vector)
+        products[k] += taken
+        for i in range(vector.shape[0]):
+            vector[i] -= taken * row[i]
 
 
 @compiled
-def orthonormalise(basis: Floats, rank: int, pattern: Signs, out: Floats, products: Floats) -> float:
-    """Writes what of `pattern` lies outside the span of `basis[:rank]` to `out`, normalised; returns its squared length.
+def squared_length(vector: Floats) -> float:
+    """`sum_i vector_i^2`, in the order of `product`."""
+    return product(vector, vector)
 
-    `r = xi - B'(B xi)`, taken twice (classical Gram-Schmidt with re-orthogonalisation: "twice is enough", Giraud,
-    Langou and Rozloznik 2005). Where the squared length is at most 1e-9 N the pattern depends on the others: `out` is
-    then of no use. `products` become those of the pattern with the basis, its new vector included.
+
+@compiled
+def add_outer_products(before: Floats, rows: Floats, diagonal: bool, first: int, weights: Floats) -> None:
+    """`weights = before + sum_k rows[k] rows[k]'`, off the diagonal or everywhere, each entry in the order of k.
+
+    `weights` are those of the neurons from `first` on, and so are `before`, which may be the same. For 512 others at a time, so that what
+    128 rows have for them stays in the second cache; four rows at a time, so that a weight is read and written once for all four.
     """
-    n = pattern.shape[0]
-    for i in range(n):
-        out[i] = pattern[i]
-    coefficients = np.empty(rank, np.float64)
-    for turn in range(2):
-        products_with(basis, rank, out, coefficients)
-        if turn == 0:
-            products[:rank] = coefficients
-        for k in range(rank):
-            for i in range(n):
-                out[i] -= coefficients[k] * basis[k, i]
-    length = 0.0
-    for i in range(n):
-        length += out[i] * out[i]
-    if length > 1e-9 * n:
-        norm = np.sqrt(length)
-        products[rank] = 0.0
-        for i in range(n):
-            out[i] /= norm
-            products[rank] += out[i] * pattern[i]
-    return length
-
-
-@compiled
-def add_outer_products(rows: Floats, diagonal: bool, first: int, weights: Floats) -> None:
-    """`weights += sum_k rows[k] rows[k]'`, off the diagonal or everywhere, each entry in the order of k.
-
-    `weights` are those of the neurons from `first` on. Neuron by neuron, so that a row of the weights stays in the cache while
-    every k is added to it.
-    """
+    n, count = weights.shape[1], rows.shape[0]
+    fours = count - count % 4
     for row in range(weights.shape[0]):
-        i = first + row
-        for k in range(rows.shape[0]):
-            factor = rows[k, i]
+        if not diagonal:
+            # Where it is put back from, at the end.
+            weights[row, first + row] = before[row, first + row]
+    for left in range(0, n, 512):
+        right = min(left + 512, n)
+        for row in range(weights.shape[0]):
+            i = first + row
+            there, out = before[row, left:right], weights[row, left:right]
             kept = weights[row, i]
-            for j in range(weights.shape[1]):
-                weights[row, j] += factor * rows[k, j]
+            for k in range(0, fours, 4):
+                e, f, g, h = rows[k, i], rows[k + 1, i], rows[k + 2, i], rows[k + 3, i]
+                of_e, of_f = rows[k, left:right], rows[k + 1, left:right]
+                of_g, of_h = rows[k + 2, left:right], rows[k + 3, left:right]
+                for j in range(out.shape[0]):
+                    out[j] = (((there[j] + e * of_e[j]) + f * of_f[j]) + g * of_g[j]) + h * of_h[j]
+                there = out
+            for k in range(fours, count):
+                factor, others = rows[k, i], rows[k, left:right]
+                for j in range(out.shape[0]):
+                    out[j] = there[j] + factor * others[j]
+                there = out
             if not diagonal:
                 weights[row, i] = kept
 
 
 @compiled
-def squared_lengths(rows: Floats, out: Floats) -> None:
-    """`out_i = sum_k rows_ki^2`, in the order of k: the diagonal of a projection."""
-    out[:] = 0.0
+def add_squares(rows: Floats, out: Floats) -> None:
+    """`out_i += sum_k rows_ki^2`, in the order of k: the diagonal of a projection."""
     for k in range(rows.shape[0]):
         for i in range(out.shape[0]):
             out[i] += rows[k, i] * rows[k, i]
+
+
+@compiled
+def turn_neuron_by_neuron(basis: Floats, first: int, step: float, exact: Floats, rounded: NDArray[np.int16]) -> None:
+    """Writes the numbers of each neuron next to one another, from `first` on: as they are, and `step` times, to whole numbers.
+
+    So many neurons at a time that what is written stays in the cache.
+    """
+    neurons = basis.shape[1]
+    for start in range(0, neurons, 64):
+        for k in range(basis.shape[0]):
+            for i in range(start, min(start + 64, neurons)):
+                exact[i, first + k] = basis[k, i]
+                rounded[i, first + k] = np.int16(np.floor(step * basis[k, i] + 0.5))
 
 
 @compiled
