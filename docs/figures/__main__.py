@@ -33,7 +33,7 @@ PAGES = {
         "cycle",
         "annealing",
     ),
-    "families": ("many_digits", "ring", "sheet"),
+    "families": ("many_digits", "dense_capacity", "ring", "sheet"),
 }
 FIGURES = tuple(name for names in PAGES.values() for name in names)
 

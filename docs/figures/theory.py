@@ -1,6 +1,6 @@
 """What the literature predicts, solved numerically."""
 
-from math import erf, pi, sqrt
+from math import erf, erfc, log, pi, sqrt
 from typing import NamedTuple
 
 import numpy as np
@@ -65,3 +65,13 @@ def retrieval_at(temperature: float, load: float) -> float:
         m += 0.3 * (following - m)
         q += 0.3 * (float(weights @ states**2) - q)
     return m if m > 1e-3 else 0.0
+
+
+def stable(ratio: float, neurons: int) -> float:
+    """The share of random patterns that are stable in a dense memory of `ratio` K_max of them, whatever its degree n.
+
+    Krotov and Hopfield (2016), sec. 2: the field of a neuron is to its noise, taken for Gaussian, as sqrt(N^(n-1) / (K (2n-3)!!)) to 1,
+    which is sqrt(2 ln N / ratio); a pattern is stable where all of its N neurons are.
+    """
+    wrong = erfc(sqrt(log(neurons) / ratio)) / 2
+    return float((1 - wrong) ** neurons)

@@ -37,6 +37,12 @@ def test_the_overlap_at_a_temperature() -> None:
     assert theory.retrieval_at(0.6, 0.05) == 0
 
 
+def test_the_stable_patterns_of_krotov_and_hopfield() -> None:
+    assert [round(theory.stable(ratio, 60), 3) for ratio in (0.5, 1, 4)] == [0.998, 0.881, 0.009]
+    # Whatever it is in detail, K_max is where about one pattern in so many is lost.
+    assert all(0.85 < theory.stable(1, neurons) < 0.95 for neurons in (20, 100, 1000, 10_000))
+
+
 def test_the_ground_state_of_a_glass() -> None:
     weights = glass(np.random.default_rng(1))[:8, :8]
     states = nets.signs((np.arange(256)[:, np.newaxis] >> np.arange(8)) & 1)
