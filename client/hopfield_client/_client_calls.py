@@ -111,16 +111,15 @@ class ClientCalls:
             "max_sweeps": max_sweeps,
         }
         if isinstance(model, Ring | Sheet):
-            size = "neurons" if isinstance(model, Ring) else "side"
             if neurons is not None:
-                kind = type(model).__name__
+                kind, size = ("Ring", "neurons") if isinstance(model, Ring) else ("Sheet", "side")
                 raise InvalidArgument(
                     f"neurons is given beside a {kind}, which says it itself: give it as {kind}({size}=...)",
                     field="neurons",
                 )
             refuse_beside(model, {"shape": shape, **parameters}, DEFAULTS)
             made = self.ring(name) if isinstance(model, Ring) else self.sheet(name)
-            return self._creation(name, spec_of(model), made, exist_ok=exist_ok, arguments={"neurons": size})
+            return self._creation(name, spec_of(model), made, exist_ok=exist_ok)
         if neurons is None:
             raise InvalidArgument("neurons must be given, but with a Ring or a Sheet", field="neurons")
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
@@ -139,7 +138,6 @@ class ClientCalls:
         made: MadeT,
         *,
         exist_ok: bool,
-        arguments: Mapping[str, str] | None = None,
     ) -> Call[memory_service_pb2.CreateMemoryRequest, memory_service_pb2.CreateMemoryResponse, MadeT]:
         request = memory_service_pb2.CreateMemoryRequest(
             name=name,
@@ -154,7 +152,7 @@ class ClientCalls:
             return made
 
         if_made = "finds the memory that was made" if exist_ok else "raises AlreadyExists"
-        return Call(request, read, if_made, arguments=arguments)
+        return Call(request, read, if_made)
 
     def import_weights(
         self, name: str, weights: ArrayLike, thresholds: ArrayLike | None, coding: Coding

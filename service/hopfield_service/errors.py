@@ -172,13 +172,15 @@ class WeightsImported(ServiceError):
 
 
 class NoWeights(ServiceError):
-    """A memory of this family has no weights to be sent."""
+    """A memory of this family has no weights to look at."""
 
     code = "FAILED_PRECONDITION"
     reason = "NO_WEIGHTS"
 
     def __init__(self, name: str, family: str) -> None:
-        super().__init__(f"memory {name!r} is of the family {family} and has no weights", name=name, family=family)
+        super().__init__(
+            f"memory {name!r} is of the family {family} and has no weights to look at", name=name, family=family
+        )
 
 
 class WrongFamily(ServiceError):

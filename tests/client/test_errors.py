@@ -142,14 +142,14 @@ def test_values_of_the_other_coding_are_told_what_to_pass_instead(path: str) -> 
 
 
 def test_an_argument_may_have_a_name_of_its_own_in_a_call() -> None:
-    violation = error_details_pb2.BadRequest.FieldViolation(field="spec.sheet.neurons")
+    violation = error_details_pb2.BadRequest.FieldViolation(field="queries.neurons")
     details = [
         error_details_pb2.ErrorInfo(reason="INVALID_FIELD"),
         error_details_pb2.BadRequest(field_violations=[violation]),
     ]
-    text = "spec.sheet.neurons: must be 1 to 50, is 4096"
-    error = received(grpc.StatusCode.INVALID_ARGUMENT, text, details, arguments={"neurons": "side"})
-    assert (str(error), error.field) == ("side: neurons must be 1 to 50, is 4096", "side")
+    text = "queries.neurons: must be 50, as memory 'm' has; is 4"
+    error = received(grpc.StatusCode.INVALID_ARGUMENT, text, details, arguments={"queries": "query"})
+    assert (str(error), error.field) == ("query: neurons must be 50, as memory 'm' has; is 4", "query")
 
 
 def test_a_limit_with_a_time_to_try_again_is_overload_and_without_it_is_not() -> None:

@@ -128,10 +128,11 @@ def test_a_ring_holds_no_patterns_and_patterns_no_heading(client: HopfieldClient
         lambda: memory.nearest(pattern),
         lambda: list(memory.trace(pattern)),
         memory.diagnose,
-        memory.weights,
     ):
         with pytest.raises(FailedPrecondition, match="holds no patterns"):
             call()
+    with pytest.raises(FailedPrecondition, match="family ring and has no weights to look at"):
+        memory.weights()
     client.create_memory(f"{name}-patterns", 64)
     other = client.ring(f"{name}-patterns")
     with pytest.raises(FailedPrecondition, match="family pairwise and keeps no heading"):

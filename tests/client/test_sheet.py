@@ -131,8 +131,7 @@ def test_a_start_that_cannot_be_is_refused(sheet: SheetMemory, start: ArrayLike,
     assert refused.value.field == "start"
 
 
-def test_a_sheet_of_more_neurons_than_the_server_takes_has_too_long_a_side(calls: ClientCalls) -> None:
-    assert creation(calls, None, model=Sheet()).arguments == {"neurons": "side"}
+def test_a_sheet_says_its_number_of_neurons_itself(calls: ClientCalls) -> None:
     with pytest.raises(InvalidArgument, match=r"give it as Sheet\(side=\.\.\.\)$"):
         creation(calls, 4096, model=Sheet())
 

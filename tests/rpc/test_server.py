@@ -10,7 +10,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 from tests.processes import ServiceProcess, StartService, ValkeyProcess
 from tests.wire import Wire, connected, made, pairwise, refusal, signs
 
-from hopfield.v1 import errors_pb2, memory_pb2, recall_service_pb2, server_service_pb2
+from hopfield.v1 import errors_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 from hopfield_service import errors
 from hopfield_service.rpc.status import InternalError
 
@@ -69,6 +69,13 @@ def test_limits_are_settings(start_service: StartService, valkey: ValkeyProcess)
         with pytest.raises(grpc.RpcError) as caught:
             made(wire, "m", pairwise(11))
         assert "must be 1 to 10" in refusal(caught.value).message
+        with pytest.raises(grpc.RpcError) as caught:
+            wire.memory.CreateMemory(
+                memory_service_pb2.CreateMemoryRequest(
+                    name="sheet", spec=memory_pb2.MemorySpec(sheet=memory_pb2.SheetSpec(side=64))
+                )
+            )
+        assert refusal(caught.value).message == "spec.sheet.side: must make at most 10 neurons, makes 4096"
         with pytest.raises(grpc.RpcError) as caught:
             made(wire, "m", pairwise(2), signs([1, 1], [1, -1], [-1, 1]))
         assert refusal(caught.value).reason == "PATTERN_LIMIT"

@@ -21,7 +21,7 @@ try:
 except ModuleNotFoundError:
     sys.exit("the demo starts the service and needs it: pip install 'hopfield-recall[server]'")
 
-from hopfield_client import CapacityWarning, Dense, HopfieldClient, RecallBatch
+from hopfield_client import CapacityWarning, Dense, HopfieldClient, PatternArray, RecallBatch
 from hopfield_client.demo.digits import Images, corrupted, distinct_digits, ten_digits
 
 SEED = 1
@@ -123,14 +123,14 @@ def recall_table(images: Images, noisy: Sequence[Images], answers: Sequence[Reca
     return table
 
 
-def gallery(images: Images, answers: RecallBatch) -> Group:
-    """What ten queries became, five in a row."""
+def gallery(images: Images, patterns: PatternArray, words: Sequence[str]) -> Group:
+    """What ten queries became, five in a row, a word below each; red: not as the image."""
     rows: list[RenderableType] = []
     for start in (0, 5):
         grid = Table.grid(padding=(0, 3))
         chosen = range(start, start + 5)
-        grid.add_row(*(picture(answers.patterns[k], images[k]) for k in chosen))
-        grid.add_row(*(Text(f"{k} > {answers.matches[k]}", style="dim") for k in chosen))
+        grid.add_row(*(picture(patterns[k].astype(bool), images[k]) for k in chosen))
+        grid.add_row(*(Text(words[k], style="dim") for k in chosen))
         rows.append(Padding(grid, (0, 0, 1, 2)))
     return Group(*rows)
 
@@ -172,7 +172,9 @@ def main() -> None:
         )
         for warning in warned:
             console.print(Text(f"The service has warned: {warning.message}", style="dim"))
-        console.print(gallery(images, forgotten))
+        console.print(
+            gallery(images, forgotten.patterns, [f"{k} > {match}" for k, match in enumerate(forgotten.matches)])
+        )
         console.print(
             "Why: Hebb's rule adds the patterns up, and is made for patterns that have nothing in common. The digits do: "
             f"their mean |overlap| is {overlap:.2f}, that of random patterns of this size {np.sqrt(2 / np.pi / 64):.2f}. What "
@@ -194,14 +196,23 @@ def main() -> None:
         whole = client.create_memory("digits-all", 64, model=Dense(exponential=True), shape=(8, 8))
         whole.store(everything, labels=every_label)
         queries = corrupted(everything, SHARES[0], SEED)
-        recalled = exact(whole.recall_batch(queries, seed=SEED), everything)
+        answers_of_all = whole.recall_batch(queries, seed=SEED)
+        recalled = exact(answers_of_all, everything)
         nearest = [whole.nearest(query)[0].label for query in queries]
         found = sum(label == expected for label, expected in zip(nearest, every_label, strict=True))
         console.print(
             f"[bold]And all {len(everything)} distinct images of the set,[/bold] 27 a neuron, where weights hold one at best: from "
             f"{SHARES[0]:.0%} noise [bold]{recalled / len(everything):.0%} come back exact.[/bold] Of {found / len(everything):.0%} the "
-            "right image is the nearest one at all, since most have another that differs in three pixels or less."
+            "right image is the nearest one at all, since most have another that differs in three pixels or less. Ten of them:"
         )
+        # The middle one of every tenth.
+        some = len(everything) // 20 + np.arange(10) * (len(everything) // 10)
+        came_back = answers_of_all.patterns[some]
+        words = [
+            "" if (image == pattern).all() else "not the same"
+            for image, pattern in zip(everything[some], came_back, strict=True)
+        ]
+        console.print(gallery(everything[some], came_back, words))
 
 
 if __name__ == "__main__":

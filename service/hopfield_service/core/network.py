@@ -303,12 +303,14 @@ class Spec(ABC):
     Attributes:
         family: the name of the family as it is stored.
         holds_patterns: whether its networks are PatternNetworks. Others are whole before the first operation.
+        size_parameter: the name of the parameter that N follows from.
         neurons: N.
         coding: the values a neuron has for the caller.
     """
 
     family: ClassVar[str]
     holds_patterns: ClassVar[bool]
+    size_parameter: ClassVar[str] = "neurons"
     # No abstract properties: a dataclass would take an inherited property for the default value.
     neurons: int
     coding: Coding

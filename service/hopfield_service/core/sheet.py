@@ -57,6 +57,7 @@ class SheetSpec(AttractorSpec):
     """
 
     family: ClassVar[str] = "sheet"
+    size_parameter: ClassVar[str] = "side"
 
     side: int = 64
     bump_rows: int = 6

@@ -145,7 +145,10 @@ class Memories:
         check_name(name)
         limit = self._limits.max_neurons
         if not 1 <= spec.neurons <= limit:
-            raise InvalidField(f"spec.{spec.family}.neurons", f"must be 1 to {limit}, is {spec.neurons}")
+            rule = f"must be 1 to {limit}, is {spec.neurons}"
+            if spec.size_parameter != "neurons":
+                rule = f"must make at most {limit} neurons, makes {spec.neurons}"
+            raise InvalidField(f"spec.{spec.family}.{spec.size_parameter}", rule)
 
     async def _make(self, name: str, spec: Spec, first: Import | None, request: Request, allow_existing: bool) -> Head:
         while True:
@@ -421,14 +424,13 @@ class Memories:
         """The network whose weights are asked for, and where its memory stood. See `weight_rows`.
 
         Raises:
-            MemoryNotFound, NoWeights, RevisionAhead, WrongFamily: as they say.
+            MemoryNotFound, NoWeights, RevisionAhead: as they say.
         """
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
-        network = holding_patterns(name, loaded.network)
-        if not isinstance(network, Weighted):
-            raise NoWeights(name, network.spec.family)
-        return loaded.head, network
+        if not isinstance(loaded.network, Weighted):
+            raise NoWeights(name, loaded.network.spec.family)
+        return loaded.head, loaded.network
 
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
         """How well a memory holds what is stored in it, and where it stood.
