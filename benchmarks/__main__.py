@@ -1,4 +1,5 @@
-"""`python -m benchmarks`: measures, prints tables, and writes benchmarks/results/*.json and docs/performance.png.
+"""`python -m benchmarks`: measures, prints tables, and writes benchmarks/results/*.json, docs/performance.png, and the tables of
+docs/performance.md.
 
 One thread: whatever numpy or torch would start more of is told so before they are loaded.
 """
@@ -10,7 +11,7 @@ os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL
 
 from rich.console import Console
 
-from benchmarks import core, measuring, rpc, tables
+from benchmarks import core, measuring, page, rpc, tables
 
 HERE = Path(__file__).parent
 
@@ -44,6 +45,7 @@ def main() -> None:
     (HERE / "results" / "core.json").write_text(tables.as_json(results, times, curves) + "\n", "utf-8")
     tables.draw(singles, curves, HERE.parent / "docs" / "performance.png")
     rpc.main(console)
+    page.write()
 
 
 if __name__ == "__main__":

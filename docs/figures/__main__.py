@@ -1,6 +1,5 @@
 """`python -m docs.figures [name ...]`: makes the figures of the pages, all or some, with a service of its own."""
 
-import re
 import sys
 import tempfile
 import time
@@ -9,6 +8,7 @@ from importlib import import_module
 from pathlib import Path
 
 from docs.figures.drawing import save
+from docs.measured import filled
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from tests.processes import ServiceProcess
@@ -70,18 +70,12 @@ def make(name: str, client: HopfieldClient, console: Console) -> None:
     if drawn.table:
         print(f"\n{drawn.table}\n")
         page = page_of(name)
-        page.write_text(with_table(page.read_text("utf-8"), name, drawn.table), "utf-8")
+        page.write_text(filled(page.read_text("utf-8"), name, drawn.table), "utf-8")
 
 
 def page_of(name: str) -> Path:
     """The page that shows a figure."""
     return DIRECTORY.parent / next(f"{page}.md" for page, names in PAGES.items() if name in names)
-
-
-def with_table(page: str, name: str, table: str) -> str:
-    """The page with another table of what was measured for a figure, where it shows that."""
-    begin, end = re.escape(f"<!-- measured: {name} -->\n"), re.escape("\n<!-- end -->")
-    return re.sub(f"(?<={begin}).*?(?={end})", lambda _: table, page, flags=re.DOTALL)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from typing import get_args
 
 import numpy as np
 from docs.figures import nets
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.measured import table
 
 from hopfield_client import HopfieldClient, LearningRule
 from hopfield_client.plot._style import RULE_COLOURS, RULE_MARKERS, RULE_NAMES, TICK_SIZE

@@ -1,6 +1,7 @@
 """Exact recall against load, as plot_capacity draws it."""
 
-from docs.figures.drawing import Drawn, Progress, caption, table
+from docs.figures.drawing import Drawn, Progress, caption
+from docs.measured import table
 
 from hopfield_client import HopfieldClient
 from hopfield_client.plot import plot_capacity

@@ -4,7 +4,8 @@ from math import log, prod
 
 import numpy as np
 from docs.figures import nets, theory
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.measured import table
 
 from hopfield_client import Dense, HopfieldClient
 from hopfield_client.plot._style import BLUE, GREEN, GREY, ORANGE, TICK_SIZE, VERMILION

@@ -5,7 +5,8 @@ from typing import get_args
 
 import numpy as np
 from docs.figures import nets
-from docs.figures.drawing import Drawn, Progress, caption, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, new_figure
+from docs.measured import table
 from matplotlib.axes import Axes
 
 from hopfield_client import HopfieldClient, LearningRule, Memory

@@ -1,7 +1,7 @@
 """What every figure here is: a picture, what was measured for it, and how it is saved."""
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,16 +82,6 @@ def shared_legend(figure: Figure) -> None:
 def caption(figure: Figure, text: str) -> None:
     """Says below a figure how it was made."""
     figure.supxlabel(text, x=0.01, ha="left", fontsize=TICK_SIZE, color=GREY)
-
-
-def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A table in Markdown; floats to three digits."""
-
-    def cell(value: object) -> str:
-        return f"{value:.3f}" if isinstance(value, float) else str(value)
-
-    lines = [header, ["---"] * len(header), *([cell(value) for value in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -4,7 +4,8 @@ from typing import Any
 
 import numpy as np
 from docs.figures import nets
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.measured import table
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 from numpy.typing import NDArray

@@ -3,7 +3,8 @@
 import uuid
 
 import numpy as np
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.measured import table
 
 from hopfield_client import HopfieldClient, Ring
 from hopfield_client.plot._style import BLUE, GREY, ORANGE, VERMILION

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.measured import table
 from numpy.typing import NDArray
 
 from hopfield_client import HopfieldClient, Sheet

@@ -2,7 +2,8 @@
 
 import numpy as np
 from docs.figures import nets, theory
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure, table
+from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.measured import table
 
 from hopfield_client import HopfieldClient, Memory
 from hopfield_client.plot._style import BLUE, INK, TICK_SIZE, VERMILION

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from docs.figures.__main__ import FIGURES, PAGES, page_of, with_table
+from docs.figures.__main__ import FIGURES, PAGES, page_of
+from docs.measured import filled
 from tests.processes import ServiceProcess
 
 from hopfield_client import HopfieldClient
@@ -75,6 +76,11 @@ def test_shows_its_figures_and_no_other(page: Path) -> None:
     assert {page_of(name) for name in shown} == {page}
 
 
+def test_a_table_that_is_new_takes_no_place_but_its_own() -> None:
+    page = "<!-- measured: new -->\n<!-- end -->\ntext\n<!-- measured: old -->\n| 1 |\n<!-- end -->\n"
+    assert filled(page, "new", "| 2 |") == page.replace("new -->\n", "new -->\n| 2 |\n")
+
+
 def test_every_figure_is_on_a_page() -> None:
     assert sorted(FIGURES) == sorted(path.stem for path in FIGURE_FILES.glob("*.png"))
 
@@ -105,5 +111,5 @@ def test_its_tables_are_those_of_the_last_figures(page: Path) -> None:
     assert text.count("<!-- ") == 2 * len(shown)
     for name, table in shown:
         # What `make figures` would write where it measures the same.
-        assert with_table(text, name, table.rstrip()) == text
-        assert with_table(text, name, "| another |") != text
+        assert filled(text, name, table.rstrip()) == text
+        assert filled(text, name, "| another |") != text

@@ -158,12 +158,20 @@ def find_largest(weights: Floats, positions: Indices) -> None:
     for k in range(weights.shape[0]):
         of_state, places = weights[k], positions[k]
         found, least = 0, -np.inf
-        for mu in range(of_state.shape[0]):
-            if found < room or of_state[mu] > least:
-                found = min(found + 1, room)
-                place = found - 1
-                while place > 0 and of_state[mu] > of_state[places[place - 1]]:
-                    places[place] = places[place - 1]
-                    place -= 1
-                places[place] = mu
-                least = of_state[places[found - 1]]
+        for first in range(0, of_state.shape[0], _LANES):
+            some = of_state[first : first + _LANES]
+            # Most of them hold none that is among the largest, which is soon seen.
+            larger = 0
+            for lane in range(some.shape[0]):
+                larger += some[lane] > least
+            if found == room and larger == 0:
+                continue
+            for mu in range(first, first + some.shape[0]):
+                if found < room or of_state[mu] > least:
+                    found = min(found + 1, room)
+                    place = found - 1
+                    while place > 0 and of_state[mu] > of_state[places[place - 1]]:
+                        places[place] = places[place - 1]
+                        place -= 1
+                    places[place] = mu
+                    least = of_state[places[found - 1]]
