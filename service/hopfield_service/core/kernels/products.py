@@ -119,13 +119,21 @@ def multiply(factors: Floats, matrix: Singles, chosen: Indices, out: Floats) -> 
             for place in range(0, count, 2):
                 # The last may be alone: then both are the same.
                 k, other = chosen[place], chosen[min(place + 1, count - 1)]
+                by = (factors[k, top:], factors[other, top:])
+                if width == WIDTH:
+                    if top == 0:
+                        out[k, left : left + WIDTH] = 0.0
+                        out[other, left : left + WIDTH] = 0.0
+                    add_rows(part, WIDTH, height, by, (out[k, left:], out[other, left:]))
+                    continue
+                # There is no room for so many sums at the end of a row.
                 if top > 0:
                     first[:width] = out[k, left : left + width]
                     second[:width] = out[other, left : left + width]
                 else:
                     first[:] = 0.0
                     second[:] = 0.0
-                add_rows(part, WIDTH, height, (factors[k, top:], factors[other, top:]), (first, second))
+                add_rows(part, WIDTH, height, by, (first, second))
                 out[k, left : left + width] = first[:width]
                 out[other, left : left + width] = second[:width]
 
