@@ -164,7 +164,7 @@ def throughput() -> list[Row]:
         rows += [
             Row(name, [one.by_clock for one in measured], "/s"),
             Row(f"{name}, throughput of empty calls", by_clock, must=0.8, stretch=0.9, at_least=True),
-            Row("the same, by the processor time of the server", by_processor, must=0.8, stretch=0.9, at_least=True),
+            Row("the same, by the processor time of the server", by_processor),
         ]
     return rows
 
