@@ -12,13 +12,14 @@ from benchmarks.measuring import Call, Row, Times, take_turns
 from hopfield_service.core import families
 from hopfield_service.core.attractor import Attractor
 from hopfield_service.core.dense import DenseSpec
-from hopfield_service.core.dynamics import Match, RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Import, PatternNetwork, Store
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Queries, pack
+from hopfield_service.core.results import Match
 from hopfield_service.core.ring import RingSpec
 from hopfield_service.core.sheet import SheetSpec
 

@@ -35,9 +35,9 @@ from benchmarks.measuring import Row
 from hopfield.v1 import patterns_pb2, recall_service_pb2
 from hopfield.v1.recall_service_pb2_grpc import RecallServiceStub
 from hopfield_client import HopfieldClient, Memory
-from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.network import PatternNetwork, Store
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.pairwise import PairwiseSpec
 from hopfield_service.core.patterns import Queries, pack
 

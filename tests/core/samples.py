@@ -12,21 +12,16 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core import oracle
 
-from hopfield_service.core.dynamics import (
-    Order,
-    RecallOptions,
-    RecallResult,
-    TieRule,
-    Trajectory,
-    UpdateRule,
-)
+from hopfield_service.core.dynamics import Trajectory
 from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix
 from hopfield_service.core.learning import Couplings, LearningParameters, Normalization, StateArray
 from hopfield_service.core.network import Import, Network, Operation, PatternNetwork, Store, StoredPatterns, Weighted
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Queries, pack, row_bytes
+from hopfield_service.core.results import RecallResult
 from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
 
 Signs = NDArray[np.int8]

@@ -24,10 +24,11 @@ from tests.core.samples import (
     trajectory_of,
 )
 
-from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
+from hopfield_service.core.results import Match, RecallResult, StopReason
 
 GLAUBER = {"update": UpdateRule.GLAUBER}
 

@@ -7,10 +7,11 @@ import pytest
 from tests.core import oracle
 from tests.core.samples import Case, flipped, history_of, memory, of_integers, random_signs, recall
 
-from hopfield_service.core.dynamics import Match, RecallOptions, StopReason, UpdateRule
 from hopfield_service.core.interruption import never
+from hopfield_service.core.options import RecallOptions, UpdateRule
 from hopfield_service.core.pairwise import Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
+from hopfield_service.core.results import Match, StopReason
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 

@@ -20,10 +20,11 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import Match, RecallResult, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
+from hopfield_service.core.options import TieRule, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
+from hopfield_service.core.results import Match, RecallResult
 
 # The four neurons of the textbooks: the pattern to be stored, and the query.
 STORED = signs([[-1, -1, -1, 1]])

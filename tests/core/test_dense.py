@@ -28,21 +28,14 @@ from tests.core.samples import (
 )
 
 from hopfield_service.core.dense import MAX_DEGREE, DenseNetwork, DenseSpec
-from hopfield_service.core.dynamics import (
-    Match,
-    RecallOptions,
-    RecallResult,
-    StopReason,
-    TieRule,
-    TraceStep,
-    UpdateRule,
-)
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.kernels.interactions import Interactions
 from hopfield_service.core.learning import Normalization
 from hopfield_service.core.network import Configure, Forget, Import, InvalidParameter
+from hopfield_service.core.options import RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.pairwise import Rule
 from hopfield_service.core.patterns import Queries, Signs
+from hopfield_service.core.results import Match, RecallResult, StopReason, TraceStep
 
 EXPONENTIAL: dict[str, Any] = {"exponential": True}
 

@@ -18,8 +18,8 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import RecallOptions, UpdateRule
 from hopfield_service.core.interruption import Interrupted, never
+from hopfield_service.core.options import RecallOptions, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries, Signs
 

@@ -25,21 +25,15 @@ from tests.core.samples import (
 )
 
 from hopfield_service.core import forms
-from hopfield_service.core.dynamics import (
-    Dynamics,
-    Match,
-    Order,
-    RecallOptions,
-    StopReason,
-    TieRule,
-    UpdateRule,
-)
+from hopfield_service.core.dynamics import Dynamics
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.couplings import Basis, Matrix, Patterns
 from hopfield_service.core.network import Forget
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
 from hopfield_service.core.pseudo_inverse import PseudoInverse
+from hopfield_service.core.results import Match, StopReason
 
 # The rule
 

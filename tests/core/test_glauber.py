@@ -28,11 +28,12 @@ from tests.core.samples import (
     trajectory_of,
 )
 
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, StopReason, UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels.updates import exponential, logistic
+from hopfield_service.core.options import RecallOptions, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
+from hopfield_service.core.results import RecallResult, StopReason
 
 GLAUBER = {"update": UpdateRule.GLAUBER}
 SAMPLES = 200_000

@@ -22,11 +22,11 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import UpdateRule
 from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import LearningParameters, Normalization
 from hopfield_service.core.network import Forget, Store
+from hopfield_service.core.options import UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import Queries, pack
 

@@ -33,7 +33,7 @@ from hopfield_service.core.kernels import (
 # Draws from the generator, recalls with four neurons, and says which file was run and where its compiled code is kept.
 PROGRAM = """
 import numpy as np
-from hopfield_service.core.dynamics import RecallOptions
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.kernels import generator
 from hopfield_service.core.network import Store
@@ -51,16 +51,16 @@ WARMED = """
 from itertools import product
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from hopfield_service.core.dynamics import Order, RecallOptions, TieRule, UpdateRule
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.families import warm
 from hopfield_service.core.interruption import never
 from hopfield_service.core.dense import DenseSpec
-from hopfield_service.core.kernels import attention, couplings, fields, generator, interactions, learning, overlaps, recall, updates
+from hopfield_service.core.kernels import attention, couplings, fields, generator, interactions, learning, overlaps, products, recall, rests, updates
 from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Forget, Import, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Queries
-modules = (attention, couplings, fields, generator, interactions, learning, overlaps, recall, updates)
+modules = (attention, couplings, fields, generator, interactions, learning, overlaps, products, recall, rests, updates)
 kernels = [kernel for module in modules for kernel in vars(module).values() if isinstance(kernel, Dispatcher)]
 warm()
 warmed = {kernel: len(kernel.signatures) for kernel in kernels}

@@ -27,11 +27,11 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import Match
 from hopfield_service.core.interruption import Interrupted
 from hopfield_service.core.network import Configure, Forget
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import unpack
+from hopfield_service.core.results import Match
 
 rules = pytest.mark.parametrize("rule", LEARNT)
 

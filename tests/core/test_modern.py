@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from tests.core import oracle
 from tests.core.samples import after, interruption_after, through_a_snapshot
 
-from hopfield_service.core.dynamics import Match, Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.kernels import products
 from hopfield_service.core.modern import ModernNetwork, ModernSpec
 from hopfield_service.core.network import Configure, Forget, Import, InvalidParameter, Store
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.patterns import Queries
+from hopfield_service.core.results import Match, RecallResult, StopReason
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]

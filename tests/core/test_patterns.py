@@ -17,10 +17,10 @@ from tests.core.samples import (
     signs,
 )
 
-from hopfield_service.core.dynamics import Match
 from hopfield_service.core.learning import Imported
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import Queries, Words, nearest, pack, padding_is_clear, row_bytes, unpack, words
+from hopfield_service.core.results import Match
 
 
 @given(pattern_sets())

@@ -22,10 +22,10 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import UpdateRule
 from hopfield_service.core.interruption import never
 from hopfield_service.core.learning import LearningOutcome
 from hopfield_service.core.network import Forget
+from hopfield_service.core.options import UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, unpack
 

@@ -32,19 +32,13 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import (
-    Match,
-    Order,
-    RecallOptions,
-    RecallResults,
-    StopReason,
-    Trajectory,
-    UpdateRule,
-)
+from hopfield_service.core.dynamics import Trajectory
 from hopfield_service.core.interruption import Interrupted, never
 from hopfield_service.core.network import Forget
+from hopfield_service.core.options import Order, RecallOptions, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import Queries, unpack
+from hopfield_service.core.results import Match, RecallResults, StopReason
 
 
 def batch_facts(answers: Iterable[RecallResults], neurons: int) -> list[tuple[Any, ...]]:

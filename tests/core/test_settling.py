@@ -21,10 +21,11 @@ from tests.core.samples import (
     trajectory_of,
 )
 
-from hopfield_service.core.dynamics import Order, RecallOptions, RecallResult, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
 from hopfield_service.core.patterns import Coding, Queries
+from hopfield_service.core.results import RecallResult, StopReason
 
 SYNCHRONOUS = {"update": UpdateRule.SYNCHRONOUS}
 

@@ -21,8 +21,8 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import Match, StopReason
 from hopfield_service.core.pairwise import Rule
+from hopfield_service.core.results import Match, StopReason
 
 Formula = Callable[..., list[list[float]]]
 

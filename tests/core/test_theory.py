@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.samples import Signs, energy, flipped, memory, pattern_sets, random_signs, recall
 
-from hopfield_service.core.dynamics import Match, StopReason, UpdateRule
+from hopfield_service.core.options import UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork, Rule
+from hopfield_service.core.results import Match, StopReason
 
 
 def one_step(network: PairwiseNetwork, state: Signs) -> int:

@@ -19,10 +19,11 @@ from tests.core.samples import (
     weights_of,
 )
 
-from hopfield_service.core.dynamics import Match, Order, StopReason, TieRule, UpdateRule
 from hopfield_service.core.interruption import never
+from hopfield_service.core.options import Order, TieRule, UpdateRule
 from hopfield_service.core.pairwise import Rule
 from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries
+from hopfield_service.core.results import Match, StopReason
 
 DETERMINISTIC = [UpdateRule.ASYNCHRONOUS, UpdateRule.SYNCHRONOUS]
 

@@ -6,10 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.samples import energies, facts, imported, networks, queries, recall_options, signs
 
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, StopReason, TraceStep, UpdateRule
 from hopfield_service.core.interruption import never
+from hopfield_service.core.options import RecallOptions, UpdateRule
 from hopfield_service.core.pairwise import PairwiseNetwork
 from hopfield_service.core.patterns import Queries, Signs
+from hopfield_service.core.results import RecallResult, StopReason, TraceStep
 
 
 def watched(network: PairwiseNetwork, query: Signs, options: RecallOptions) -> tuple[list[TraceStep], RecallResult]:

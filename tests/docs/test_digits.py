@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 
 from hopfield_client.demo.digits import Images, corrupted, distinct_digits
 from hopfield_service.core.dense import DenseNetwork, DenseSpec
-from hopfield_service.core.dynamics import RecallOptions
 from hopfield_service.core.interruption import never
 from hopfield_service.core.network import Store
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Queries, pack, unpack
 
 # As docs/figures/many_digits.py stores and asks them.

@@ -13,18 +13,14 @@ import numpy as np
 
 from hopfield_service.core import diagnostics, interactions
 from hopfield_service.core.diagnostics import Diagnosis, Stability
-from hopfield_service.core.dynamics import (
-    Dynamics,
-    RecallOptions,
-    RecallResult,
-    RecallResults,
-    TraceStep,
-)
+from hopfield_service.core.dynamics import Dynamics
 from hopfield_service.core.exemplars import ExemplarNetwork, ExemplarSpec
 from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels.interactions import Interactions, measure_fields
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Coding, Nearest, Queries, nearest, unpack
+from hopfield_service.core.results import RecallResult, RecallResults, TraceStep
 from hopfield_service.core.verdict import verdict
 
 MAX_DEGREE = 30

@@ -11,6 +11,7 @@ from hopfield_service.core.kernels import couplings as forms
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
 from hopfield_service.core.kernels.compilation import PADDED
+from hopfield_service.core.kernels.rests import FINE_STEP, FINEST_STEP
 from hopfield_service.core.local_field import LocalField, tolerance_of
 from hopfield_service.core.patterns import Bits, Coding, Signs, Words, unpacked_blocks, words
 from hopfield_service.core.pseudo_inverse import PseudoInverse
@@ -133,7 +134,7 @@ def rounded_form(local_field: LocalField) -> forms.Matrix:
     fine, finest = np.empty((size, size), np.int16), np.empty((size, size), np.int8)
     rest_totals = np.empty((2, size), np.int64)
     if error > 0:
-        kernels.rests_of_rounding(weights, step, rounded, forms.FINE_STEP, fine, forms.FINEST_STEP, finest, rest_totals)
+        kernels.rests_of_rounding(weights, step, rounded, FINE_STEP, fine, FINEST_STEP, finest, rest_totals)
     return forms.Matrix(
         weights=rounded,
         totals=totals,

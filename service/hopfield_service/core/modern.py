@@ -10,25 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis, Stability
-from hopfield_service.core.dynamics import (
-    Attention,
-    Match,
-    Order,
-    RecallOptions,
-    RecallResult,
-    RecallResults,
-    StopReason,
-    TieRule,
-    TraceStep,
-    UpdateRule,
-)
 from hopfield_service.core.exemplars import ExemplarNetwork, ExemplarSpec
 from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels import attention, products
 from hopfield_service.core.kernels.elementary import logarithm
 from hopfield_service.core.kernels.updates import CONVERGED, RUNNING
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.patterns import Bits, Coding, Nearest, Queries
+from hopfield_service.core.results import Attention, Match, RecallResult, RecallResults, StopReason, TraceStep
 
 # Below, the energy would be what is left of (ln P) / beta.
 _MIN_BETA, _MAX_BETA = 1e-6, 1e9

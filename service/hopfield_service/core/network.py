@@ -16,10 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, RecallResults, TraceStep
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Bits, Coding, Nearest, Queries, Words, pack, row_bytes, words
+from hopfield_service.core.results import RecallResult, RecallResults, TraceStep
 
 
 @dataclass(frozen=True, slots=True)

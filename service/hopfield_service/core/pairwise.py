@@ -13,13 +13,7 @@ from numpy.typing import NDArray
 
 from hopfield_service.core import diagnostics, forms, learning
 from hopfield_service.core.diagnostics import Diagnosis, Stability
-from hopfield_service.core.dynamics import (
-    Dynamics,
-    RecallOptions,
-    RecallResult,
-    RecallResults,
-    TraceStep,
-)
+from hopfield_service.core.dynamics import Dynamics
 from hopfield_service.core.hebbian import Hebbian
 from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
@@ -36,8 +30,10 @@ from hopfield_service.core.network import (
     StoredPatterns,
     Weighted,
 )
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Nearest, Queries, nearest, row_bytes
 from hopfield_service.core.pseudo_inverse import PseudoInverse
+from hopfield_service.core.results import RecallResult, RecallResults, TraceStep
 from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000

@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield.v1 import patterns_pb2, recall_service_pb2
-from hopfield_service.core.dynamics import Match, Order, RecallOptions, StopReason, TieRule, UpdateRule
 from hopfield_service.core.network import Spec
+from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
 from hopfield_service.core.patterns import Bits, pack, unpacked_blocks
+from hopfield_service.core.results import Match, StopReason
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc.convert import block_in, chosen, coding_out, packed_out, reals_out, signs_out
 from hopfield_service.serving.checks import Block, Encoding

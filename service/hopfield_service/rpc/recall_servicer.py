@@ -13,7 +13,7 @@ from hopfield.v1 import (
     recall_service_pb2,
     recall_service_pb2_grpc,
 )
-from hopfield_service.core.dynamics import RecallOptions
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, recall_convert
 from hopfield_service.rpc.convert import LARGE, converted, is_large

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.dynamics import Order
 from hopfield_service.core.network import Network, PatternNetwork, PatternSpec
+from hopfield_service.core.options import Order
 from hopfield_service.core.patterns import Bits, Coding, Queries, pack
 from hopfield_service.errors import InvalidField, WrongFamily, shown
 

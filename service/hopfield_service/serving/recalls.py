@@ -9,10 +9,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.dynamics import RecallOptions, RecallResult, RecallResults, TraceStep, joined
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.network import InvalidParameter, PatternNetwork, StoredPatterns
+from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Bits
+from hopfield_service.core.results import RecallResult, RecallResults, TraceStep, joined
 from hopfield_service.errors import InvalidField
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_name, check_order, holding_patterns
