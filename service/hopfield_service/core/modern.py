@@ -345,7 +345,8 @@ class Retrieval:
             positions = np.empty((count, min(_TOLD, patterns)), np.int64)
             attention.find_largest(courses.weights, positions)
             told = Attention(positions, np.take_along_axis(courses.weights, positions, axis=1))
-            nearest = positions[:, 0]
+            # Of its own, so that kernels meet the same kind of array whether there is one or are many.
+            nearest = positions[:, 0].copy()
             overlaps = network.cosines(nearest, courses.states)
             matches = np.where(told.weights[:, 0] >= _RETRIEVED, Match.PATTERN, Match.SPURIOUS)
         return RecallResults(
