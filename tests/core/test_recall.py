@@ -268,6 +268,15 @@ def test_a_recall_nobody_waits_for_any_longer_is_given_up(beta: float | NDArray[
         list(steps)
 
 
+def test_so_are_many_recalls_each_of_which_ends_before_it_would_ask() -> None:
+    patterns = random_signs(np.random.default_rng(13), 1, 16)
+    queries = Queries.of(np.repeat(patterns, 5000, axis=0))
+    answers = memory(Rule.HEBBIAN, patterns).recall_batch(queries, RecallOptions(0), interruption_after(2))
+    assert len(next(answers).bits) < 5000
+    with pytest.raises(Interrupted):
+        list(answers)
+
+
 def test_the_answer_names_the_nearest_pattern_that_is_still_stored() -> None:
     patterns = random_signs(np.random.default_rng(14), 4, 60)
     network = memory(Rule.PSEUDO_INVERSE, patterns)

@@ -56,6 +56,8 @@ class Dynamics:
         """See PatternNetwork."""
         plan = self.plan_for(options)
         for first in range(0, len(queries.bits), _BLOCK):
+            # Short ones end before they would ask, however many of them there are.
+            check(interruption)
             of_block = options._replace(seed=(options.seed + first) % (1 << 64)) if first else options
             yield plan.all_settled(queries.part(first, first + _BLOCK), of_block, interruption)
 

@@ -63,11 +63,13 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
         bits = _bits(message.bits, count, neurons, f"{field}.bits")
         known = _known(message.known, bits, neurons, f"{field}.known") if message.known else _ALL
         return Block(neurons, encoding, bits, known, coding, field)
+    if encoding == "floats":
+        values: NDArray[Any] = _floats(message.floats, count, neurons, f"{field}.floats")
+    else:
+        values = _signs(message.signs, count, neurons, f"{field}.signs")
     if message.known:
         raise InvalidField(f"{field}.known", "must be empty but with bits")
-    if encoding == "floats":
-        return Block(neurons, encoding, _floats(message.floats, count, neurons, f"{field}.floats"), _ALL, coding, field)
-    return Block(neurons, encoding, _signs(message.signs, count, neurons, f"{field}.signs"), _ALL, coding, field)
+    return Block(neurons, encoding, values, _ALL, coding, field)
 
 
 def _check_length(payload: bytes, count: int, width: int, neurons: int, field: str) -> None:

@@ -20,14 +20,12 @@ from hopfield_service.rpc.convert import LARGE, converted, is_large
 from hopfield_service.rpc.streaming import answered_in_order
 from hopfield_service.serving.checks import Encoding, check_name
 from hopfield_service.serving.loader import Token
-from hopfield_service.serving.recalls import RecalledBatch, Recalls
+from hopfield_service.serving.recalls import MANY_ANSWERS, RecalledBatch, Recalls
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
 # Blocks of a stream that are taken in and not answered yet; see the .proto.
 _BLOCKS_AHEAD = 4
-# Answers that take as long.
-_MANY_ANSWERS = 1 << 11
 
 
 class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
@@ -129,6 +127,6 @@ async def _streamed_blocks(
 async def _batch(recalled: RecalledBatch, encoding: Encoding, seed: int) -> recall_service_pb2.BatchRecallResponse:
     """The message of many answers; very many are converted on a thread, as `converted` does."""
     results = recalled.results
-    if len(results.energies) <= _MANY_ANSWERS and results.bits.nbytes < LARGE:
+    if len(results.energies) <= MANY_ANSWERS and results.bits.nbytes < LARGE:
         return recall_convert.batch_out(recalled, encoding, seed)
     return await asyncio.to_thread(recall_convert.batch_out, recalled, encoding, seed)

@@ -1,7 +1,8 @@
 """The use cases of memories that hold patterns and recall them. A recall is: load, check, run."""
 
+import asyncio
 import math
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -21,6 +22,8 @@ from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
 
+# Answers that it takes about a millisecond to put into words.
+MANY_ANSWERS = 1 << 11
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
 # What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
@@ -30,6 +33,8 @@ _NEAREST_NEURONS = 1 << 26
 # Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
 # additions. And bytes of stored patterns that are compared in that time.
 _SHORT_RECALL = 1 << 20
+# And those that take some ten milliseconds.
+_LONG_RECALL = 1 << 26
 _RECALL_OVERHEAD = 1 << 14
 _SHORT_COMPARISON = 1 << 19
 
@@ -143,13 +148,14 @@ class Recalls:
 
         short = additions <= _SHORT_RECALL
         found = self._executor.at_once(partial(results, 0, count)) if short else None
-        if found is None:
-            # In equal parts, for all threads that have nothing else to do, and that the way there is worth it.
-            parts = max(1, min(self._executor.idle_threads, count, additions // _SHORT_RECALL))
-            size = math.ceil(count / parts)
-            runs = [partial(results, start, start + size) for start in range(0, count, size)]
-            found = joined(await self._executor.recall_all(runs, network, alone=short))
-        return _batch_recalled(loaded.head, network.stored, found)
+        if found is not None:
+            return _batch_recalled(loaded.head, network.stored, [found])
+        parts: list[RecallResults] = []
+        for runs in _turns(results, count, additions, self._executor.idle_threads):
+            parts += await self._executor.recall_all(runs, network, alone=short)
+        if count <= MANY_ANSWERS:
+            return _batch_recalled(loaded.head, network.stored, parts)
+        return await asyncio.to_thread(_batch_recalled, loaded.head, network.stored, parts)
 
     async def trace(
         self, name: str, query: Block, options: RecallOptions, token: Token | None
@@ -246,6 +252,21 @@ def _additions(network: PatternNetwork, options: RecallOptions, count: int) -> i
     return count * (1 + heated) * (network.recall_size + _RECALL_OVERHEAD)
 
 
+def _turns(
+    run: Callable[[int, int, Interruption], RecallResults], count: int, additions: int, idle_threads: int
+) -> Iterator[list[Callable[[Interruption], RecallResults]]]:
+    """So many recalls in parts, those of a turn to be run at the same time.
+
+    A part for each thread that has nothing else to do, and that is worth the way there; and none that keeps a thread for long, since others wait for
+    their turn.
+    """
+    threads = max(1, min(idle_threads, count, additions // _SHORT_RECALL))
+    size = math.ceil(count / max(threads, math.ceil(additions / _LONG_RECALL)))
+    for first in range(0, count, threads * size):
+        starts = range(first, min(first + threads * size, count), size)
+        yield [partial(run, start, min(start + size, count)) for start in starts]
+
+
 def _recalled(head: Head, stored: StoredPatterns, result: RecallResult) -> Recalled:
     label = None if result.nearest is None else stored.labels[result.nearest]
     return Recalled(
@@ -253,7 +274,8 @@ def _recalled(head: Head, stored: StoredPatterns, result: RecallResult) -> Recal
     )
 
 
-def _batch_recalled(head: Head, stored: StoredPatterns, results: RecallResults) -> RecalledBatch:
+def _batch_recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> RecalledBatch:
+    results = joined(parts)
     labels = _labels(stored, results.nearest) if len(stored) else ()
     told = () if results.attention is None else _labels(stored, results.attention.positions)
     return RecalledBatch(head, results, labels, told)

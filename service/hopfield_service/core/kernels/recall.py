@@ -96,7 +96,7 @@ class Course(NamedTuple):
 
     Attributes:
         state: (N,) int8.
-        before: (2, N) int8, the state one iteration earlier, and room for the next one, for synchronous updates; otherwise (2, 0).
+        before: (2, N) int8, the state one iteration earlier, and room for the next one, for synchronous updates.
         held: (N,) bool, which neurons are held fixed.
         order: (2, N) int32, room for the order of visits, and for what it is made of.
         words: (2, W) uint64, room for the state packed, and for which neurons of it are known.
