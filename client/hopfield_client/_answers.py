@@ -178,7 +178,8 @@ def _attentions(response: recall_service_pb2.BatchRecallResponse, count: int) ->
     each = len(labels) // count
     attentions = np.empty(count, np.object_)
     if not each:
-        attentions[:] = [{} for _ in range(count)]
+        # One for all of them, since nearly every batch is of a memory that has none.
+        attentions.fill({})
         return attentions
     for k in range(count):
         part = slice(k * each, (k + 1) * each)

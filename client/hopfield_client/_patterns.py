@@ -246,7 +246,7 @@ def _coding_of(array: NDArray[Any], known: NDArray[np.bool_] | None, coding: Cod
     """
     if array.dtype == np.bool_:
         return None
-    if (array == -1).any():
+    if array.min() < 0:
         return "bipolar"
     zeros = array == 0 if known is None else (array == 0) & known
     if not zeros.any():

@@ -1,5 +1,6 @@
 """Rings as callers of either client meet them."""
 
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -249,9 +250,17 @@ def test_a_start_that_cannot_be_is_refused(ring: RingMemory) -> None:
         assert refused.value.field == "start"
 
 
-def test_an_answer_that_is_late_says_what_to_raise(ring: RingMemory) -> None:
-    with pytest.raises(DeadlineExceeded, match=r"within 1e-09 s: raise timeout= if one needs longer$"):
-        ring.track(timeout=1e-9).__enter__()
+def test_an_answer_that_is_late_says_what_to_raise(
+    connect: Connect, start_service: StartService, tmp_path: Path
+) -> None:
+    service = start_service(data_dir=str(tmp_path / "data"))
+    ring = connect(service.address).create_memory("compass", model=Ring())
+    service.process.send_signal(signal.SIGSTOP)
+    try:
+        with pytest.raises(DeadlineExceeded, match=r"within 0\.1 s: raise timeout= if one needs longer$"):
+            ring.track(timeout=0.1).__enter__()
+    finally:
+        service.process.send_signal(signal.SIGCONT)
 
 
 def test_what_ended_a_track_is_raised_ever_after(connect: Connect, start_service: StartService, tmp_path: Path) -> None:
