@@ -4,7 +4,7 @@ from typing import get_args
 
 import numpy as np
 from docs.figures import nets
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.figures.drawing import Drawn, Progress, caption, framed, means, new_figure
 from docs.measured import table
 
 from hopfield_client import HopfieldClient, LearningRule
@@ -36,16 +36,7 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
     axes = figure.add_subplot()
     middle = np.arange(PATTERNS // TOGETHER) * TOGETHER + (TOGETHER + 1) / 2
     for rule, shares in zip(RULES, stable, strict=True):
-        axes.errorbar(
-            middle,
-            shares.mean(axis=0),
-            nets.standard_error(shares),
-            color=RULE_COLOURS[rule],
-            marker=RULE_MARKERS[rule],
-            markersize=5,
-            capsize=2,
-            label=RULE_NAMES[rule],
-        )
+        means(axes, middle, shares, RULE_NAMES[rule], RULE_COLOURS[rule], RULE_MARKERS[rule])
     framed(axes, "", f"when the pattern was stored (1: first, {PATTERNS}: last)", "share of stable patterns")
     axes.set(xlim=(0, PATTERNS + 1), ylim=(-0.03, 1.05))
     axes.legend(fontsize=TICK_SIZE, frameon=False, bbox_to_anchor=(1.01, 0.5), loc="center left")

@@ -2,7 +2,7 @@
 
 import numpy as np
 from docs.figures import nets
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.figures.drawing import Drawn, Progress, caption, framed, means, new_figure
 from docs.measured import table
 
 from hopfield_client import HopfieldClient
@@ -67,16 +67,7 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
         ("share of runs in a ground state", "excess energy per neuron"),
         strict=True,
     ):
-        axes.errorbar(
-            SWEEPS,
-            by_annealing.mean(axis=0),
-            nets.standard_error(by_annealing),
-            color=BLUE,
-            marker="o",
-            markersize=5,
-            capsize=2,
-            label="annealing",
-        )
+        means(axes, SWEEPS, by_annealing, "annealing", BLUE, "o")
         mean, error = by_descent.mean(), float(nets.standard_error(by_descent))
         axes.axhspan(mean - error, mean + error, color=GREY, alpha=0.25, linewidth=0)
         axes.axhline(mean, color=GREY, linestyle="--", linewidth=1.2, label="descent ($T$ = 0)")

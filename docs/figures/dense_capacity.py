@@ -4,7 +4,7 @@ from math import log, prod
 
 import numpy as np
 from docs.figures import nets, theory
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.figures.drawing import Drawn, Progress, caption, framed, means, new_figure
 from docs.measured import table
 
 from hopfield_client import Dense, HopfieldClient
@@ -48,16 +48,7 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
                 )
                 done += 1
                 progress(done, len(MEMORIES) * NETS * len(RATIOS))
-        axes.errorbar(
-            RATIOS,
-            shares.mean(axis=0),
-            nets.standard_error(shares),
-            color=colour,
-            marker=marker,
-            markersize=5,
-            capsize=2,
-            label=f"{kind}, $N$ = {neurons}: $K_{{max}}$ = {most:.0f}",
-        )
+        means(axes, RATIOS, shares, f"{kind}, $N$ = {neurons}: $K_{{max}}$ = {most:.0f}", colour, marker)
         if not model.exponential:
             ratios = np.geomspace(RATIOS[0], RATIOS[-1], 100)
             axes.plot(ratios, [theory.stable(ratio, neurons) for ratio in ratios], "--", color=colour, linewidth=1)

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from docs.figures import nets
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from hopfield_client.plot._style import (
@@ -58,6 +59,20 @@ def framed(axes: Axes, title: str, x: str, y: str) -> None:
     axes.grid(axis="y", color=PALE, linewidth=0.5)
     axes.set_axisbelow(True)
     plain(axes)
+
+
+def means(axes: Axes, x: ArrayLike, shares: NDArray[np.float64], label: str, colour: str, marker: str) -> None:
+    """A line of the means over nets, which are the first axis, with their standard errors."""
+    axes.errorbar(
+        x,
+        shares.mean(axis=0),
+        nets.standard_error(shares),
+        color=colour,
+        marker=marker,
+        markersize=5,
+        capsize=2,
+        label=label,
+    )
 
 
 def shared_legend(figure: Figure) -> None:

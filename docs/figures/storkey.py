@@ -2,7 +2,7 @@
 
 import numpy as np
 from docs.figures import nets
-from docs.figures.drawing import Drawn, Progress, caption, framed, new_figure
+from docs.figures.drawing import Drawn, Progress, caption, framed, means, new_figure
 from docs.measured import table
 
 from hopfield_client import HopfieldClient
@@ -52,16 +52,7 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
     figure = new_figure(7, 3.9)
     axes = figure.add_subplot()
     for name, shares, colour, marker in zip(names, stable, (ORANGE, GREY, VERMILION), "soX", strict=True):
-        axes.errorbar(
-            LOADS,
-            shares.mean(axis=0),
-            nets.standard_error(shares),
-            color=colour,
-            marker=marker,
-            markersize=5,
-            capsize=2,
-            label=name,
-        )
+        means(axes, LOADS, shares, name, colour, marker)
     framed(axes, "", r"load $\alpha = P/N$", "share of stable patterns")
     axes.set(xlim=(0, 0.42), ylim=(-0.03, 1.05))
     axes.legend(fontsize=TICK_SIZE, frameon=False, loc="center left")

@@ -110,9 +110,9 @@ def test_what_describes_patterns_is_refused_beside_a_model(client: HopfieldClien
     with pytest.raises(
         InvalidArgument, match=r"^neurons is given beside a Ring, .* give it as Ring\(neurons=\.\.\.\)$"
     ):
-        client.create_memory(name, 64, model=Ring())  # type: ignore[call-overload]
+        client.create_memory(name, 64, model=Ring())  # type: ignore[call-overload]  # what is refused
     with pytest.raises(InvalidArgument, match="neurons must be given"):
-        client.create_memory(name)  # type: ignore[call-overload]
+        client.create_memory(name)  # type: ignore[call-overload]  # what is refused
 
 
 def test_a_ring_holds_no_patterns_and_patterns_no_heading(client: HopfieldClient, ring: RingMemory, name: str) -> None:

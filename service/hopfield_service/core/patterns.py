@@ -19,8 +19,6 @@ Signs = NDArray[np.int8]
 Words = NDArray[np.uint64]
 
 _BLOCK_NEURONS = 1 << 24
-# (256, 8) int8: the eight neurons that a byte packs.
-_SIGNS_OF_BYTE = np.where(np.arange(256)[:, np.newaxis] >> np.arange(8) & 1, 1, -1).astype(np.int8)
 
 
 class Coding(IntEnum):
@@ -66,12 +64,6 @@ def unpack(bits: Bits, neurons: int) -> Signs:
     unpacked *= 2
     unpacked -= 1
     return unpacked
-
-
-def unpack_row(row: NDArray[np.uint8], neurons: int) -> Signs:
-    """Unpacks one pattern, (ceil(N / 8),) uint8, to (N,) int8, in half of the time that `unpack` takes; many take it several times as long."""
-    signs: Signs = _SIGNS_OF_BYTE.take(row, axis=0).reshape(-1)
-    return signs[:neurons]
 
 
 def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:

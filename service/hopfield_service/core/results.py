@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels import recall, updates
-from hopfield_service.core.patterns import Bits, row_bytes, unpack_row
+from hopfield_service.core.patterns import Bits, row_bytes, unpack
 
 
 class StopReason(IntEnum):
@@ -76,7 +76,8 @@ class RecallResult(NamedTuple):
         """(N,) int8, every value 1 or -1; or float32, of real neurons."""
         if len(self.bits) > row_bytes(self.neurons):
             return np.frombuffer(self.bits, "<f4").astype(np.float32)
-        return unpack_row(np.frombuffer(self.bits, np.uint8), self.neurons)
+        state: NDArray[Any] = unpack(np.frombuffer(self.bits, np.uint8)[np.newaxis], self.neurons)[0]
+        return state
 
 
 @dataclass(frozen=True, slots=True, eq=False)

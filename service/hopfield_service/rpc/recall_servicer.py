@@ -38,7 +38,7 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request: recall_service_pb2.RecallRequest, context: Context
     ) -> recall_service_pb2.RecallResponse:
         """See the .proto."""
-        # Not by `converted`: to ask a coroutine takes as long as the conversion.
+        # Not by `converted`, which would be a coroutine more for every recall.
         if is_large(request):
             query, options = await asyncio.to_thread(recall_convert.recall_in, request)
         else:

@@ -33,10 +33,10 @@ _NEAREST_NEURONS = 1 << 26
 # Additions that take about as long as the way to a thread and back, or twice as long; and as long as everything in a recall but
 # additions. And bytes of stored patterns that are compared in that time.
 _SHORT_RECALL = 1 << 20
-# And those that take some ten milliseconds.
-_LONG_RECALL = 1 << 26
 _RECALL_OVERHEAD = 1 << 14
 _SHORT_COMPARISON = 1 << 19
+# Additions that take some ten milliseconds.
+_LONG_RECALL = 1 << 26
 
 
 class Recalled(NamedTuple):
@@ -126,7 +126,7 @@ class Recalls:
         network = self._to_recall(loaded, query, options)
         run = partial(network.recall, query.queries(network.spec.coding), options)
         short = _additions(network, options, 1) <= _SHORT_RECALL
-        # Not by `run`, since to ask a coroutine takes a tenth of all this.
+        # Not by `run`, which would be a coroutine more for every recall.
         result = self._executor.at_once(run) if short else None
         if result is None:
             result = await self._executor.recall(run, network, alone=short)
