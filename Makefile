@@ -51,3 +51,4 @@ figures: $(VENV)/.installed ## measure and draw the figures of docs/ (about eigh
 
 clean: ## remove everything make made
 	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find benchmarks client docs protos service tests -name __pycache__ -prune -exec rm -rf {} +

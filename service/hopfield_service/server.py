@@ -61,9 +61,6 @@ _MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"
 _CALLS_NOT_ACCEPTED_YET = 1 << 15
 
 
-_COMPILATION_REPORTED_EVERY = 1.0
-"""Seconds."""
-
 CANNOT_SERVE = (CannotListen, *private_valkey.CANNOT_KEEP)
 """What keeps the service from coming up, or from staying up, through no defect of its own; the message says what to do."""
 
@@ -131,7 +128,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     stack.push_async_callback(health.enter_graceful_shutdown)
 
     _log.info("warming the kernels (the first start compiles them, which may take a minute)")
-    await compilation.ready(_Compiled().report)
+    await compilation.ready()
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.SERVING)
     await _follow(store, loader, health, stack)
@@ -142,21 +139,6 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     # The one line on stdout, for whoever started the process and waits to know where it serves.
     sys.stdout.write(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n")
     sys.stdout.flush()
-
-
-class _Compiled:
-    """Says now and then how far a first start is."""
-
-    def __init__(self) -> None:
-        self._count = 0
-        self._said = time.monotonic()
-
-    def report(self, kernel: str) -> None:
-        """Takes note of one more kernel."""
-        self._count += 1
-        if time.monotonic() - self._said > _COMPILATION_REPORTED_EVERY:
-            self._said = time.monotonic()
-            _log.info("compiled %d kernels so far, %s the last", self._count, kernel)
 
 
 async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServicer, stack: AsyncExitStack) -> None:

@@ -117,10 +117,8 @@ def test_the_service_runs_read_only_without_capabilities_as_nobody_special_in_51
 
 
 def test_the_kernels_of_the_image_are_used_and_none_is_compiled_at_start() -> None:
-    count = "find {} -name '*.nbc' | wc -l"
-    baked = compose("exec", "hopfield", "sh", "-c", count.format("/opt/hopfield/kernels"))
-    assert int(baked) > 0
-    assert compose("exec", "hopfield", "sh", "-c", count.format("/tmp/hopfield-kernels")) == baked
+    assert int(compose("exec", "hopfield", "sh", "-c", "find /opt/hopfield/kernels -type f | wc -l")) > 0
+    assert "kernels, " not in compose("logs", "hopfield")
 
 
 def test_the_service_stays_below_its_memory_with_the_largest_memories_it_allows() -> None:

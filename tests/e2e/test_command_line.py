@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +16,8 @@ import pytest
 from tests.processes import ServiceProcess
 from tests.waiting import until
 
+from hopfield_service.core.families import kernel_count
+from hopfield_service.core.kernels.cache import directory
 from hopfield_service.settings import Settings
 
 COMMAND = [sys.executable, "-m", "hopfield_service"]
@@ -197,8 +200,9 @@ class TestTheLog:
         uncompiled = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "nothing compiled yet")}
 
         def counts() -> list[int]:
-            said = re.findall(r"compiled (\d+) kernels so far, \w+ the last", log.read_text())
-            return [int(count) for count in said]
+            said = re.findall(r"compiled (\d+) of (\d+) kernels, [\w.]+ the last", log.read_text())
+            assert all(int(total) == kernel_count() for _, total in said)
+            return [int(count) for count, _ in said]
 
         with (
             log.open("w") as stderr,
@@ -245,6 +249,37 @@ class TestTheLog:
         with serving({**environment, **stray}, tmp_path / "here", "--data-dir", "data") as (_, log):
             pass
         assert "WARNING" not in log.read_text()
+
+
+class TestCompiledKernels:
+    """On disk, which may be damaged, full, or not be had at all."""
+
+    def test_that_are_damaged_are_compiled_again_with_a_warning(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        kept = directory().path
+        assert kept is not None
+        copy = tmp_path / "kernels" / kept.name
+        shutil.copytree(kept, copy)
+        damaged = [next(copy.glob(name)) for name in ("generator.next_word.*", "learning.add_signs.*", "ring.tuning.*")]
+        for path, content in zip(damaged, (b"", damaged[1].read_bytes()[:100], bytes(1000)), strict=True):
+            path.write_bytes(content)
+        uses_them = {**environment, "NUMBA_CACHE_DIR": str(copy.parent)}
+        with serving(uses_them, tmp_path / "first", "--data-dir", "data") as (line, log):
+            assert "serving on" in line
+        for path in damaged:
+            assert (
+                f"WARNING hopfield_service.serving.compilation: the compiled kernel {path} is damaged"
+                in log.read_text()
+            )
+        with serving(uses_them, tmp_path / "second", "--data-dir", "data") as (line, log):
+            assert "serving on" in line
+        assert "WARNING" not in log.read_text()
+
+    def test_are_needed(self, environment: dict[str, str]) -> None:
+        done = ended({**environment, "NUMBA_DISABLE_JIT": "1"})
+        assert done.returncode == 1
+        assert done.stderr == "hopfield_service needs compiled kernels: NUMBA_DISABLE_JIT must be 0 or unset\n"
 
 
 class TestAnAddressThatCannotBeHad:

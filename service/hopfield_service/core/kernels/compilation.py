@@ -9,6 +9,8 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic, overload
 from numpy.typing import NDArray
 
+from hopfield_service.core.kernels.cache import KernelCache
+
 Bits = NDArray[np.uint8]
 Signs = NDArray[np.int8]
 Floats = NDArray[np.float64]
@@ -21,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 def compiled(function: Function) -> Function:
-    """Compiles a kernel: without the GIL, kept on disk where some place is writable, in memory otherwise."""
+    """Compiles a kernel: without the GIL, kept on disk where some place is writable (cache.py), in memory otherwise."""
     return _compiled(function)
 
 
@@ -53,11 +55,19 @@ _NOT_RAISING: Any = {"nogil": True, "error_model": "numpy"}
 
 
 def _compiled(function: Function, **options: Any) -> Function:
-    try:
-        return cast("Function", numba.njit(cache=True, **_NOT_RAISING, **options)(function))
-    except RuntimeError:
-        # numba raises at decoration when it finds nowhere to keep a cache, as in a read-only container without a tmpfs.
-        return cast("Function", numba.njit(**_NOT_RAISING, **options)(function))
+    dispatcher = numba.njit(**_NOT_RAISING, **options)(function)
+    # In place of numba's own; see cache.py.
+    dispatcher._cache = KernelCache(function)  # noqa: SLF001
+    _names.append(f"{function.__module__.rpartition('.')[2]}.{function.__qualname__}")
+    return cast("Function", dispatcher)
+
+
+_names: list[str] = []
+
+
+def kernel_names() -> frozenset[str]:
+    """`module.kernel` of every kernel there is that is kept on disk."""
+    return frozenset(_names)
 
 
 def specialised(kernel: Function, *examples: Any) -> Function:
