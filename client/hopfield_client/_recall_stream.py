@@ -1,7 +1,7 @@
 """Recalls in a stream: queries packed into blocks, answers unpacked, without I/O; both clients drive it."""
 
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Iterator, Mapping
 from time import monotonic
 from typing import Any
 
@@ -95,11 +95,8 @@ class RecallStreamCall:
 
     def add(self, query: ArrayLike) -> Iterator[Request]:
         """Takes the next query; gives what there is to be sent now."""
-        argument = self._argument(len(self._block))
         try:
-            array = as_array(query, argument, self._coding)
-            if not array.ndim:
-                raise InvalidArgument(f"{argument} is a single value; it must be an array of N values", field=argument)
+            array = self._array(query)
         except InvalidArgument as error:
             self.fail(error)
             return
@@ -113,6 +110,13 @@ class RecallStreamCall:
         self._slow = monotonic() - self._expected > _SLOW
         if self._slow or len(self._block) * array.size >= _BLOCK_NEURONS or len(self._block) >= _BLOCK_QUERIES:
             yield from self.rest()
+
+    def _array(self, query: ArrayLike) -> NDArray[Any]:
+        argument = self._argument(len(self._block))
+        array = as_array(query, argument, self._coding)
+        if not array.ndim:
+            raise InvalidArgument(f"{argument} is a single value; it must be an array of N values", field=argument)
+        return array
 
     def rest(self) -> Iterator[Request]:
         """What is to be sent when no query follows."""
@@ -203,7 +207,7 @@ class RecallStreamCall:
 def each(queries: Iterable[ArrayLike], call: RecallStreamCall) -> Iterator[ArrayLike]:
     """The queries, until the call or their source fails."""
     try:
-        for query in queries:
+        for query in _rows_of(queries):
             yield query
             if call.has_failed:
                 return
@@ -226,6 +230,18 @@ async def each_of_async(
                 return
     except Exception as error:  # noqa: BLE001  # as in `each`
         call.fail(error)
+
+
+def _rows_of(queries: Iterable[ArrayLike]) -> Iterable[ArrayLike]:
+    """The queries one by one, also of tables, whose own iteration goes over columns or keys."""
+    if isinstance(queries, Mapping):
+        raise InvalidArgument(
+            "queries is a mapping, which iterates over its keys: pass queries.values()", field="queries"
+        )
+    if hasattr(queries, "__array__") and not isinstance(queries, np.ndarray):
+        rows: NDArray[Any] = np.asarray(queries)
+        return rows
+    return queries
 
 
 def _stacked(block: list[NDArray[Any]]) -> NDArray[Any]:
