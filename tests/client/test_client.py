@@ -3,7 +3,7 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,11 +15,13 @@ from hopfield_client import (
     CapacityWarning,
     ClientClosed,
     Conflict,
+    Dense,
     HopfieldClient,
     InvalidArgument,
     LearningRule,
     Memory,
     MemoryInfo,
+    Modern,
     NotFound,
     Stored,
     UpdateRule,
@@ -62,8 +64,47 @@ def test_a_name_is_taken_once_unless_the_same_memory_will_do(client: HopfieldCli
         client.create_memory(name, N)
     assert (raised.value.reason, raised.value.metadata["name"]) == ("MEMORY_EXISTS", name)
     assert client.create_memory(name, N, exist_ok=True).info().uid == first.uid
-    with pytest.raises(AlreadyExists):
-        client.create_memory(name, N, rule="pseudo_inverse", exist_ok=True)
+
+
+HALVES, ONES = np.full(N, 0.5), np.ones(N)
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "said"),
+    [
+        ({}, {"rule": "pseudo_inverse"}, {"rule": "rule is hebbian (pseudo_inverse was asked for)"}),
+        ({}, {"neurons": 9}, {"neurons": f"neurons is {N} (9 was asked for)"}),
+        ({}, {"self_coupling": True}, {"self_coupling": "self_coupling is False (True was asked for)"}),
+        ({"coding": "binary"}, {}, {"coding": "coding is binary (bipolar was asked for)"}),
+        ({}, {"model": Dense(degree=3)}, {"family": "family is pairwise (dense was asked for)"}),
+        ({"model": Dense(degree=3)}, {"model": Dense(degree=4)}, {"degree": "degree is 3 (4 was asked for)"}),
+        ({"model": Modern(beta=8)}, {"model": Modern(beta=0.5)}, {"beta": "beta is 8 (0.5 was asked for)"}),
+        ({"thresholds": HALVES}, {}, {"thresholds": "thresholds are set (none were asked for)"}),
+        ({}, {"thresholds": ONES}, {"thresholds": "thresholds are all zero (others were asked for)"}),
+        (
+            {"thresholds": HALVES},
+            {"thresholds": np.where(np.arange(N) == 3, 2, HALVES)},
+            {"thresholds": "thresholds[3] is 0.5 (2 was asked for)"},
+        ),
+        (
+            {"rule": "perceptron", "kappa": 2.0},
+            {"normalization": "none"},
+            {
+                "rule": "rule is perceptron (hebbian was asked for)",
+                "normalization": "normalization is neurons (none was asked for)",
+                "kappa": "kappa is 2 (1 was asked for)",
+            },
+        ),
+    ],
+)
+def test_a_memory_that_differs_says_in_what(
+    client: HopfieldClient, name: str, made: dict[str, Any], asked: dict[str, Any], said: dict[str, str]
+) -> None:
+    client.create_memory(name, **{"neurons": N, **made})
+    with pytest.raises(AlreadyExists) as raised:
+        client.create_memory(name, **{"neurons": N, **asked}, exist_ok=True)
+    assert str(raised.value) == f"a memory named {name!r} exists with another spec: {', '.join(said.values())}"
+    assert raised.value.metadata == {"name": name, "differs": ",".join(said)}
 
 
 def test_a_name_the_server_does_not_allow_is_refused_by_field(client: HopfieldClient) -> None:
