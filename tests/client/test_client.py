@@ -3,12 +3,14 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, get_args
 
 import numpy as np
 import pytest
+from tests.client.conftest import Connect
 from tests.client.letters import LABELS, PATTERNS, N, random_patterns
-from tests.processes import ServiceProcess
+from tests.processes import ServiceProcess, StartService
 
 from hopfield_client import (
     AlreadyExists,
@@ -23,6 +25,8 @@ from hopfield_client import (
     MemoryInfo,
     Modern,
     NotFound,
+    Ring,
+    Sheet,
     Stored,
     UpdateRule,
 )
@@ -105,6 +109,60 @@ def test_a_memory_that_differs_says_in_what(
         client.create_memory(name, **{"neurons": N, **asked}, exist_ok=True)
     assert str(raised.value) == f"a memory named {name!r} exists with another spec: {', '.join(said.values())}"
     assert raised.value.metadata == {"name": name, "differs": ",".join(said)}
+
+
+def names(client: HopfieldClient) -> set[str]:
+    return {info.name for info in client.list_memories("temporary-")}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"neurons": 6, "rule": "pseudo_inverse", "coding": "binary", "shape": (2, 3)},
+        {"neurons": 6, "model": Dense(degree=3)},
+        {"model": Ring()},
+        {"model": Sheet()},
+    ],
+)
+def test_a_temporary_memory_lives_as_long_as_its_block(client: HopfieldClient, made: dict[str, Any]) -> None:
+    with client.temporary_memory(**made) as memory, client.temporary_memory(**made) as other:
+        assert memory.name != other.name
+        assert {memory.name, other.name} <= names(client)
+        assert memory.info().model == made.get("model")
+        if "shape" in made:
+            assert (memory.shape, memory.coding, memory.info().rule) == ((2, 3), "binary", "pseudo_inverse")
+    assert not {memory.name, other.name} & names(client)
+
+
+def test_a_temporary_memory_goes_where_its_block_fails_or_has_deleted_it(client: HopfieldClient, name: str) -> None:
+    with pytest.raises(KeyError, match="of the caller"), client.temporary_memory(4, name=name):
+        raise KeyError("of the caller")
+    with client.temporary_memory(4, name=name) as memory:
+        client.delete_memory(memory.name)
+    assert list(client.list_memories(name)) == []
+
+
+def test_a_temporary_memory_leaves_one_of_its_name_alone(client: HopfieldClient, name: str) -> None:
+    uid = client.create_memory(name, 4).info().uid
+    with pytest.raises(AlreadyExists), client.temporary_memory(4, name=name):
+        pass
+    assert client.memory(name).info().uid == uid
+
+
+def test_what_fails_in_the_block_is_raised_where_the_memory_cannot_be_deleted(
+    connect: Connect, start_service: StartService, tmp_path: Path
+) -> None:
+    service = start_service(data_dir=str(tmp_path / "data"))
+    client = connect(service.address, timeout=2.0)
+
+    def stop(memory: Memory) -> None:
+        service.terminate()
+        raise KeyError(memory.name)
+
+    with pytest.raises(KeyError) as raised, client.temporary_memory(4) as memory:
+        stop(memory)
+    (note,) = raised.value.__notes__
+    assert note.startswith(f"the temporary memory {raised.value.args[0]!r} was not deleted: ")
 
 
 def test_a_name_the_server_does_not_allow_is_refused_by_field(client: HopfieldClient) -> None:
