@@ -8,7 +8,14 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
+from hopfield.v1 import (
+    diagnosis_pb2,
+    memory_pb2,
+    memory_service_pb2,
+    patterns_pb2,
+    recall_service_pb2,
+    server_service_pb2,
+)
 from hopfield_client._diagnosis import Diagnosis, WeightStatistics
 from hopfield_client._errors import Conflict, DataLoss
 from hopfield_client._model_specs import model_of
@@ -204,6 +211,27 @@ def joined(parts: Sequence[RecallBatch]) -> RecallBatch:
         if column.name not in {"revision", "uid"}
     }
     return RecallBatch(**columns, revision=min(part.revision for part in parts), uid=first.uid)
+
+
+def no_recalls(queries: Packed) -> RecallBatch:
+    """The answers to a batch without queries, of which the server was not asked."""
+    real = queries.message.coding == patterns_pb2.CODING_REAL
+    dtype = np.bool_ if queries.boolean else np.float32 if real else np.int8
+    return RecallBatch(
+        patterns=np.empty(queries.shape, dtype),
+        energies=np.empty(0),
+        initial_energies=np.empty(0),
+        iterations=np.empty(0, np.uint32),
+        flips=np.empty(0, np.uint64),
+        stop_reasons=words_array(STOP_REASONS, ()),
+        labels=np.empty(0, np.object_),
+        overlaps=np.empty(0),
+        matches=words_array(MATCHES, ()),
+        seeds=np.empty(0, np.uint64),
+        revision=0,
+        uid="",
+        attentions=np.empty(0, np.object_),
+    )
 
 
 def recalls(response: recall_service_pb2.BatchRecallResponse, queries: Packed) -> list[Recall]:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from hopfield_client._array_likes import array_of
 from hopfield_client._errors import InvalidArgument
 
 UINT32_MAX = 2**32 - 1
@@ -71,14 +72,24 @@ def flag(value: Any, argument: str) -> bool:
     return bool(value)
 
 
-def string(value: Any, argument: str) -> str:
+def string(value: Any, argument: str, *, cure: str = "") -> str:
     """The value, if it is a string that can be sent.
+
+    Args:
+        value: what the caller passed.
+        argument: its name, for messages.
+        cure: what to pass instead of an integer; "": `str(argument)`.
 
     Raises:
         InvalidArgument: it is no string, or holds half a character (a lone surrogate).
     """
     if not isinstance(value, str):
-        raise InvalidArgument(f"{argument} is {value!r}; it must be a string", field=argument)
+        hint = ""
+        if isinstance(value, (int, np.integer)) and value is not True and value is not False:
+            hint = f": pass {cure or f'str({argument})'}"
+        elif isinstance(value, bytes):
+            hint = f": pass {argument}.decode()"
+        raise InvalidArgument(f"{argument} is {value!r}; it must be a string{hint}", field=argument)
     try:
         value.encode()
     except UnicodeEncodeError:
@@ -104,17 +115,25 @@ def shape_of(shape: int | Sequence[int]) -> tuple[int, ...]:
     return result
 
 
-def labels_of(labels: str | Iterable[str]) -> list[str]:
+def labels_of(labels: str | Iterable[str], *, of_patterns: bool = False) -> list[str]:
     """The labels as a list; a single one is a list of one.
 
+    Args:
+        labels: what the caller passed.
+        of_patterns: whether each belongs to the pattern at its position, so that they need an order.
+
     Raises:
-        InvalidArgument: they are no strings.
+        InvalidArgument: they are no strings, or have no order and need one.
     """
-    if isinstance(labels, str):
+    if isinstance(labels, (str, bytes)) or not np.iterable(labels):
         return [string(labels, "labels")]
-    if not np.iterable(labels):
-        raise InvalidArgument(f"labels is {labels!r}; it must be a string, or strings in a row", field="labels")
-    return [string(label, f"labels[{k}]") for k, label in enumerate(labels)]
+    if of_patterns and isinstance(labels, (set, frozenset)):
+        raise InvalidArgument(
+            f"labels is a {type(labels).__name__}, which has no order: pass a list, in the order of the patterns",
+            field="labels",
+        )
+    cure = "[str(label) for label in labels]"
+    return [string(label, f"labels[{k}]", cure=cure) for k, label in enumerate(labels)]
 
 
 def real_numbers(values: ArrayLike, argument: str) -> NDArray[np.float64]:
@@ -125,12 +144,7 @@ def real_numbers(values: ArrayLike, argument: str) -> NDArray[np.float64]:
     """
     if np.ma.is_masked(values):
         raise InvalidArgument(f"{argument} holds masked values; every value must be known", field=argument)
-    try:
-        array = np.asarray(values)
-    except ValueError:
-        raise InvalidArgument(f"{argument} is no array: its rows differ in length", field=argument) from None
-    if array.dtype.kind not in "iuf":
-        raise InvalidArgument(
-            f"{argument} holds values of type {array.dtype}; it must hold real numbers", field=argument
-        )
+    array = array_of(values, argument, "it must hold real numbers")
+    if array.dtype.kind == "b":
+        raise InvalidArgument(f"{argument} holds values of type bool: it must hold real numbers", field=argument)
     return array.astype(np.float64, copy=False)

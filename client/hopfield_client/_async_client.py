@@ -4,6 +4,7 @@
 # ruff: noqa: ASYNC109
 
 from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import Self, overload
 
@@ -14,8 +15,10 @@ from hopfield_client._async_memory import AsyncMemory
 from hopfield_client._async_ring_memory import AsyncRingMemory
 from hopfield_client._async_sheet_memory import AsyncSheetMemory
 from hopfield_client._attractor_calls import RingCalls, SheetCalls
-from hopfield_client._client_calls import ClientCalls
+from hopfield_client._client_calls import ClientCalls, CreationCall, temporary_name
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
+from hopfield_client._errors import HopfieldError
+from hopfield_client._memory_calls import MemoryCalls
 from hopfield_client._models import Model, PatternModel, Ring, Sheet
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
 
@@ -85,7 +88,82 @@ class AsyncHopfieldClient:
             shape=shape,
             exist_ok=exist_ok,
         )
-        calls = await self._connection.run(self._connection.memories.CreateMemory, call)
+        return self._handle(await self._connection.run(self._connection.memories.CreateMemory, call))
+
+    @overload
+    def temporary_memory(
+        self, neurons: None = None, *, name: str | None = None, model: Ring
+    ) -> AbstractAsyncContextManager[AsyncRingMemory]: ...
+
+    @overload
+    def temporary_memory(
+        self, neurons: None = None, *, name: str | None = None, model: Sheet
+    ) -> AbstractAsyncContextManager[AsyncSheetMemory]: ...
+
+    @overload
+    def temporary_memory(
+        self,
+        neurons: int,
+        *,
+        name: str | None = None,
+        model: PatternModel | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+    ) -> AbstractAsyncContextManager[AsyncMemory]: ...
+
+    def temporary_memory(
+        self,
+        neurons: int | None = None,
+        *,
+        name: str | None = None,
+        model: Model | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+    ) -> AbstractAsyncContextManager[AsyncMemory | AsyncRingMemory | AsyncSheetMemory]:
+        """Make a memory for the time of an `async with` block. Not awaited. Arguments and errors: as HopfieldClient.temporary_memory."""
+        call = self._calls.create_memory(
+            temporary_name() if name is None else name,
+            neurons,
+            model=model,
+            rule=rule,
+            normalization=normalization,
+            thresholds=thresholds,
+            self_coupling=self_coupling,
+            coding=coding,
+            kappa=kappa,
+            max_sweeps=max_sweeps,
+            shape=shape,
+            exist_ok=False,
+        )
+        return self._temporary(call)
+
+    @asynccontextmanager
+    async def _temporary(self, call: CreationCall) -> AsyncIterator[AsyncMemory | AsyncRingMemory | AsyncSheetMemory]:
+        memory = self._handle(await self._connection.run(self._connection.memories.CreateMemory, call))
+        try:
+            yield memory
+        except BaseException as error:
+            # What failed inside `with` matters more than what is left behind.
+            try:
+                await self.delete_memory(memory.name, missing_ok=True)
+            except HopfieldError as not_deleted:
+                error.add_note(f"the temporary memory {memory.name!r} was not deleted: {not_deleted}")
+            raise
+        await self.delete_memory(memory.name, missing_ok=True)
+
+    def _handle(self, calls: MemoryCalls | RingCalls | SheetCalls) -> AsyncMemory | AsyncRingMemory | AsyncSheetMemory:
         if isinstance(calls, RingCalls):
             return AsyncRingMemory(self._connection, calls)
         if isinstance(calls, SheetCalls):

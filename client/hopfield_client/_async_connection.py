@@ -32,7 +32,7 @@ from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, WrongEventLoop
-from hopfield_client._recall_stream import RecallStreamCall
+from hopfield_client._recall_stream import RecallStreamCall, each_of_async
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import Recall, TraceStep
 
@@ -40,15 +40,6 @@ RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
 AnswerT = TypeVar("AnswerT")
 ItemT = TypeVar("ItemT")
-
-
-async def _each(items: Iterable[ItemT] | AsyncIterable[ItemT]) -> AsyncIterator[ItemT]:
-    if isinstance(items, AsyncIterable):
-        async for item in items:
-            yield item
-    else:
-        for item in items:
-            yield item
 
 
 async def _until_none(items: "asyncio.Queue[ItemT | None]") -> AsyncIterator[ItemT]:
@@ -132,7 +123,7 @@ class AsyncConnection:
         timeout: float | None = None,
     ) -> AsyncGenerator[Recall, None]:
         # Not a generator itself, as `steps`.
-        return self._recalls_of(call, _each(queries), self._calls.timeout(timeout))
+        return self._recalls_of(call, each_of_async(queries, call), self._calls.timeout(timeout))
 
     async def _recalls_of(
         self, call: RecallStreamCall, queries: AsyncIterator[ArrayLike], seconds: float
@@ -157,6 +148,7 @@ class AsyncConnection:
             while call.in_flight:
                 for answer in await self._taken(answers, call, seconds):
                     yield answer
+            call.finish()
         finally:
             incoming.cancel()
 

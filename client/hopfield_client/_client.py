@@ -1,16 +1,19 @@
 """The client whose calls block."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from types import TracebackType
 from typing import Self, overload
 
 from numpy.typing import ArrayLike
 
 from hopfield_client._attractor_calls import RingCalls, SheetCalls
-from hopfield_client._client_calls import ClientCalls
+from hopfield_client._client_calls import ClientCalls, CreationCall, temporary_name
 from hopfield_client._config import DEFAULT_RETRY, RetryConfig
 from hopfield_client._connection import Connection
+from hopfield_client._errors import HopfieldError
 from hopfield_client._memory import Memory
+from hopfield_client._memory_calls import MemoryCalls
 from hopfield_client._models import Model, PatternModel, Ring, Sheet
 from hopfield_client._ring_memory import RingMemory
 from hopfield_client._sheet_memory import SheetMemory
@@ -120,7 +123,103 @@ class HopfieldClient:
             shape=shape,
             exist_ok=exist_ok,
         )
-        calls = self._connection.run(self._connection.memories.CreateMemory, call)
+        return self._handle(self._connection.run(self._connection.memories.CreateMemory, call))
+
+    @overload
+    def temporary_memory(
+        self, neurons: None = None, *, name: str | None = None, model: Ring
+    ) -> AbstractContextManager[RingMemory]: ...
+
+    @overload
+    def temporary_memory(
+        self, neurons: None = None, *, name: str | None = None, model: Sheet
+    ) -> AbstractContextManager[SheetMemory]: ...
+
+    @overload
+    def temporary_memory(
+        self,
+        neurons: int,
+        *,
+        name: str | None = None,
+        model: PatternModel | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+    ) -> AbstractContextManager[Memory]: ...
+
+    def temporary_memory(
+        self,
+        neurons: int | None = None,
+        *,
+        name: str | None = None,
+        model: Model | None = None,
+        rule: LearningRule = "hebbian",
+        normalization: Normalization = "neurons",
+        thresholds: ArrayLike | None = None,
+        self_coupling: bool = False,
+        coding: Coding = "bipolar",
+        kappa: float = 1.0,
+        max_sweeps: int = 1000,
+        shape: int | Sequence[int] | None = None,
+    ) -> AbstractContextManager[Memory | RingMemory | SheetMemory]:
+        """Make a memory for the time of a `with` block, and delete it at its end, whatever happened in it.
+
+            with client.temporary_memory(64, rule="pseudo_inverse", shape=(8, 8)) as memory:
+                memory.store(images)
+
+        Args:
+            neurons: as in `create_memory`, and so are the others.
+            name: its name; None: one that no other memory has, "temporary-" and 32 hexadecimal digits.
+            model: another kind of network than the classical one.
+            rule: how stored patterns become weights.
+            normalization: what Hebb's sums of outer products are divided by.
+            thresholds: threshold of each neuron, or one for them all.
+            self_coupling: keep the diagonal that the rule gives.
+            coding: the two values a neuron has.
+            kappa: margin of the perceptron rule.
+            max_sweeps: sweeps after which the perceptron rule gives up.
+            shape: shape of one pattern.
+
+        Raises:
+            AlreadyExists: the name is taken. That memory stays.
+            InvalidArgument: as in `create_memory`.
+        """
+        call = self._calls.create_memory(
+            temporary_name() if name is None else name,
+            neurons,
+            model=model,
+            rule=rule,
+            normalization=normalization,
+            thresholds=thresholds,
+            self_coupling=self_coupling,
+            coding=coding,
+            kappa=kappa,
+            max_sweeps=max_sweeps,
+            shape=shape,
+            exist_ok=False,
+        )
+        return self._temporary(call)
+
+    @contextmanager
+    def _temporary(self, call: CreationCall) -> Iterator[Memory | RingMemory | SheetMemory]:
+        memory = self._handle(self._connection.run(self._connection.memories.CreateMemory, call))
+        try:
+            yield memory
+        except BaseException as error:
+            # What failed inside `with` matters more than what is left behind.
+            try:
+                self.delete_memory(memory.name, missing_ok=True)
+            except HopfieldError as not_deleted:
+                error.add_note(f"the temporary memory {memory.name!r} was not deleted: {not_deleted}")
+            raise
+        self.delete_memory(memory.name, missing_ok=True)
+
+    def _handle(self, calls: MemoryCalls | RingCalls | SheetCalls) -> Memory | RingMemory | SheetMemory:
         if isinstance(calls, RingCalls):
             return RingMemory(self._connection, calls)
         if isinstance(calls, SheetCalls):

@@ -1,7 +1,8 @@
 """The calls of a client: requests built and answers read, once, for both clients; everything about a call except sending it."""
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 import grpc
 from numpy.typing import ArrayLike
@@ -23,6 +24,16 @@ from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalizati
 from hopfield_client._words import CODINGS, number
 
 MadeT = TypeVar("MadeT")
+CreationCall: TypeAlias = Call[
+    memory_service_pb2.CreateMemoryRequest,
+    memory_service_pb2.CreateMemoryResponse,
+    MemoryCalls | RingCalls | SheetCalls,
+]
+
+
+def temporary_name() -> str:
+    """A name that no other memory has."""
+    return f"temporary-{uuid.uuid4().hex}"
 
 
 class ClientCalls:
@@ -96,11 +107,7 @@ class ClientCalls:
         max_sweeps: int,
         shape: int | Sequence[int] | None,
         exist_ok: bool,
-    ) -> Call[
-        memory_service_pb2.CreateMemoryRequest,
-        memory_service_pb2.CreateMemoryResponse,
-        MemoryCalls | RingCalls | SheetCalls,
-    ]:
+    ) -> CreationCall:
         parameters: dict[str, Any] = {
             "rule": rule,
             "normalization": normalization,

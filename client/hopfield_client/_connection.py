@@ -20,7 +20,7 @@ from hopfield_client._calls import Call, Method, PageCall, StreamCall
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError
-from hopfield_client._recall_stream import RecallStreamCall
+from hopfield_client._recall_stream import RecallStreamCall, each
 from hopfield_client._trace import TraceCall
 from hopfield_client._types import Recall, TraceStep
 
@@ -108,7 +108,7 @@ class Connection:
             incoming = self.recalls.StreamRecall(iter(outgoing.get, None))
         try:
             call.expect()
-            for query in queries:
+            for query in each(queries, call):
                 for request in call.add(query):
                     outgoing.put(request)
                 while call.is_full:
@@ -119,6 +119,7 @@ class Connection:
             outgoing.put(None)
             while call.in_flight:
                 yield from self._taken(incoming, call, seconds)
+            call.finish()
         finally:
             outgoing.put(None)
             incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs

@@ -255,7 +255,7 @@ class Memory:
 
         Args:
             queries: (count, ...) array, the first axis counting queries, each as in `recall`. What 0 means in numbers is the same in
-                all of them.
+                all of them. Without queries the answer is empty.
             update: as in `recall`.
             order: as in `recall`.
             seed: as in `recall`; query k uses seed + k (modulo 2**64), and its answer is that of `recall` with that seed.

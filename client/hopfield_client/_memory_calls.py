@@ -105,7 +105,7 @@ class MemoryCalls:
     ) -> Call[memory_service_pb2.StorePatternsRequest, memory_service_pb2.StorePatternsResponse, Stored]:
         single = isinstance(labels, str)
         packed = pack_stored(patterns, argument="patterns", single=single, neurons=self.neurons, coding=self.coding)
-        texts = [] if labels is None else labels_of(labels)
+        texts = [] if labels is None else labels_of(labels, of_patterns=True)
         if labels is not None and len(texts) != packed.message.count:
             raise InvalidArgument(f"{len(texts)} labels for {packed.message.count} patterns", field="labels")
         request = memory_service_pb2.StorePatternsRequest(

@@ -8,9 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import patterns_pb2
+from hopfield_client._array_likes import array_of, element
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._types import Coding, PatternArray
 from hopfield_client._words import CODINGS, number
+
+# The largest grey level of an image of eight bits a pixel.
+_WHITE = 255
 
 _VALUES = {
     None: "booleans, -1 and 1, or 0 and 1",
@@ -57,16 +61,16 @@ def pack_stored(
     if holds_real_numbers(numbers := as_array(values, argument, coding), coding):
         single = single or numbers.ndim <= 1 or numbers.size == neurons
         return _packed_real(numbers, argument, count=1 if single else len(numbers), neurons=neurons)
-    array, known = _checked(values, argument, coding)
+    array, known = _checked(numbers, argument, coding, query=False)
     if known is not None and not known.all():
-        where = _element(argument, np.argmin(known), array.shape)
+        where = element(argument, np.argmin(known), array.shape)
         raise InvalidArgument(f"{where} is masked: a stored pattern is known in every neuron", field=argument)
     read_as = _coding_of(array, None, coding)
     if_other_coding = _refusal(read_as, argument, argument)
     if coding is not None and read_as not in {None, coding}:
         raise InvalidArgument(if_other_coding, field=argument)
     if read_as == "bipolar" and not array.all():
-        where = _element(argument, np.argmin(array != 0), array.shape)
+        where = element(argument, np.argmin(array != 0), array.shape)
         raise InvalidArgument(f"{where} is 0: a stored pattern is -1 or 1 in every neuron", field=argument)
     if single and neurons is not None and array.size > neurons and array.size % neurons == 0:
         raise InvalidArgument(
@@ -82,7 +86,7 @@ def pack_query(values: ArrayLike, *, argument: str, neurons: int | None = None, 
     """One query of any shape; what is masked, or 0 among -1 and 1, is unknown. Arguments and errors: as `pack_stored`."""
     if holds_real_numbers(numbers := as_array(values, argument, coding), coding):
         return _packed_real(numbers, argument, count=1, neurons=neurons)
-    array, known = _checked(values, argument, coding)
+    array, known = _checked(numbers, argument, coding, query=True)
     return _packed_queries(array, known, argument, count=1, neurons=neurons, coding=coding)
 
 
@@ -93,7 +97,10 @@ def pack_queries(
 
     Where the coding of the memory is not known, one query that holds -1 tells what 0 means in all of them.
     """
-    array = as_array(values, argument, coding)
+    array = array_of(values, argument, _rule(coding))
+    if array.shape[:1] == (0,):
+        return _no_queries(array, argument, neurons=neurons, coding=coding)
+    array = as_array(array, argument, coding)
     if array.ndim < 2:
         raise InvalidArgument(
             f"{argument} has the shape {array.shape}: its first axis must count the queries; for one query use recall",
@@ -101,7 +108,7 @@ def pack_queries(
         )
     if holds_real_numbers(array, coding):
         return _packed_real(array, argument, count=len(array), neurons=neurons)
-    array, known = _checked(array, argument, coding)
+    array, known = _checked(array, argument, coding, query=True)
     if coding == "bipolar" and known is None and array.dtype != np.bool_:
         # A query of 0s and 1s alone is nearly always 0/1 data, whose zeros are not unknown, whatever the others are.
         lowest = array.reshape(len(array), -1).min(axis=1)
@@ -109,6 +116,15 @@ def pack_queries(
             where = f"{argument}[{np.argmin(lowest != 0)}]"
             raise InvalidArgument(_refusal("binary", where, argument, query=True), field=argument)
     return _packed_queries(array, known, argument, count=len(array), neurons=neurons, coding=coding)
+
+
+def _no_queries(array: NDArray[Any], argument: str, *, neurons: int | None, coding: Coding | None) -> Packed:
+    """A batch without queries. An empty list has one axis, and no size to be checked."""
+    size = math.prod(array.shape[1:])
+    if array.ndim > 1 and neurons is not None and size != neurons:
+        raise InvalidArgument(_wrong_size(array.shape, size, argument, neurons), field=argument)
+    message = patterns_pb2.Patterns(coding=None if coding is None else number(CODINGS, coding, "coding"))
+    return Packed(message, array.shape, array.dtype == np.bool_, "")
 
 
 def part_of(queries: Packed, start: int, end: int) -> Packed:
@@ -200,43 +216,50 @@ def as_array(values: ArrayLike, argument: str, coding: Coding | None) -> NDArray
     Raises:
         InvalidArgument: they are no such array, or an empty one.
     """
-    try:
-        array = np.ma.asarray(values) if _is_masked_array(values) else np.asarray(values)
-    except ValueError:
-        raise InvalidArgument(f"{argument} is no array: its rows differ in length", field=argument) from None
+    array = array_of(values, argument, _rule(coding))
     if array.size == 0:
         raise InvalidArgument(f"{argument} is empty (shape {array.shape})", field=argument)
-    if array.dtype.kind not in "biuf":
-        raise InvalidArgument(
-            f"{argument} holds values of type {array.dtype}: a pattern is {_VALUES[coding]}", field=argument
-        )
     return array
 
 
-def _checked(values: ArrayLike, argument: str, coding: Coding | None) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """The values as an array of booleans, or of numbers that are all -1, 0 or 1; and which of them are known.
+def _rule(coding: Coding | None) -> str:
+    return f"a pattern is {_VALUES[coding]}"
+
+
+def _checked(
+    array: NDArray[Any], argument: str, coding: Coding | None, *, query: bool
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """The values as booleans, or as numbers that are all -1, 0 or 1; and which of them are known.
 
     The latter is None where the values are no masked array, nor a sequence of some. What is not known is 0 or False.
     """
-    array = as_array(values, argument, coding)
     known = None
     if isinstance(array, np.ma.MaskedArray):
         known = ~np.ma.getmaskarray(array)
         array = np.where(known, array.data, array.dtype.type(0))
-    # Of whole numbers the least and the largest tell, in a fraction of the time.
+    # Of integers the least and the largest tell, in a fraction of the time.
     if array.dtype.kind == "f" or (array.dtype.kind in "iu" and (array.min() < -1 or array.max() > 1)):
         wrong = (array != 0) & (array != 1) & (array != -1)
         if wrong.any():
             first = np.argmax(wrong)
-            where = _element(argument, first, array.shape)
-            raise InvalidArgument(f"{where} is {array.flat[first]}: a pattern is {_VALUES[coding]}", field=argument)
+            where = element(argument, first, array.shape)
+            cure = _cure(array, argument, query=query)
+            raise InvalidArgument(f"{where} is {array.flat[first]}: {_rule(coding)}{cure}", field=argument)
     return array, known
 
 
-def _is_masked_array(values: ArrayLike) -> bool:
-    """Whether the caller speaks of masks; numpy itself would drop them."""
-    rows = values if isinstance(values, (list, tuple)) else [values]
-    return any(isinstance(row, np.ma.MaskedArray) for row in rows)
+def _cure(array: NDArray[Any], argument: str, *, query: bool) -> str:
+    """What to pass instead of numbers that are no states of neurons, where they look like something known."""
+    kind = array.dtype.kind
+    if kind == "f" and np.isnan(array).any():
+        return f"; where nan means unknown, pass np.ma.masked_invalid({argument})" if query else ""
+    if kind == "u" and ((array == 1) | (array == np.iinfo(array.dtype).max)).all():
+        return f"; -1 wraps around in {array.dtype}: pass {argument}.astype(np.int{8 * array.itemsize})"
+    if array.dtype == np.uint8 or (kind in "iu" and array.min() >= 0 and array.max() == _WHITE):
+        return f"; for grey levels pass booleans, such as np.asarray({argument}) > {_WHITE // 2}"
+    if kind == "f" and array.min() >= 0 and array.max() <= 1:
+        return f"; for grey levels pass booleans, such as np.asarray({argument}) > 0.5"
+    return ""
 
 
 def _coding_of(array: NDArray[Any], known: NDArray[np.bool_] | None, coding: Coding | None) -> Coding | None:
@@ -319,13 +342,13 @@ def _packed_real(array: NDArray[Any], argument: str, *, count: int, neurons: int
     """Real numbers, each of which is known. Arguments and errors: as `pack_stored`."""
     size = _size(array, argument, count, neurons)
     if isinstance(array, np.ma.MaskedArray) and np.ma.getmaskarray(array).any():
-        where = _element(argument, np.argmax(np.ma.getmaskarray(array)), array.shape)
+        where = element(argument, np.argmax(np.ma.getmaskarray(array)), array.shape)
         raise InvalidArgument(f"{where} is masked: real numbers are known in every neuron", field=argument)
     with np.errstate(over="ignore"):
         singles = np.asarray(array, np.float32)
     finite = np.isfinite(singles)
     if not finite.all():
-        where = _element(argument, np.argmin(finite), array.shape)
+        where = element(argument, np.argmin(finite), array.shape)
         raise InvalidArgument(f"{where} is {array.flat[np.argmin(finite)]}, which is no finite float32", field=argument)
     message = patterns_pb2.Patterns(
         count=count, neurons=size, floats=singles.astype("<f4").tobytes(), coding=patterns_pb2.CODING_REAL
@@ -337,18 +360,13 @@ def _packed_real(array: NDArray[Any], argument: str, *, count: int, neurons: int
 def _size(array: NDArray[Any], argument: str, count: int, neurons: int | None) -> int:
     size = array.size // count
     if neurons is not None and size != neurons:
-        raise InvalidArgument(
-            f"{argument} has the shape {array.shape}, which makes {size} neurons a pattern; the memory has {neurons}",
-            field=argument,
-        )
+        raise InvalidArgument(_wrong_size(array.shape, size, argument, neurons), field=argument)
     return size
+
+
+def _wrong_size(shape: tuple[int, ...], size: int, argument: str, neurons: int) -> str:
+    return f"{argument} has the shape {shape}, which makes {size} neurons a pattern; the memory has {neurons}"
 
 
 def _bits(values: NDArray[np.bool_], count: int) -> bytes:
     return np.packbits(values.reshape(count, -1), axis=1, bitorder="little").tobytes()
-
-
-def _element(argument: str, position: np.intp, shape: tuple[int, ...]) -> str:
-    """The name of one element, such as `patterns[3, 5]`."""
-    index = ", ".join(str(i) for i in np.unravel_index(position, shape))
-    return f"{argument}[{index}]" if index else argument

@@ -24,7 +24,7 @@ class RecallBatchCall:
     """A call that goes in parts, one after the other: run `call` and those that follow it, `take` each part, then `finish`.
 
     Attributes:
-        call: for the first part.
+        call: for the first part; None where there are no queries.
     """
 
     def __init__(
@@ -43,6 +43,9 @@ class RecallBatchCall:
         self._parts: list[RecallBatch] = []
         self._done = 0
         message = queries.message
+        self.call: PartCall | None = None
+        if not message.count:
+            return
         row_bytes = (len(message.bits) + len(message.known) + len(message.floats)) // message.count
         size = min(_PART_QUERIES, max(1, _PART_BYTES // row_bytes))
         self._size = min(size, math.ceil(message.count / _WATCHED_PARTS)) if progress else size
@@ -78,4 +81,4 @@ class RecallBatchCall:
         Raises:
             Conflict: the memory was deleted and made anew between two parts.
         """
-        return _answers.joined(self._parts)
+        return _answers.joined(self._parts) if self._parts else _answers.no_recalls(self._queries)

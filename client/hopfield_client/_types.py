@@ -216,8 +216,8 @@ class RecallBatch:
         overlaps: overlap with that pattern; NaN when nothing is stored.
         matches: what each answer is, as `Recall.match`.
         seeds: the seed of each: `memory.recall(queries[k], seed=batch.seeds[k])` gives the same answer.
-        revision: revision of the memory the answers were computed at.
-        uid: uid of that memory.
+        revision: revision of the memory the answers were computed at; 0 of an empty batch, of which no server is asked.
+        uid: uid of that memory; "" of an empty batch.
         attentions: `Recall.attention` of each.
     """
 

@@ -22,6 +22,7 @@
 The messages are sent to callers: they name the field and the rule it broke, and nothing of our insides.
 """
 
+from collections.abc import Mapping
 from typing import ClassVar
 
 
@@ -114,13 +115,18 @@ class LabelNotFound(ServiceError):
 
 
 class MemoryExists(ServiceError):
-    """The name is taken."""
+    """The name is taken; where that is allowed for the same spec, by a memory of another one.
+
+    `differences` has a sentence for each parameter of the spec that differs, by its name.
+    """
 
     code = "ALREADY_EXISTS"
     reason = "MEMORY_EXISTS"
 
-    def __init__(self, name: str, but: str = "") -> None:
-        super().__init__(f"a memory named {name!r} exists{but}", name=name)
+    def __init__(self, name: str, differences: Mapping[str, str]) -> None:
+        but = f" with another spec: {', '.join(differences.values())}" if differences else ""
+        more = {"differs": ",".join(differences)} if differences else {}
+        super().__init__(f"a memory named {name!r} exists{but}", name=name, **more)
         self.resource = ("hopfield.v1.Memory", name)
 
 

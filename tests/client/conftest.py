@@ -4,7 +4,7 @@ import asyncio
 import inspect
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import ExitStack
+from contextlib import AbstractAsyncContextManager, ExitStack
 from typing import Any, Self, cast
 
 import pytest
@@ -55,11 +55,11 @@ class Driven:
         return call
 
     def __enter__(self) -> Self:
-        self._runner.run(self._driven.__aenter__())
-        return self
+        entered = self._runner.run(_awaited(self._driven.__aenter__()))
+        return self if entered is self._driven else type(self)(self._runner, entered)
 
     def __exit__(self, *error: object) -> None:
-        self._runner.run(self._driven.__aexit__(*error))
+        self._runner.run(_awaited(self._driven.__aexit__(*error)))
 
     def _iterate(self, items: AsyncIterator[Any]) -> Iterator[Any]:
         end = object()
@@ -67,7 +67,14 @@ class Driven:
             yield item
 
 
-_HANDLES = (AsyncMemory, AsyncRingMemory, AsyncHeadingTrack, AsyncSheetMemory, AsyncPositionTrack)
+_HANDLES = (
+    AsyncMemory,
+    AsyncRingMemory,
+    AsyncHeadingTrack,
+    AsyncSheetMemory,
+    AsyncPositionTrack,
+    AbstractAsyncContextManager,
+)
 
 
 class DrivenTrace:

@@ -109,7 +109,7 @@ def test_inverse_temperatures_in_a_row_are_annealing(beta: Any) -> None:
         (-0.5, "beta", "beta is -0.5; it must be finite and at least 0"),
         (np.inf, "beta", "beta is inf; it must be"),
         (np.nan, "beta", "beta is nan; it must be"),
-        ("hot", "beta", "beta holds values of type <U3; it must hold real numbers"),
+        ("hot", "beta", "beta holds values of type <U3: it must hold real numbers"),
         (True, "beta", "beta holds values of type bool"),
         ([], "beta", "beta has the shape (0,); it must be a number, or for annealing numbers in a row, at least one"),
         ([[1.0]], "beta", "beta has the shape (1, 1); it must be"),
@@ -182,9 +182,11 @@ def test_a_single_string_labels_a_single_pattern(memory: MemoryCalls) -> None:
 @pytest.mark.parametrize(
     ("labels", "message"),
     [
-        ([3], r"labels\[0\] is 3; it must be a string"),
+        ([3], r"labels\[0\] is 3; it must be a string: pass \[str\(label\) for label in labels\]"),
+        (np.array([3]), r"labels\[0\] is np.int64\(3\); it must be a string: pass \["),
+        (b"A", r"labels is b'A'; it must be a string: pass labels\.decode\(\)"),
         (["A", None], r"labels\[1\] is None; it must be a string"),
-        (3, "labels is 3; it must be a string, or strings in a row"),
+        (3, r"labels is 3; it must be a string: pass str\(labels\)"),
         (True, "labels is True; it must be a string"),
         ("\ud800", "labels is .*, which UTF-8 cannot encode"),
     ],
@@ -255,7 +257,9 @@ def test_words_that_only_a_later_client_knows_are_unknown(memory: MemoryCalls) -
     many = recall_service_pb2.BatchRecallResponse(patterns=bits)
     many.MergeFromString(bytes([9 << 3, 99, 6 << 3, 99]))
     answer = memory.recall([1, -1, 1, -1], options()).read(one)
-    (answers,) = memory.recall_batch([[1, -1, 1, -1]], options(), progress=False).call.read(many).items
+    batch = memory.recall_batch([[1, -1, 1, -1]], options(), progress=False)
+    assert batch.call is not None
+    (answers,) = batch.call.read(many).items
     assert (answer.match, answer.stop_reason) == ("unknown", "unknown")
     assert (answers.matches.tolist(), answers.stop_reasons.tolist()) == (["unknown"], ["unknown"])
 
@@ -264,8 +268,9 @@ def test_each_answer_of_a_batch_has_its_seed_also_across_the_largest(memory: Mem
     response = recall_service_pb2.BatchRecallResponse(
         patterns=patterns_pb2.Patterns(count=2, neurons=4, bits=b"\x05\x05"), seed=2**64 - 1
     )
-    queries = [[1, -1, 1, -1], [1, -1, 1, -1]]
-    (answers,) = memory.recall_batch(queries, options(), progress=False).call.read(response).items
+    batch = memory.recall_batch([[1, -1, 1, -1], [1, -1, 1, -1]], options(), progress=False)
+    assert batch.call is not None
+    (answers,) = batch.call.read(response).items
     assert answers.seeds.tolist() == [2**64 - 1, 0]
 
 

@@ -3,24 +3,30 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
+from tests.client.conftest import Connect
 from tests.client.letters import LABELS, PATTERNS, N, random_patterns
-from tests.processes import ServiceProcess
+from tests.processes import ServiceProcess, StartService
 
 from hopfield_client import (
     AlreadyExists,
     CapacityWarning,
     ClientClosed,
     Conflict,
+    Dense,
     HopfieldClient,
     InvalidArgument,
     LearningRule,
     Memory,
     MemoryInfo,
+    Modern,
     NotFound,
+    Ring,
+    Sheet,
     Stored,
     UpdateRule,
 )
@@ -62,8 +68,101 @@ def test_a_name_is_taken_once_unless_the_same_memory_will_do(client: HopfieldCli
         client.create_memory(name, N)
     assert (raised.value.reason, raised.value.metadata["name"]) == ("MEMORY_EXISTS", name)
     assert client.create_memory(name, N, exist_ok=True).info().uid == first.uid
-    with pytest.raises(AlreadyExists):
-        client.create_memory(name, N, rule="pseudo_inverse", exist_ok=True)
+
+
+HALVES, ONES = np.full(N, 0.5), np.ones(N)
+
+
+@pytest.mark.parametrize(
+    ("made", "asked", "said"),
+    [
+        ({}, {"rule": "pseudo_inverse"}, {"rule": "rule is hebbian (pseudo_inverse was asked for)"}),
+        ({}, {"neurons": 9}, {"neurons": f"neurons is {N} (9 was asked for)"}),
+        ({}, {"self_coupling": True}, {"self_coupling": "self_coupling is False (True was asked for)"}),
+        ({"coding": "binary"}, {}, {"coding": "coding is binary (bipolar was asked for)"}),
+        ({}, {"model": Dense(degree=3)}, {"family": "family is pairwise (dense was asked for)"}),
+        ({"model": Dense(degree=3)}, {"model": Dense(degree=4)}, {"degree": "degree is 3 (4 was asked for)"}),
+        ({"model": Modern(beta=8)}, {"model": Modern(beta=0.5)}, {"beta": "beta is 8 (0.5 was asked for)"}),
+        ({"thresholds": HALVES}, {}, {"thresholds": "thresholds are set (none were asked for)"}),
+        ({}, {"thresholds": ONES}, {"thresholds": "thresholds are all zero (others were asked for)"}),
+        (
+            {"thresholds": HALVES},
+            {"thresholds": np.where(np.arange(N) == 3, 2, HALVES)},
+            {"thresholds": "thresholds[3] is 0.5 (2 was asked for)"},
+        ),
+        (
+            {"rule": "perceptron", "kappa": 2.0},
+            {"normalization": "none"},
+            {
+                "rule": "rule is perceptron (hebbian was asked for)",
+                "normalization": "normalization is neurons (none was asked for)",
+                "kappa": "kappa is 2 (1 was asked for)",
+            },
+        ),
+    ],
+)
+def test_a_memory_that_differs_says_in_what(
+    client: HopfieldClient, name: str, made: dict[str, Any], asked: dict[str, Any], said: dict[str, str]
+) -> None:
+    client.create_memory(name, **{"neurons": N, **made})
+    with pytest.raises(AlreadyExists) as raised:
+        client.create_memory(name, **{"neurons": N, **asked}, exist_ok=True)
+    assert str(raised.value) == f"a memory named {name!r} exists with another spec: {', '.join(said.values())}"
+    assert raised.value.metadata == {"name": name, "differs": ",".join(said)}
+
+
+def names(client: HopfieldClient) -> set[str]:
+    return {info.name for info in client.list_memories("temporary-")}
+
+
+@pytest.mark.parametrize(
+    "made",
+    [
+        {"neurons": 6, "rule": "pseudo_inverse", "coding": "binary", "shape": (2, 3)},
+        {"neurons": 6, "model": Dense(degree=3)},
+        {"model": Ring()},
+        {"model": Sheet()},
+    ],
+)
+def test_a_temporary_memory_lives_as_long_as_its_block(client: HopfieldClient, made: dict[str, Any]) -> None:
+    with client.temporary_memory(**made) as memory, client.temporary_memory(**made) as other:
+        assert memory.name != other.name
+        assert {memory.name, other.name} <= names(client)
+        assert memory.info().model == made.get("model")
+        if "shape" in made:
+            assert (memory.shape, memory.coding, memory.info().rule) == ((2, 3), "binary", "pseudo_inverse")
+    assert not {memory.name, other.name} & names(client)
+
+
+def test_a_temporary_memory_goes_where_its_block_fails_or_has_deleted_it(client: HopfieldClient, name: str) -> None:
+    with pytest.raises(KeyError, match="of the caller"), client.temporary_memory(4, name=name):
+        raise KeyError("of the caller")
+    with client.temporary_memory(4, name=name) as memory:
+        client.delete_memory(memory.name)
+    assert list(client.list_memories(name)) == []
+
+
+def test_a_temporary_memory_leaves_one_of_its_name_alone(client: HopfieldClient, name: str) -> None:
+    uid = client.create_memory(name, 4).info().uid
+    with pytest.raises(AlreadyExists), client.temporary_memory(4, name=name):
+        pass
+    assert client.memory(name).info().uid == uid
+
+
+def test_what_fails_in_the_block_is_raised_where_the_memory_cannot_be_deleted(
+    connect: Connect, start_service: StartService, tmp_path: Path
+) -> None:
+    service = start_service(data_dir=str(tmp_path / "data"))
+    client = connect(service.address, timeout=2.0)
+
+    def stop(memory: Memory) -> None:
+        service.terminate()
+        raise KeyError(memory.name)
+
+    with pytest.raises(KeyError) as raised, client.temporary_memory(4) as memory:
+        stop(memory)
+    (note,) = raised.value.__notes__
+    assert note.startswith(f"the temporary memory {raised.value.args[0]!r} was not deleted: ")
 
 
 def test_a_name_the_server_does_not_allow_is_refused_by_field(client: HopfieldClient) -> None:

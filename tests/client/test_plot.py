@@ -4,6 +4,8 @@ import itertools
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -14,6 +16,7 @@ from matplotlib.figure import Figure, SubFigure
 from matplotlib.lines import Line2D
 from matplotlib.offsetbox import AnnotationBbox
 from numpy.typing import NDArray
+from PIL import Image
 from tests.client.letters import random_patterns
 from tests.processes import ServiceProcess
 
@@ -70,6 +73,43 @@ def test_without_matplotlib_it_says_how_to_get_it() -> None:
     assert done.returncode == 1
     last = done.stderr.splitlines()[-1]
     assert last == "ImportError: hopfield_client.plot needs matplotlib: pip install 'hopfield-recall[plot]'"
+
+
+WINDOW = """
+from matplotlib._pylab_helpers import Gcf
+from matplotlib.backend_bases import FigureManagerBase
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+class FigureManager(FigureManagerBase):
+    @classmethod
+    def pyplot_show(cls, *, block=None):
+        print([manager.canvas.figure.axes[0].get_title() for manager in Gcf.get_all_fig_managers()])
+
+class FigureCanvas(FigureCanvasAgg):
+    manager_class = FigureManager
+"""
+
+
+def test_a_picture_shows_itself_in_a_notebook(digits: Memory) -> None:
+    picture = plot_recall(digits.trace(NOISY_EIGHT, seed=1))
+    png = cast("Any", picture)._repr_png_()
+    width, height = picture.get_size_inches() * picture.dpi
+    assert Image.open(BytesIO(png)).size == pytest.approx((width, height), abs=1)
+
+
+def test_a_script_shows_a_picture_in_a_window(tmp_path: Path) -> None:
+    (tmp_path / "window.py").write_text(WINDOW)
+    script = (
+        "import matplotlib; matplotlib.use('module://window')\n"
+        "from hopfield_client.plot._picture import Picture\n"
+        "picture = Picture(); picture.add_subplot().set_title('a recall'); picture.show()\n"
+        "from matplotlib import pyplot; assert pyplot.get_fignums() == []\n"
+        "picture.savefig('picture.png')"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stdout == "['a recall']\n", done.stderr
+    assert done.returncode == 0
+    assert (tmp_path / "picture.png").exists()
 
 
 # A recall

@@ -123,15 +123,86 @@ def test_a_change_is_seen_by_the_queries_after_it(letters: Memory, other_client:
     assert revisions == sorted(revisions)
 
 
-def test_a_wrong_query_is_refused_by_its_number(client: HopfieldClient, letters: Memory) -> None:
-    with pytest.raises(InvalidArgument, match=r"^queries\[1024:\]\[2, 5\] is 7: a pattern is"):
-        list(letters.recall_stream([PATTERNS[0]] * (BLOCK + 2) + [np.where(np.arange(N) == 5, 7, PATTERNS[0])]))
-    with pytest.raises(InvalidArgument, match=r"^queries\[1:\] has the shape \(1, 9\), which makes 9 neurons"):
-        list(letters.recall_stream([PATTERNS[0], PATTERNS[0][:9]]))
-    with pytest.raises(InvalidArgument, match=r"^queries are single values: each query must be an array of N"):
-        list(letters.recall_stream(PATTERNS[0]))
-    with pytest.raises(InvalidArgument, match=r"^queries: neurons must be 64, "):
-        list(client.memory(letters.name).recall_stream([PATTERNS[0][:9]]))
+WRONG = {
+    "of wrong values": np.where(np.arange(N) == 5, 7, PATTERNS[0]),
+    "of another size": PATTERNS[0][:9],
+    "of 0s and 1s alone": (PATTERNS[1] > 0).astype(np.int8),
+    "of one value": 1,
+    "of no values": [],
+    "of text": ["1"] * N,
+}
+
+
+def answers_before(answers: Iterator[Recall], error: type[Exception]) -> tuple[list[str | None], str]:
+    """The labels of the answers that come before the stream raises, and what it then says."""
+    labels: list[str | None] = []
+    with pytest.raises(error) as raised:
+        labels.extend(answer.label for answer in answers)
+    assert next(answers, None) is None
+    return labels, str(raised.value)
+
+
+@pytest.mark.parametrize("before", [0, 7, BLOCK - 1, BLOCK, 2500])
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
+def test_the_queries_before_a_wrong_one_are_answered(letters: Memory, before: int, wrong: Any) -> None:
+    taken: list[int] = []
+
+    def queries() -> Iterator[Any]:
+        for k in range(before):
+            yield PATTERNS[k % len(PATTERNS)]
+        yield wrong
+        while len(taken) < 2 * BLOCK:
+            taken.append(len(taken))
+            yield PATTERNS[0]
+
+    labels, message = answers_before(letters.recall_stream(queries()), InvalidArgument)
+    assert labels == [LABELS[k % len(LABELS)] for k in range(before)]
+    assert message.startswith(f"queries[{before}]")
+    # What may follow it in its block, before anybody looks.
+    assert len(taken) < BLOCK
+
+
+def test_the_queries_before_one_that_the_server_refuses_are_answered(client: HopfieldClient, letters: Memory) -> None:
+    queries = [*[PATTERNS[1]] * 2500, PATTERNS[0][:9], *[PATTERNS[1]] * 9]
+    labels, message = answers_before(client.memory(letters.name).recall_stream(queries), InvalidArgument)
+    assert labels == ["B"] * 2500
+    assert message.startswith("queries: neurons must be 64, ")
+
+
+@pytest.mark.parametrize("before", [0, 7, BLOCK, 2500])
+def test_the_queries_before_their_source_fails_are_answered(letters: Memory, before: int) -> None:
+    failure = KeyError("of the caller")
+
+    def queries() -> Iterator[Any]:
+        for k in range(before):
+            yield PATTERNS[k % len(PATTERNS)]
+        raise failure
+
+    labels, message = answers_before(letters.recall_stream(queries()), KeyError)
+    assert labels == [LABELS[k % len(LABELS)] for k in range(before)]
+    assert message == str(failure)
+
+
+async def test_so_they_are_where_queries_come_asynchronously(server: ServiceProcess, name: str) -> None:
+    async def failing() -> AsyncIterator[Any]:
+        for k in range(2500):
+            yield PATTERNS[k % len(PATTERNS)]
+        raise KeyError("of the caller")
+
+    async def wrong() -> AsyncIterator[Any]:
+        for k in range(2500):
+            yield PATTERNS[k % len(PATTERNS)]
+        yield PATTERNS[0][:9]
+
+    async with AsyncHopfieldClient(server.address, timeout=60.0) as client:
+        memory = await client.create_memory(name, N, rule="pseudo_inverse")
+        await memory.store(PATTERNS, LABELS)
+        for queries, error in ((failing(), KeyError), (wrong(), InvalidArgument)):
+            answers = memory.recall_stream(queries)
+            for k in range(2500):
+                assert (await anext(answers)).label == LABELS[k % len(LABELS)]
+            with pytest.raises(error):
+                await anext(answers)
 
 
 def test_zeros_and_ones_are_refused_however_the_stream_is_cut(client: HopfieldClient, letters: Memory) -> None:

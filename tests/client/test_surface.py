@@ -6,6 +6,7 @@ import subprocess
 import sys
 import types
 from collections.abc import AsyncIterable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from typing import Any, get_args, get_origin
 
 import pytest
@@ -104,10 +105,14 @@ TWINS: dict[Any, Any] = {
     **dict(PAIRS),
     Trace: AsyncTrace,
     Memory | RingMemory | SheetMemory: AsyncMemory | AsyncRingMemory | AsyncSheetMemory,
+    AbstractContextManager[Memory | RingMemory | SheetMemory]: AbstractAsyncContextManager[
+        AsyncMemory | AsyncRingMemory | AsyncSheetMemory
+    ],
 }
 # Calls that ask no server yet, and properties.
 NOT_AWAITED = {
     "memory",
+    "temporary_memory",
     "name",
     "shape",
     "coding",
@@ -229,6 +234,14 @@ def test_a_memory_is_changed_by_the_arguments_it_is_made_with() -> None:
     made = inspect.signature(HopfieldClient.create_memory).parameters
     changed = inspect.signature(Memory.update).parameters
     assert list(changed)[1:-2] == [name for name in made if name in changed and name != "self"]
+
+
+def test_a_temporary_memory_is_made_by_the_arguments_of_one_that_stays() -> None:
+    stays = inspect.signature(HopfieldClient.create_memory).parameters
+    goes = inspect.signature(HopfieldClient.temporary_memory).parameters
+    assert set(goes) == set(stays) - {"exist_ok"}
+    assert all(goes[name] == stays[name] for name in set(goes) - {"name"})
+    assert goes["name"].default is None
 
 
 def test_importing_the_client_imports_nothing_of_the_server() -> None:

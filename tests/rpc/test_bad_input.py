@@ -450,7 +450,7 @@ OTHER_REFUSALS: dict[str, tuple[Ask, grpc.StatusCode, str, str]] = {
         create("four", pairwise(5), allow_existing=True),
         grpc.StatusCode.ALREADY_EXISTS,
         "MEMORY_EXISTS",
-        "with another spec",
+        "with another spec: neurons is 4 (5 was asked for)",
     ),
     "importing over a memory": (
         import_weights([[0.0]], name="four"),

@@ -4,8 +4,9 @@
 
     plot_recall(digits.trace(noisy)).savefig("recall.png")
 
-Each function returns a matplotlib Figure and shows nothing; no state of matplotlib is read or changed, so that they work without a
-display. In a notebook, `%matplotlib inline` lets a Figure show itself.
+Each function returns a matplotlib Figure. A notebook shows it as the result of a cell; in a script `show()` opens a window,
+`savefig` writes a file. The functions neither import pyplot nor read or change matplotlib's state, so that they work without a
+display.
 """
 
 try:

@@ -1,9 +1,7 @@
 """How much a memory holds: exact recall against load, measured with the service."""
 
-import uuid
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, Final, get_args
 
 import numpy as np
@@ -18,6 +16,7 @@ from hopfield_client._memory import Memory
 from hopfield_client._progress import Progress, progress_of
 from hopfield_client._types import LearningRule
 from hopfield_client._warnings import HopfieldWarning
+from hopfield_client.plot._picture import Picture
 from hopfield_client.plot._style import (
     INK,
     PALE,
@@ -89,14 +88,14 @@ def plot_capacity(
         patterns = random.random((counts[-1], neurons)) < 0.5
         queries = _inverted(patterns, flipped, random)
         for row, rule in enumerate(rules):
-            with _temporary_memory(client, neurons, rule) as memory:
+            with client.temporary_memory(neurons, rule=rule) as memory:
                 for column, share in enumerate(_measured(memory, patterns, queries, counts, seed)):
                     shares[row, net, column] = share
                     done += 1
                     report(done, total)
                 capacities[row] = memory.info().capacity
     if axes is None:
-        axes = Figure(figsize=(6.4, 4.2), layout="constrained").add_subplot()
+        axes = Picture(figsize=(6.4, 4.2), layout="constrained").add_subplot()
     _draw(axes, np.array(counts) / neurons, shares, rules, capacities)
     axes.set_title(
         f"$N$ = {neurons}, {flipped / neurons:.0%} of the neurons inverted, {rounds} net{'s' * (rounds != 1)}, seed {seed}",
@@ -129,15 +128,6 @@ def _inverted(patterns: NDArray[np.bool_], count: int, random: np.random.Generat
     queries = patterns.copy()
     np.put_along_axis(queries, chosen, ~np.take_along_axis(patterns, chosen, axis=1), axis=1)
     return queries
-
-
-@contextmanager
-def _temporary_memory(client: HopfieldClient, neurons: int, rule: LearningRule) -> Iterator[Memory]:
-    name = f"plot-capacity-{uuid.uuid4().hex}"
-    try:
-        yield client.create_memory(name, neurons, rule=rule)
-    finally:
-        client.delete_memory(name, missing_ok=True)
 
 
 def _measured(

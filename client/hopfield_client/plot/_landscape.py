@@ -14,6 +14,7 @@ from hopfield_client._errors import InvalidArgument
 from hopfield_client._memory import Memory
 from hopfield_client._types import MemoryInfo, TieRule
 from hopfield_client.plot._attractors import Attractor, Landscape, survey
+from hopfield_client.plot._picture import Picture
 from hopfield_client.plot._style import (
     BLUE,
     GREEN,
@@ -107,7 +108,7 @@ def plot_landscape(
     if axes is None:
         ends = sum(len(attractor.states) for attractor in landscape.attractors)
         width = float(np.clip(1.1 * ends, 7, 14))
-        axes = Figure(figsize=(width, 5.4), layout="constrained").add_subplot()
+        axes = Picture(figsize=(width, 5.4), layout="constrained").add_subplot()
     _draw(axes, landscape, memory.shape)
     axes.set_title(_title(info, landscape, update, tie), fontsize=TITLE_SIZE, pad=24)
     return figure_of(axes)

@@ -14,6 +14,7 @@ from hopfield_client._arguments import integer, shape_of
 from hopfield_client._errors import InvalidArgument
 from hopfield_client._trace import Trace
 from hopfield_client._types import Recall, TraceStep
+from hopfield_client.plot._picture import Picture
 from hopfield_client.plot._style import (
     BLUE,
     GREY,
@@ -81,7 +82,7 @@ def plot_recall(
     if figure is None:
         width = float(np.clip(1.15 * len(chosen), 6.4, 12)) if images else 6.4
         height = _ENERGY_HEIGHT + 1.2 + _frame_width(width, len(chosen)) if images else 4.4
-        figure = Figure(figsize=(width, height), layout="constrained")
+        figure = Picture(figsize=(width, height), layout="constrained")
     if images:
         below = _draw_frames(figure, states, steps, chosen)
     else:

@@ -48,6 +48,7 @@ from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_labels, check_name, holding_patterns, symmetric
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
+from hopfield_service.serving.spec_differences import differences
 from hopfield_service.store.layout import Head
 from hopfield_service.store.notes import Request
 from hopfield_service.store.redis_store import Outcome, RedisStore
@@ -171,7 +172,7 @@ class Memories:
             elif not allow_existing or existing.spec != spec:
                 # It may be its own doing, carried out for a repeat a moment ago.
                 if await self._store.noted(name, request) is None:
-                    raise MemoryExists(name, but=" with another spec" if allow_existing else "")
+                    raise MemoryExists(name, differences(existing.spec, spec) if allow_existing else {})
             elif await self._store.note(name, existing, request) is Outcome.DONE:
                 return existing
 
