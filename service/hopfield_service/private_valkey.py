@@ -23,7 +23,9 @@ async def kept_up(settings: Settings, stack: AsyncExitStack, end: End) -> str:
     Returns:
         Its URL.
     """
-    embedded = await EmbeddedServer.start(settings.data_dir, appendfsync=settings.appendfsync)
+    embedded = await EmbeddedServer.start(
+        settings.data_dir, maxmemory=settings.valkey_bytes, appendfsync=settings.appendfsync
+    )
     stack.push_async_callback(embedded.stop)
     keeping = asyncio.create_task(embedded.keep_up())
     keeping.add_done_callback(lambda _: end.begun.set())

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from hopfield_service.machine import memory_bytes
+
 ENV_PREFIX = "HOPFIELD_"
 
 # What pydantic finds wrong, in words for people who do not know it.
@@ -50,6 +52,12 @@ class Settings(BaseSettings):
         "always",
         description="When the private Valkey server writes to disk: always, before a change is answered; or everysec, "
         "faster, which may lose the last second when the machine (not merely the process) goes down.",
+    )
+    valkey_bytes: int = Field(
+        default_factory=lambda: memory_bytes() // 2,
+        ge=8 << 20,
+        description="Bytes of memory that the private Valkey server takes for data, at most; beyond, changes are refused with "
+        "STORAGE_FULL, and recalls and deletes go on. Half of what the machine or the container has, unless set.",
     )
     redis_url: str = Field(
         "",

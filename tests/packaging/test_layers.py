@@ -1,7 +1,8 @@
 """Who may import whom.
 
 In the service, from the top: `__main__`, `command_line`, `supervisor` and `worker`, `server`, `rpc`, `serving`, `private_valkey`,
-`store`, `core`; at the bottom `errors`, `settings`, `logs`, `ending` and `listening`. A layer imports lower ones only. The service and its client meet on the wire alone.
+`store`, `core`; at the bottom `errors`, `settings`,
+`logs`, `ending` and `listening`, and below them `machine`. A layer imports lower ones only. The service and its client meet on the wire alone.
 """
 
 import ast
@@ -19,11 +20,16 @@ SOURCES = {
 }
 
 BOTTOM = ("errors", "settings", "logs", "ending", "listening")
+BELOW = ("machine",)
 LAYERS = (
     *("core", "store", "private_valkey", "serving", "rpc", "server"),
     *("worker", "supervisor", "command_line", "__main__"),
 )
-HEIGHTS = {**dict.fromkeys(BOTTOM, 0), **{layer: height for height, layer in enumerate(LAYERS, start=1)}}
+HEIGHTS = {
+    **dict.fromkeys(BELOW, -1),
+    **dict.fromkeys(BOTTOM, 0),
+    **{layer: height for height, layer in enumerate(LAYERS, start=1)},
+}
 SPEAK_THE_WIRE = {"rpc", "server", "command_line", "__main__"}
 OURS = {"hopfield", "hopfield_client", "hopfield_service"}
 

@@ -27,7 +27,7 @@ from tests.store.embedded_servers import (
     valkeys,
 )
 
-from hopfield_service.store import embedded
+from hopfield_service.store import embedded, valkey_process
 from hopfield_service.store.data_directory import DataDirectoryInUse, DataDirectoryUnusable
 from hopfield_service.store.embedded import EmbeddedServer, EmbeddedServerFailed
 from hopfield_service.store.file_lock import holders, is_free
@@ -228,7 +228,7 @@ async def test_a_start_that_is_cancelled_leaves_nothing(data_dir: Path) -> None:
 async def test_a_start_waits_until_all_data_is_loaded_and_tells_how_far_it_is(
     data_dir: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(embedded, "_PROGRESS_SECONDS", 0.0)
+    monkeypatch.setattr(valkey_process, "_PROGRESS_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     async with server(data_dir):
         pass
@@ -347,7 +347,7 @@ class TestAFailedStart:
         unfit = data_dir.with_name("valkey-server")
         unfit.write_bytes(b"\x7fELF")
         unfit.chmod(0o700)
-        monkeypatch.setattr(embedded, "_binary", lambda: unfit)
+        monkeypatch.setattr(valkey_process, "_binary", lambda: unfit)
         with pytest.raises(EmbeddedServerFailed, match=r"cannot be run.*Exec format error.*HOPFIELD_REDIS_URL"):
             await EmbeddedServer.start(data_dir)
         assert_nothing_lives_in(data_dir)
@@ -356,7 +356,7 @@ class TestAFailedStart:
         killed = data_dir.with_name("valkey-server")
         killed.write_text("#!/bin/sh\nkill -KILL $$\n")
         killed.chmod(0o700)
-        monkeypatch.setattr(embedded, "_binary", lambda: killed)
+        monkeypatch.setattr(valkey_process, "_binary", lambda: killed)
         with pytest.raises(EmbeddedServerFailed, match=r"was killed by SIGKILL while it started.*says nothing"):
             await EmbeddedServer.start(data_dir)
 
@@ -366,8 +366,8 @@ class TestAFailedStart:
         mute = data_dir.with_name("valkey-server")
         mute.write_text("#!/bin/sh\nexec sleep 600\n")
         mute.chmod(0o700)
-        monkeypatch.setattr(embedded, "_binary", lambda: mute)
-        monkeypatch.setattr(embedded, "_START_SECONDS", 0.2)
+        monkeypatch.setattr(valkey_process, "_binary", lambda: mute)
+        monkeypatch.setattr(valkey_process, "_START_SECONDS", 0.2)
         with pytest.raises(EmbeddedServerFailed, match="showed no sign of life while it started"):
             await EmbeddedServer.start(data_dir)
         assert_nothing_lives_in(data_dir)

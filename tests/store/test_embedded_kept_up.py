@@ -12,7 +12,7 @@ import pytest
 from redis.exceptions import RedisError
 from tests.store.embedded_servers import assert_nothing_lives_in, connect, server, service, until, valkeys
 
-from hopfield_service.store import embedded
+from hopfield_service.store import embedded, valkey_process
 from hopfield_service.store.embedded import EmbeddedServer, EmbeddedServerFailed
 from hopfield_service.store.file_lock import holders
 
@@ -114,7 +114,7 @@ class TestAValkeyThatEnds:
         started = await EmbeddedServer.start(data_dir)
         socket = Path(started.url.removeprefix("unix://"))
         async with kept_up(started):
-            monkeypatch.setattr(embedded, "_binary", lambda: mute)
+            monkeypatch.setattr(valkey_process, "_binary", lambda: mute)
             os.kill(started.pid, signal.SIGKILL)
             await until(lambda: bool(holders(data_dir / "valkey.lock") - {started.pid}))
         await started.stop()

@@ -12,7 +12,7 @@ from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.snapshot_writer import SnapshotWriter
-from hopfield_service.store.layout import Head
+from hopfield_service.store.layout import Corrupt, Head
 from hopfield_service.store.redis_errors import errors_of
 from hopfield_service.store.redis_store import Position, RedisStore
 
@@ -87,9 +87,11 @@ class NetworkLoader:
             cached = self._cache.get(name)
             if cached is not None and _is_at(cached, position):
                 return cached
+            begun_by_others = name in self._loads
             loaded = await asyncio.shield(self._load_of(name))
             # A load that others had begun may have begun before what this caller has to see.
-            if loaded.head.uid == position.uid and loaded.head.revision >= position.revision:
+            seen = Token(position.uid, position.revision)
+            if not begun_by_others or _has_seen(loaded.head, seen):
                 return loaded
 
     def cached_names(self) -> list[str]:
@@ -176,23 +178,25 @@ class NetworkLoader:
         """The present network, from the nearest of: what is cached, the snapshot, the base; and the log after it.
 
         A base that the log does not continue (the storage was put back to an earlier state, or a snapshot cannot be
-        read) gives way to the next. The memory may be deleted and made anew, or its log compacted, meanwhile: then it is looked for
-        anew.
+        read) gives way to the next.
+
+        Raises:
+            MemoryNotFound: there is no memory of that name.
+            CorruptMemory: it cannot be read, though it was neither deleted nor compacted meanwhile.
         """
         this = asyncio.current_task()
         while True:
             head = await self._store.head(name)
             if head is None:
                 raise MemoryNotFound(name)
-            loaded = await self._continued(head, self._cache.peek(name))
-            if loaded is None:
-                self._cache.drop(name)
-                loaded = await self._continued(head, await self._snapshot_base(head))
-            if loaded is None:
-                loaded = await self._continued(head, await self._log_base(head))
-                if loaded is not None and head.snapshot is not None:
-                    _log.warning("memory %r was folded from its log, since its snapshot does not lead to it", name)
-                    self._writer.replace_unreadable(loaded)
+            try:
+                loaded = await self._loaded_at(head)
+            except Corrupt:
+                # What is missing was deleted or replaced between two reads.
+                if await self._was_replaced(head):
+                    continue
+                with errors_of(name):
+                    raise
             if loaded is not None:
                 await self._executor.learn(partial(_prepared, loaded.network))
                 # Not where it was deleted here since: what began before that may have read what was there before.
@@ -200,25 +204,53 @@ class NetworkLoader:
                     self._cache.put(loaded)
                     self._writer.begin_where_missing(loaded)
                 return loaded
-            again = await self._store.head(name)
-            if again is not None and (again.uid, again.commit, again.generation) == (
-                head.uid,
-                head.commit,
-                head.generation,
-            ):
+            position = await self._store.position(name)
+            if position is not None and _place(head) == position:
                 _log.error("memory %r: its log does not lead to revision %d", name, head.revision)
                 raise CorruptMemory(name)
 
+    async def _loaded_at(self, head: Head) -> Loaded | None:
+        """The network at a head, or at a later commit; None where the log does not lead there.
+
+        Raises:
+            Corrupt: something cannot be read without which there is no network.
+        """
+        loaded = await self._continued(head, self._cache.peek(head.name))
+        if loaded is None:
+            self._cache.drop(head.name)
+            loaded = await self._continued(head, await self._snapshot_base(head))
+        if loaded is None:
+            loaded = await self._continued(head, await self._log_base(head))
+            if loaded is not None and head.snapshot is not None:
+                _log.warning("memory %r was folded from its log, since its snapshot does not lead to it", head.name)
+                self._writer.replace_unreadable(loaded)
+        return loaded
+
+    async def _was_replaced(self, head: Head) -> bool:
+        """Whether the memory was deleted, or its snapshot or the beginning of its log replaced, since its head was read."""
+        position = await self._store.position(head.name)
+        then = _place(head)
+        return position is None or (position.uid, position.blob, position.generation) != (
+            then.uid,
+            then.blob,
+            then.generation,
+        )
+
     async def _snapshot_base(self, head: Head) -> Loaded | None:
-        network = await self._store.snapshots.snapshot(head)
-        if network is None or head.snapshot is None:
+        if head.snapshot is None:
+            return None
+        try:
+            network = await self._store.snapshots.snapshot(head, head.snapshot)
+        except Corrupt as error:
+            if await self._was_replaced(head):
+                raise
+            _log.warning("snapshot of memory %r at revision %d: %s", head.name, head.snapshot.revision, error)
             return None
         at = replace(head, revision=head.snapshot.revision, commit=head.snapshot.commit)
         return Loaded(at, network, 0)
 
     async def _log_base(self, head: Head) -> Loaded:
-        with errors_of(head.name):
-            network = await self._executor.learn(await self._store.snapshots.base(head))
+        network = await self._executor.learn(await self._store.snapshots.base(head))
         revision, commit = (head.base.revision, head.base.commit) if head.base else (0, "")
         return Loaded(replace(head, revision=revision, commit=commit), network, 0)
 
@@ -266,11 +298,10 @@ def _has_seen(head: Head, token: Token) -> bool:
 
 def _is_at(loaded: Loaded, position: Position) -> bool:
     """Whether a network is the present one, and its head knows the present snapshot and generation."""
-    head = loaded.head
+    return _place(loaded.head) == position
+
+
+def _place(head: Head) -> Position:
+    """Where a memory stood when its head was read."""
     blob = head.snapshot.blob if head.snapshot else ""
-    return (head.uid, head.commit, blob, head.generation) == (
-        position.uid,
-        position.commit,
-        position.blob,
-        position.generation,
-    )
+    return Position(head.uid, head.revision, head.commit, blob, head.generation)

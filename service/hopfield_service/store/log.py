@@ -11,7 +11,7 @@ from hopfield_service.store import layout
 from hopfield_service.store.blobs import Blobs
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
 from hopfield_service.store.redis_client import BoundedRedis, expecting
-from hopfield_service.store.redis_errors import errors_of
+from hopfield_service.store.redis_errors import errors_translated
 
 _log = logging.getLogger(__name__)
 
@@ -48,16 +48,19 @@ class Log:
         self._blobs = blobs
 
     async def entries(self, head: Head, after: int) -> AsyncIterator[LogEntry]:
-        """The commits after a revision, in order, as far as there are any without a gap."""
+        """The commits after a revision, in order, as far as there are any without a gap.
+
+        Raises:
+            Corrupt: one cannot be read, perhaps since the memory was deleted, or its log compacted, meanwhile.
+        """
         key = self._keys.log(head.name, head.uid)
         count = 1
         while True:
             # However far the log is longer than what is read.
-            with errors_of(head.name), expecting(head.log_bytes):
+            with errors_translated(), expecting(head.log_bytes):
                 page = cast("_Entries", await self._redis.xrange(key, f"{after + 1}-0", "+", count=count))
             for entry_id, fields in page:
-                with errors_of(head.name):
-                    entry = await self._read_entry(head, entry_id, fields)
+                entry = await self._read_entry(head, entry_id, fields)
                 if entry.revision != after + 1:
                     _log.info("memory %r: its log has no entry %d", head.name, after + 1)
                     return
