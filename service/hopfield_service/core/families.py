@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from hopfield_service.core.dense import DenseSpec
+from hopfield_service.core.kernels import wire
 from hopfield_service.core.kernels.generator import next_word
 from hopfield_service.core.kernels.reports import reported
 from hopfield_service.core.modern import ModernSpec
@@ -38,7 +39,7 @@ def warm(report: Callable[[str], None] = lambda _: None, number: int = 0, of: in
         number: which share, from 0 on.
         of: how many shares there are.
     """
-    pieces = [piece for family in FAMILIES.values() for piece in family.warming()]
+    pieces = [wire.warm, *(piece for family in FAMILIES.values() for piece in family.warming())]
     with reported(report):
         for piece in pieces[number::of]:
             piece()

@@ -18,7 +18,7 @@ from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Coding
 from hopfield_service.errors import InvalidField, shown
-from hopfield_service.rpc.convert import CODINGS, chosen, coding_out
+from hopfield_service.rpc.convert import CODINGS, chosen, coding_out, numbers_in
 from hopfield_service.store.layout import Head
 from hopfield_service.store.notes import Request
 
@@ -174,7 +174,7 @@ def imported_spec_in(header: memory_service_pb2.ImportWeightsHeader) -> Spec:
 
 
 def _thresholds(values: Sequence[float], field: str) -> tuple[float, ...]:
-    thresholds = np.array(values, np.float64)
+    thresholds = numbers_in(values, np.float64)
     finite = np.isfinite(thresholds)
     if not finite.all():
         i = int(np.argmin(finite))
