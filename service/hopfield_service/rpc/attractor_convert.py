@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from hopfield.v1 import attractor_service_pb2, patterns_pb2
 from hopfield_service.core.attractor import Lattice, Rates, Settled
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.patterns import Coding
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc.convert import block_in, numbers_in, reals_out
@@ -102,8 +103,15 @@ def recalled_heading_out(head: Head, settled: Settled) -> attractor_service_pb2.
     )
 
 
-def headings_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegrateHeadingResponse:
-    """Where the bump is after some moves."""
+def headings_out(
+    whereabouts: Whereabouts, interruption: Interruption
+) -> attractor_service_pb2.IntegrateHeadingResponse:
+    """Where the bump is after some moves.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    check(interruption)
     return attractor_service_pb2.IntegrateHeadingResponse(
         headings=whereabouts.positions[:, 0].tolist(),
         rates=None if whereabouts.rates is None else reals_out(whereabouts.rates),
@@ -125,8 +133,15 @@ def recalled_position_out(head: Head, settled: Settled) -> attractor_service_pb2
     )
 
 
-def positions_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegratePositionResponse:
-    """Where the lattice is after some moves."""
+def positions_out(
+    whereabouts: Whereabouts, interruption: Interruption
+) -> attractor_service_pb2.IntegratePositionResponse:
+    """Where the lattice is after some moves.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    check(interruption)
     return attractor_service_pb2.IntegratePositionResponse(
         phases=[_phase_out(position) for position in whereabouts.positions.tolist()],
         lattice=_lattice_out(whereabouts.lattice) if whereabouts.lattice else None,

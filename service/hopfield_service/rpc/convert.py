@@ -1,6 +1,6 @@
 """Messages to values, and values to messages, of what several services have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol, TypeVar, TypeVarTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from hopfield_service.core.network import Spec
 from hopfield_service.core.patterns import Bits, Coding, Signs, padding_is_clear, row_bytes
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc.parsing import bytes_of_request
+from hopfield_service.rpc.serializing import Part, delimited, raw
 from hopfield_service.serving.checks import Block
 from hopfield_service.serving.conversion import PIECE, on_thread_if
 from hopfield_service.serving.loader import Token
@@ -164,14 +165,11 @@ def coding_out(coding: Coding) -> patterns_pb2.Coding:
     return _CODING_NUMBERS[coding]
 
 
-def packed_out(packed: Bits, spec: Spec) -> patterns_pb2.Patterns:
-    """Patterns of a memory, packed as they are kept: `bits`, or `floats`."""
+def packed_parts(number: int, packed: Bits, spec: Spec) -> Iterator[Part]:
+    """A field of Patterns on the wire: patterns of a memory, packed as they are kept, as `bits` or `floats`."""
     message = patterns_pb2.Patterns(count=len(packed), neurons=spec.neurons, coding=coding_out(spec.coding))
-    if spec.coding is Coding.REAL:
-        message.floats = packed.tobytes()
-    else:
-        message.bits = packed.tobytes()
-    return message
+    field = message.FLOATS_FIELD_NUMBER if spec.coding is Coding.REAL else message.BITS_FIELD_NUMBER
+    yield from delimited(number, [message.SerializeToString(), *raw(field, packed)])
 
 
 def reals_out(states: NDArray[Any]) -> patterns_pb2.Patterns:

@@ -11,7 +11,7 @@ from hopfield.v1 import patterns_pb2, recall_service_pb2
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.network import Spec
 from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
-from hopfield_service.core.patterns import Bits, Coding, pack, unpack, unpacked_blocks
+from hopfield_service.core.patterns import Bits, pack, unpack, unpacked_blocks
 from hopfield_service.core.results import Match, StopReason
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc.convert import (
@@ -19,7 +19,7 @@ from hopfield_service.rpc.convert import (
     chosen,
     coding_out,
     numbers_in,
-    packed_out,
+    packed_parts,
     reals_out,
     signs_out,
     values_of,
@@ -70,6 +70,8 @@ _STOP_REASONS_BY_VALUE = _by_value(_STOP_REASONS)
 _MATCHES_BY_VALUE = _by_value(_MATCHES)
 
 _DEFAULT_MAX_ITERATIONS = 100
+# Queries of a message. Their answers take about 32 bytes each, and a label.
+_MAX_QUERIES = 1 << 20
 # Of seeds that the caller does not give. They are no secrets, and this is faster than asking the system for each.
 _seeds = random.Random()  # noqa: S311
 # Query k of a batch uses seed + k. JavaScript has exact integers up to 2^53.
@@ -86,8 +88,8 @@ def query_in(message: patterns_pb2.Patterns) -> Block:
 
 def queries_in(message: patterns_pb2.Patterns) -> Block:
     """The queries of a request that takes many."""
-    if message.count == 0:
-        raise InvalidField("queries.count", "must be at least 1, is 0")
+    if not 1 <= message.count <= _MAX_QUERIES:
+        raise InvalidField("queries.count", f"must be 1 to {_MAX_QUERIES}, is {message.count}")
     return block_in(message, "queries")
 
 
@@ -235,17 +237,15 @@ def _states_parts(
     number: int, states: Bits, encoding: Encoding, spec: Spec, interruption: Interruption
 ) -> Iterator[Part]:
     """A field of Patterns on the wire: packed states in the encoding in which the queries came."""
-    message = patterns_pb2.Patterns(count=len(states), neurons=spec.neurons, coding=coding_out(spec.coding))
     if encoding != "signs":
-        field = message.FLOATS_FIELD_NUMBER if spec.coding is Coding.REAL else message.BITS_FIELD_NUMBER
-        values = list(raw(field, states))
-    else:
-        blocks = []
-        for block in unpacked_blocks(states, spec.neurons):
-            check(interruption)
-            blocks.append(values_of(block, spec).data.cast("B"))
-        values = list(delimited(message.SIGNS_FIELD_NUMBER, blocks))
-    yield from delimited(number, [message.SerializeToString(), *values])
+        yield from packed_parts(number, states, spec)
+        return
+    message = patterns_pb2.Patterns(count=len(states), neurons=spec.neurons, coding=coding_out(spec.coding))
+    blocks = []
+    for block in unpacked_blocks(states, spec.neurons):
+        check(interruption)
+        blocks.append(values_of(block, spec).data.cast("B"))
+    yield from delimited(number, [message.SerializeToString(), *delimited(message.SIGNS_FIELD_NUMBER, blocks)])
 
 
 def trace_out(
@@ -264,7 +264,9 @@ def trace_out(
         if encoding == "floats":
             patterns = reals_out(states)
         elif encoding == "bits":
-            patterns = packed_out(pack(states), spec)
+            patterns = patterns_pb2.Patterns(
+                count=len(states), neurons=spec.neurons, bits=pack(states).tobytes(), coding=coding_out(spec.coding)
+            )
             if not states.all():
                 patterns.known = pack(np.abs(states)).tobytes()
         else:

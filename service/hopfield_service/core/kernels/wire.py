@@ -23,10 +23,10 @@ _MAX_VARINT_BYTES = 10
 
 
 @inlined
-def _read_varint(wire: NDArray[np.uint8], position: int, end: int) -> tuple[int, int]:
+def _read_varint(wire: NDArray[np.uint8], position: int, end: int) -> tuple[Any, Any]:
     """A varint, and the position behind it; a position of -1 where there is none."""
     if position < end and wire[position] < 0x80:
-        return int(wire[position]), position + 1
+        return np.int64(wire[position]), position + 1
     value = np.uint64(0)
     for k in range(_MAX_VARINT_BYTES):
         if position >= end:
@@ -35,7 +35,7 @@ def _read_varint(wire: NDArray[np.uint8], position: int, end: int) -> tuple[int,
         position += 1
         value |= np.uint64(byte & 0x7F) << np.uint64(7 * k)
         if byte < 0x80:
-            return int(value & np.uint64(0x7FFFFFFFFFFFFFFF)), position
+            return np.int64(value & np.uint64(0x7FFFFFFFFFFFFFFF)), position
     return 0, -1
 
 
