@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from hopfield_service.core.dense import DenseSpec
+from hopfield_service.core.kernels import wire
 from hopfield_service.core.kernels.cache import directory
 from hopfield_service.core.kernels.compilation import kernel_names
 from hopfield_service.core.kernels.generator import next_word
@@ -41,7 +42,7 @@ def warm(report: Report = lambda _: None, complaint: Report = warn, number: int 
         number: which share, from 0 on.
         of: how many shares there are.
     """
-    pieces = [piece for family in FAMILIES.values() for piece in family.warming()]
+    pieces = [wire.warm, *(piece for family in FAMILIES.values() for piece in family.warming())]
     known = kernel_names()
     with reported(lambda name: report(name) if name in known else None, complaint):
         for piece in pieces[number::of]:

@@ -84,7 +84,11 @@ def unpacked_blocks(bits: Bits, neurons: int) -> Iterator[Signs]:
 def padding_is_clear(bits: Bits, neurons: int) -> bool:
     """Whether the bits behind the last neuron of each packed pattern are zero."""
     used = neurons % 8
-    return used == 0 or max(bits[:, -1].tolist(), default=0) >> used == 0
+    if used == 0 or not len(bits):
+        return True
+    # Of a single pattern numpy would take ten times as long.
+    last = int(bits[0, -1]) if len(bits) == 1 else int(bits[:, -1].max())
+    return last >> used == 0
 
 
 def words(bits: Bits) -> Words:

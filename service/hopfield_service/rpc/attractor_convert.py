@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 
 from hopfield.v1 import attractor_service_pb2, patterns_pb2
 from hopfield_service.core.attractor import Lattice, Rates, Settled
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.patterns import Coding
 from hopfield_service.errors import InvalidField
-from hopfield_service.rpc.convert import block_in, reals_out
+from hopfield_service.rpc.convert import block_in, numbers_in, reals_out
 from hopfield_service.serving.attractors import Moves, Whereabouts
 from hopfield_service.store.layout import Head
 
@@ -66,7 +67,7 @@ def phase_start_in(message: attractor_service_pb2.IntegratePositionRequest) -> R
 
 def moves_in(message: attractor_service_pb2.IntegratePositionRequest) -> Moves:
     """The moves of a message."""
-    x, y = np.array(message.velocities_x, np.float64), np.array(message.velocities_y, np.float64)
+    x, y = numbers_in(message.velocities_x, np.float64), numbers_in(message.velocities_y, np.float64)
     if len(x) != len(y):
         raise InvalidField("velocities_y", f"must be as many as velocities_x: {len(y)} for {len(x)}")
     durations = _durations_in(message.durations, len(x), "velocities_x")
@@ -75,7 +76,7 @@ def moves_in(message: attractor_service_pb2.IntegratePositionRequest) -> Moves:
 
 def turns_in(message: attractor_service_pb2.IntegrateHeadingRequest) -> Moves:
     """The moves of a message."""
-    velocities = np.array(message.angular_velocities, np.float64)
+    velocities = numbers_in(message.angular_velocities, np.float64)
     durations = _durations_in(message.durations, len(velocities), "angular_velocities")
     return Moves(velocities.reshape(-1, 1), durations, "angular_velocities")
 
@@ -85,7 +86,7 @@ def _durations_in(durations: Sequence[float], count: int, velocities: str) -> ND
         raise InvalidField("durations", f"must be as many as {velocities}: {len(durations)} for {count}")
     if count > _MOST_MOVES:
         raise InvalidField(velocities, f"must be at most {_MOST_MOVES} in one message, are {count}")
-    return np.array(durations, np.float64)
+    return numbers_in(durations, np.float64)
 
 
 def recalled_heading_out(head: Head, settled: Settled) -> attractor_service_pb2.RecallHeadingResponse:
@@ -102,8 +103,15 @@ def recalled_heading_out(head: Head, settled: Settled) -> attractor_service_pb2.
     )
 
 
-def headings_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegrateHeadingResponse:
-    """Where the bump is after some moves."""
+def headings_out(
+    whereabouts: Whereabouts, interruption: Interruption
+) -> attractor_service_pb2.IntegrateHeadingResponse:
+    """Where the bump is after some moves.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    check(interruption)
     return attractor_service_pb2.IntegrateHeadingResponse(
         headings=whereabouts.positions[:, 0].tolist(),
         rates=None if whereabouts.rates is None else reals_out(whereabouts.rates),
@@ -125,8 +133,15 @@ def recalled_position_out(head: Head, settled: Settled) -> attractor_service_pb2
     )
 
 
-def positions_out(whereabouts: Whereabouts) -> attractor_service_pb2.IntegratePositionResponse:
-    """Where the lattice is after some moves."""
+def positions_out(
+    whereabouts: Whereabouts, interruption: Interruption
+) -> attractor_service_pb2.IntegratePositionResponse:
+    """Where the lattice is after some moves.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    check(interruption)
     return attractor_service_pb2.IntegratePositionResponse(
         phases=[_phase_out(position) for position in whereabouts.positions.tolist()],
         lattice=_lattice_out(whereabouts.lattice) if whereabouts.lattice else None,

@@ -1,6 +1,7 @@
 """hopfield.v1.AttractorService: convert, call, convert."""
 
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import grpc
@@ -8,7 +9,9 @@ import grpc
 from hopfield.v1 import attractor_service_pb2, attractor_service_pb2_grpc
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import attractor_convert, convert
-from hopfield_service.serving.attractors import Attractors, Moves
+from hopfield_service.rpc.convert import LARGE, converted
+from hopfield_service.serving.attractors import Attractors, Moves, Whereabouts
+from hopfield_service.serving.conversion import on_thread_if
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -30,7 +33,7 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
         self, request: attractor_service_pb2.RecallHeadingRequest, context: Context
     ) -> attractor_service_pb2.RecallHeadingResponse:
         """See the .proto."""
-        rates = attractor_convert.rates_in(request.rates)
+        rates = await converted(request.rates, attractor_convert.rates_in)
         max_time = attractor_convert.max_time_in(request)
         token = convert.token_in(request)
         head, settled = await self._attractors.recall(request.name, _HEADING, rates, max_time, token)
@@ -46,19 +49,19 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
         track = self._attractors.track(
             opening.name,
             _HEADING,
-            attractor_convert.heading_start_in(opening),
+            await converted(opening, attractor_convert.heading_start_in),
             convert.token_in(opening),
             _moves(opening, request_iterator, attractor_convert.turns_in),
             with_rates=opening.include_rates,
         )
         async for whereabouts in track:
-            yield attractor_convert.headings_out(whereabouts)
+            yield await on_thread_if(_large(whereabouts), partial(attractor_convert.headings_out, whereabouts))
 
     async def RecallPosition(
         self, request: attractor_service_pb2.RecallPositionRequest, context: Context
     ) -> attractor_service_pb2.RecallPositionResponse:
         """See the .proto."""
-        rates = attractor_convert.rates_in(request.rates)
+        rates = await converted(request.rates, attractor_convert.rates_in)
         max_time = attractor_convert.max_time_in(request)
         token = convert.token_in(request)
         head, settled = await self._attractors.recall(request.name, _POSITION, rates, max_time, token)
@@ -74,23 +77,28 @@ class AttractorServicer(attractor_service_pb2_grpc.AttractorServiceServicer):
         track = self._attractors.track(
             opening.name,
             _POSITION,
-            attractor_convert.phase_start_in(opening),
+            await converted(opening, attractor_convert.phase_start_in),
             convert.token_in(opening),
             _moves(opening, request_iterator, attractor_convert.moves_in),
             with_rates=opening.include_rates,
         )
         async for whereabouts in track:
-            yield attractor_convert.positions_out(whereabouts)
+            yield await on_thread_if(_large(whereabouts), partial(attractor_convert.positions_out, whereabouts))
 
 
 async def _moves(
     opening: Request, later: AsyncIterator[Request], moves_in: Callable[[Request], Moves]
 ) -> AsyncIterator[Moves]:
     """The moves of the first message of a track, and of those that follow it."""
-    yield moves_in(opening)
+    yield await converted(opening, moves_in)
     async for request in later:
         _check_goes_on(request)
-        yield moves_in(request)
+        yield await converted(request, moves_in)
+
+
+def _large(whereabouts: Whereabouts) -> bool:
+    """Whether it takes more than a millisecond to convert."""
+    return whereabouts.rates is not None and whereabouts.rates.nbytes >= LARGE
 
 
 def _check_goes_on(

@@ -1,7 +1,6 @@
 """Messages to values, and values to messages, of what several services have in common."""
 
-import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, Protocol, TypeVar, TypeVarTuple
 
 import numpy as np
@@ -13,7 +12,10 @@ from hopfield.v1 import memory_pb2, patterns_pb2
 from hopfield_service.core.network import Spec
 from hopfield_service.core.patterns import Bits, Coding, Signs, padding_is_clear, row_bytes
 from hopfield_service.errors import InvalidField
+from hopfield_service.rpc.parsing import bytes_of_request
+from hopfield_service.rpc.serializing import Part, delimited, raw
 from hopfield_service.serving.checks import Block
+from hopfield_service.serving.conversion import PIECE, on_thread_if
 from hopfield_service.serving.loader import Token
 
 CODINGS = {patterns_pb2.CODING_BIPOLAR: Coding.BIPOLAR, patterns_pb2.CODING_BINARY: Coding.BINARY}
@@ -22,24 +24,23 @@ _CODING_NUMBERS = {coding: number for number, coding in ALL_CODINGS.items()}
 
 # Every neuron is known.
 _ALL: Bits = np.empty((0, 0), np.uint8)
-# Bytes of a message that takes about a millisecond to convert.
 LARGE = 1 << 18
+"""Bytes of a message that takes about a millisecond to convert."""
 
 Value = TypeVar("Value")
 Rest = TypeVarTuple("Rest")
 Result = TypeVar("Result")
+Number = TypeVar("Number", np.int64, np.float64)
 
 
-def is_large(message: Message) -> bool:
-    """Whether it takes so long to convert that it must not keep the event loop from everyone else."""
-    return message.ByteSize() >= LARGE
+def is_large() -> bool:
+    """Whether the request of this task takes so long to convert that it must not keep the event loop from everyone else."""
+    return bytes_of_request() >= LARGE
 
 
 async def converted(message: Message, convert_in: Callable[..., Result], *rest: *Rest) -> Result:
-    """What a message converts to; a large one on a thread."""
-    if is_large(message):
-        return await asyncio.to_thread(convert_in, message, *rest)
-    return convert_in(message, *rest)
+    """What the request of this task, or a message in it, converts to; that of a large one on a thread."""
+    return await on_thread_if(is_large(), lambda _: convert_in(message, *rest))
 
 
 def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
@@ -70,6 +71,16 @@ def block_in(message: patterns_pb2.Patterns, field: str) -> Block:
     if message.known:
         raise InvalidField(f"{field}.known", "must be empty but with bits")
     return Block(neurons, encoding, values, _ALL, coding, field)
+
+
+def numbers_in(values: Sequence[float], dtype: type[Number]) -> NDArray[Number]:
+    """A repeated field of numbers as an array."""
+    # Protobuf makes an object of each entry. In pieces, between which the GIL goes to whoever waits for it.
+    pieces = [
+        np.fromiter(values[start : start + PIECE], dtype, min(PIECE, len(values) - start))
+        for start in range(0, len(values), PIECE)
+    ]
+    return np.concatenate(pieces) if pieces else np.empty(0, dtype)
 
 
 def _check_length(payload: bytes, count: int, width: int, neurons: int, field: str) -> None:
@@ -154,14 +165,11 @@ def coding_out(coding: Coding) -> patterns_pb2.Coding:
     return _CODING_NUMBERS[coding]
 
 
-def packed_out(packed: Bits, spec: Spec) -> patterns_pb2.Patterns:
-    """Patterns of a memory, packed as they are kept: `bits`, or `floats`."""
+def packed_parts(number: int, packed: Bits, spec: Spec) -> Iterator[Part]:
+    """A field of Patterns on the wire: patterns of a memory, packed as they are kept, as `bits` or `floats`."""
     message = patterns_pb2.Patterns(count=len(packed), neurons=spec.neurons, coding=coding_out(spec.coding))
-    if spec.coding is Coding.REAL:
-        message.floats = packed.tobytes()
-    else:
-        message.bits = packed.tobytes()
-    return message
+    field = message.FLOATS_FIELD_NUMBER if spec.coding is Coding.REAL else message.BITS_FIELD_NUMBER
+    yield from delimited(number, [message.SerializeToString(), *raw(field, packed)])
 
 
 def reals_out(states: NDArray[Any]) -> patterns_pb2.Patterns:
@@ -171,8 +179,12 @@ def reals_out(states: NDArray[Any]) -> patterns_pb2.Patterns:
     return patterns_pb2.Patterns(count=count, neurons=neurons, floats=floats, coding=coding_out(Coding.REAL))
 
 
-def signs_out(blocks: Iterable[Signs], count: int, spec: Spec) -> patterns_pb2.Patterns:
-    """States as the values of the memory's coding."""
-    binary = spec.coding is Coding.BINARY
-    signs = b"".join((block > 0 if binary else block).tobytes() for block in blocks)
-    return patterns_pb2.Patterns(count=count, neurons=spec.neurons, signs=signs, coding=coding_out(spec.coding))
+def values_of(signs: Signs, spec: Spec) -> Signs:
+    """States of 1, -1 and 0 as the values of the memory's coding."""
+    return (signs > 0).view(np.int8) if spec.coding is Coding.BINARY else signs
+
+
+def signs_out(states: Signs, spec: Spec) -> patterns_pb2.Patterns:
+    """States, (count, N), as `signs`."""
+    signs = values_of(states, spec).tobytes()
+    return patterns_pb2.Patterns(count=len(states), neurons=spec.neurons, signs=signs, coding=coding_out(spec.coding))

@@ -3,11 +3,15 @@
 import inspect
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
+from google.protobuf.message import Message
 
-from hopfield_service.errors import MalformedMessage, ServiceError
+from hopfield_service.errors import ServiceError
+from hopfield_service.rpc.parsing import SMALL, parsed, parsed_small, request_type
+from hopfield_service.rpc.serializing import serialized
 from hopfield_service.rpc.status import DETAILS_KEY, InternalError, rich_status, status_code
 
 _log = logging.getLogger(__name__)
@@ -21,10 +25,6 @@ else:
     Interceptor = grpc.aio.ServerInterceptor
 Details: TypeAlias = grpc.HandlerCallDetails
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
-
-
-class _Unparsed:
-    """Stands for a request whose bytes do not parse."""
 
 
 class AnswerErrors(Interceptor):
@@ -53,55 +53,41 @@ class AnswerErrors(Interceptor):
 
 
 def _answering(method: str, handler: Handler) -> Handler:
-    deserializer = _forgiving(handler.request_deserializer) if handler.request_deserializer else None
     if handler.unary_unary is not None:
         return grpc.unary_unary_rpc_method_handler(
-            _answering_once(method, handler.unary_unary, streamed=False), deserializer, handler.response_serializer
+            _answering_once(method, handler.unary_unary, streamed=False), None, serialized
         )
     if handler.stream_unary is not None:
         return grpc.stream_unary_rpc_method_handler(
-            _answering_once(method, handler.stream_unary, streamed=True), deserializer, handler.response_serializer
+            _answering_once(method, handler.stream_unary, streamed=True), None, serialized
         )
     if handler.unary_stream is not None:
         return grpc.unary_stream_rpc_method_handler(
-            _answering_often(method, handler.unary_stream, streamed=False),
-            deserializer,
-            handler.response_serializer,
+            _answering_often(method, handler.unary_stream, streamed=False), None, serialized
         )
     return grpc.stream_stream_rpc_method_handler(
-        _answering_often(method, handler.stream_stream, streamed=True), deserializer, handler.response_serializer
+        _answering_often(method, handler.stream_stream, streamed=True), None, serialized
     )
 
 
-def _forgiving(deserializer: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    def deserialize(raw: bytes) -> Any:
-        try:
-            return deserializer(raw)
-        except Exception:  # noqa: BLE001 - protobuf's implementations raise errors of their own; each means the same
-            return _Unparsed()
-
-    return deserialize
-
-
-def _parsed(method: str, request: Any, *, streamed: bool) -> Any:
+async def _parsed(method: str, request: Any, *, streamed: bool) -> Any:
+    message_type = request_type(method)
     if streamed:
-        return _each_parsed(method, request)
-    if isinstance(request, _Unparsed):
-        raise MalformedMessage(method)
-    return request
+        return _each_parsed(method, message_type, request)
+    if len(request) <= SMALL:
+        return parsed_small(method, message_type, request)
+    return await parsed(method, message_type, request)
 
 
-async def _each_parsed(method: str, requests: AsyncIterator[Any]) -> AsyncIterator[Any]:
+async def _each_parsed(method: str, message_type: type[Message], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
     async for request in requests:
-        if isinstance(request, _Unparsed):
-            raise MalformedMessage(method)
-        yield request
+        yield await parsed(method, message_type, request)
 
 
 def _answering_once(method: str, behavior: Any, *, streamed: bool) -> Any:
     async def answer(request: Any, context: Context) -> Any:
         try:
-            return await behavior(_parsed(method, request, streamed=streamed), context)
+            return await behavior(await _parsed(method, request, streamed=streamed), context)
         except Exception as error:  # noqa: BLE001 - the outermost edge
             return await _abort(method, error, context)
 
@@ -115,8 +101,9 @@ def _answering_often(method: str, behavior: Any, *, streamed: bool) -> Any:
 
     async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
-            async for response in behavior(_parsed(method, request, streamed=streamed), context):
-                yield response
+            async with aclosing(behavior(await _parsed(method, request, streamed=streamed), context)) as responses:
+                async for response in responses:
+                    yield response
         except Exception as error:  # noqa: BLE001 - the outermost edge
             await _abort(method, error, context)
 

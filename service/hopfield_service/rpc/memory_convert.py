@@ -9,16 +9,21 @@ from typing import Any, Protocol
 
 import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
+from numpy.typing import NDArray
 
 from hopfield.v1 import diagnosis_pb2, memory_pb2, memory_service_pb2, patterns_pb2
 from hopfield_service.core.diagnostics import Diagnosis, WeightStatistics
 from hopfield_service.core.families import FAMILIES, spec_from_parameters
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.learning import LearningOutcome, Normalization
 from hopfield_service.core.network import InvalidParameter, Spec
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import Coding
 from hopfield_service.errors import InvalidField, shown
-from hopfield_service.rpc.convert import CODINGS, chosen, coding_out
+from hopfield_service.rpc.convert import CODINGS, chosen, coding_out, numbers_in, packed_parts
+from hopfield_service.rpc.serializing import raw, strings
+from hopfield_service.serving.conversion import PIECE
+from hopfield_service.serving.memories import PatternPage
 from hopfield_service.store.layout import Head
 from hopfield_service.store.notes import Request
 
@@ -39,6 +44,8 @@ _RULE_NUMBERS = {rule: number for number, rule in LEARNING_RULES.items()} | {
     Rule.IMPORTED: memory_pb2.LEARNING_RULE_IMPORTED
 }
 _REQUEST_ID_LENGTH = 128
+# Bytes. They take some 20 ms, without the GIL.
+_DIGESTED_AT_ONCE = 1 << 24
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -51,7 +58,12 @@ class Changing(Protocol):
         """The message as bytes."""
 
 
-def request_in(message: Changing, *more: bytes | memoryview, field: str = "request_id") -> Request:
+def request_in(message: Changing, interruption: Interruption = never) -> Request:
+    """What makes a repeat of a request recognisable. Clears the id of the message. See `streamed_request_in`."""
+    return streamed_request_in(message, b"", "request_id", interruption)
+
+
+def streamed_request_in(message: Changing, more: bytes | memoryview, field: str, interruption: Interruption) -> Request:
     """What makes a repeat of a request recognisable: its id, made here if it has none, and a digest of its content.
 
     Clears the id of the message, which is no part of the content.
@@ -60,6 +72,11 @@ def request_in(message: Changing, *more: bytes | memoryview, field: str = "reque
         message: the request, or the first part of it.
         more: the rest of its content.
         field: where the id stands.
+        interruption: asked between two pieces.
+
+    Raises:
+        InvalidField: the id is none.
+        Interrupted: `interruption` said so.
     """
     request_id = message.request_id
     if len(request_id) > _REQUEST_ID_LENGTH or not (request_id.isascii() and request_id.isprintable()):
@@ -67,9 +84,24 @@ def request_in(message: Changing, *more: bytes | memoryview, field: str = "reque
     message.request_id = ""
     digest = hashlib.blake2b(type(message).__name__.encode(), digest_size=16)
     digest.update(message.SerializeToString(deterministic=True))
-    for part in more:
-        digest.update(part)
+    for start in range(0, len(more), _DIGESTED_AT_ONCE):
+        check(interruption)
+        digest.update(more[start : start + _DIGESTED_AT_ONCE])
     return Request(request_id or secrets.token_hex(16), digest.hexdigest())
+
+
+def labels_in(labels: Sequence[str], interruption: Interruption) -> tuple[str, ...]:
+    """The labels of a request.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    # Protobuf makes an object of each entry. In pieces, between which the GIL goes to whoever waits for it.
+    found: list[str] = []
+    for start in range(0, len(labels), PIECE):
+        check(interruption)
+        found += labels[start : start + PIECE]
+    return tuple(found)
 
 
 def spec_in(message: memory_pb2.MemorySpec) -> Spec:
@@ -174,7 +206,7 @@ def imported_spec_in(header: memory_service_pb2.ImportWeightsHeader) -> Spec:
 
 
 def _thresholds(values: Sequence[float], field: str) -> tuple[float, ...]:
-    thresholds = np.array(values, np.float64)
+    thresholds = numbers_in(values, np.float64)
     finite = np.isfinite(thresholds)
     if not finite.all():
         i = int(np.argmin(finite))
@@ -207,6 +239,37 @@ def memory_out(head: Head) -> memory_pb2.Memory:
         learning=_outcome_out(head.outcome),
         capacity=head.spec.capacity,
     )
+
+
+def stored_out(head: Head, labels: Sequence[str], interruption: Interruption) -> bytes:
+    """What was stored under which labels, a StorePatternsResponse on the wire.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    response = memory_service_pb2.StorePatternsResponse
+    described = response(memory=memory_out(head), warnings=warnings_out(head)).SerializeToString()
+    stored = strings(response.LABELS_FIELD_NUMBER, labels, np.arange(len(labels)), interruption)
+    return b"".join([described, *stored])
+
+
+def page_out(page: PatternPage, next_page_token: str, interruption: Interruption) -> bytes:
+    """Some stored patterns, a ListPatternsResponse on the wire.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    check(interruption)
+    response = memory_service_pb2.ListPatternsResponse
+    described = response(
+        labels=page.labels, next_page_token=next_page_token, uid=page.head.uid, revision=page.head.revision
+    ).SerializeToString()
+    return b"".join([described, *packed_parts(response.PATTERNS_FIELD_NUMBER, page.bits, page.head.spec)])
+
+
+def rows_out(rows: NDArray[np.float64]) -> bytes:
+    """Some rows of weights, a GetWeightsResponse on the wire."""
+    return b"".join(raw(memory_service_pb2.GetWeightsResponse.ROWS_FIELD_NUMBER, rows))
 
 
 def _outcome_out(outcome: LearningOutcome | None) -> memory_pb2.LearningOutcome | None:

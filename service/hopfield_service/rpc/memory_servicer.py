@@ -1,11 +1,11 @@
 """hopfield.v1.MemoryService: convert, call, convert."""
 
-import asyncio
 import base64
 import binascii
 import json
 from collections.abc import AsyncIterator
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import grpc
 import numpy as np
@@ -16,8 +16,9 @@ from hopfield.v1 import (
 )
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, memory_convert
-from hopfield_service.rpc.convert import converted
+from hopfield_service.rpc.convert import LARGE, converted
 from hopfield_service.serving.checks import check_name
+from hopfield_service.serving.conversion import PIECE, on_thread, on_thread_if
 from hopfield_service.serving.memories import Memories, weight_rows
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -40,7 +41,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.CreateMemoryRequest, context: Context
     ) -> memory_service_pb2.CreateMemoryResponse:
         """See the .proto."""
-        identity = await converted(request, memory_convert.request_in)
+        identity = await on_thread_if(convert.is_large(), partial(memory_convert.request_in, request))
         spec = await converted(request.spec, memory_convert.spec_in)
         head = await self._memories.create(request.name, spec, request.allow_existing, identity)
         return memory_service_pb2.CreateMemoryResponse(memory=memory_convert.memory_out(head))
@@ -76,7 +77,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.UpdateMemoryRequest, context: Context
     ) -> memory_service_pb2.UpdateMemoryResponse:
         """See the .proto."""
-        identity = await converted(request, memory_convert.request_in)
+        identity = await on_thread_if(convert.is_large(), partial(memory_convert.request_in, request))
         family, changes = await converted(request, memory_convert.changes_in)
         expected = request.expected_revision if request.HasField("expected_revision") else None
         head = await self._memories.update(request.name, family, changes, expected, identity)
@@ -88,7 +89,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.DeleteMemoryRequest, context: Context
     ) -> memory_service_pb2.DeleteMemoryResponse:
         """See the .proto."""
-        identity = await converted(request, memory_convert.request_in)
+        identity = await on_thread_if(convert.is_large(), partial(memory_convert.request_in, request))
         await self._memories.delete(request.name, request.allow_missing, identity)
         return memory_service_pb2.DeleteMemoryResponse()
 
@@ -96,26 +97,26 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         self, request: memory_service_pb2.StorePatternsRequest, context: Context
     ) -> memory_service_pb2.StorePatternsResponse:
         """See the .proto."""
-        identity = await converted(request, memory_convert.request_in)
+        identity = await on_thread_if(convert.is_large(), partial(memory_convert.request_in, request))
         head, labels = await self._memories.store(
             request.name,
             await converted(request.patterns, convert.block_in, "patterns"),
-            request.labels,
+            await on_thread_if(convert.is_large(), partial(memory_convert.labels_in, request.labels)),
             request.replace,
             request.expected_revision if request.HasField("expected_revision") else None,
             identity,
         )
-        return memory_service_pb2.StorePatternsResponse(
-            memory=memory_convert.memory_out(head), labels=labels, warnings=memory_convert.warnings_out(head)
-        )
+        answer = await on_thread_if(len(labels) > PIECE, partial(memory_convert.stored_out, head, labels))
+        return cast("memory_service_pb2.StorePatternsResponse", answer)
 
     async def ForgetPatterns(
         self, request: memory_service_pb2.ForgetPatternsRequest, context: Context
     ) -> memory_service_pb2.ForgetPatternsResponse:
         """See the .proto."""
-        identity = await converted(request, memory_convert.request_in)
+        identity = await on_thread_if(convert.is_large(), partial(memory_convert.request_in, request))
         expected = request.expected_revision if request.HasField("expected_revision") else None
-        head = await self._memories.forget(request.name, request.labels, expected, identity)
+        labels = await on_thread_if(convert.is_large(), partial(memory_convert.labels_in, request.labels))
+        head = await self._memories.forget(request.name, labels, expected, identity)
         return memory_service_pb2.ForgetPatternsResponse(memory=memory_convert.memory_out(head))
 
     async def ListPatterns(
@@ -127,13 +128,9 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
             raise InvalidField("labels", f"must be at most {_MAX_LABELS}, are {len(request.labels)}")
         start = _read_page_token(request.page_token, int) if request.page_token else 0
         page = await self._memories.patterns(request.name, request.labels, start, count, convert.token_in(request))
-        return memory_service_pb2.ListPatternsResponse(
-            labels=page.labels,
-            patterns=convert.packed_out(page.bits, page.head.spec),
-            next_page_token="" if page.next_number is None else _page_token(page.next_number),
-            uid=page.head.uid,
-            revision=page.head.revision,
-        )
+        following = "" if page.next_number is None else _page_token(page.next_number)
+        answer = await on_thread_if(page.bits.nbytes >= LARGE, partial(memory_convert.page_out, page, following))
+        return cast("memory_service_pb2.ListPatternsResponse", answer)
 
     async def GetWeights(
         self, request: memory_service_pb2.GetWeightsRequest, context: Context
@@ -149,15 +146,16 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
                 coding=convert.coding_out(network.spec.coding),
             )
         )
-        for rows in weight_rows(network):
-            yield memory_service_pb2.GetWeightsResponse(rows=rows.astype("<f8", copy=False).tobytes())
+        blocks = map(memory_convert.rows_out, weight_rows(network))
+        while (answer := await on_thread(lambda _: next(blocks, None))) is not None:
+            yield cast("memory_service_pb2.GetWeightsResponse", answer)
 
     async def ImportWeights(
         self, request_iterator: AsyncIterator[memory_service_pb2.ImportWeightsRequest], context: Context
     ) -> memory_service_pb2.ImportWeightsResponse:
         """See the .proto."""
         header, payload = await self._read_import(request_iterator)
-        identity = await asyncio.to_thread(memory_convert.request_in, header, payload, field="header.request_id")
+        identity = await on_thread(partial(memory_convert.streamed_request_in, header, payload, "header.request_id"))
         spec = memory_convert.imported_spec_in(header)
         weights = np.frombuffer(payload, "<f8").reshape(header.neurons, header.neurons).astype(np.float64, copy=False)
         head = await self._memories.import_weights(header.name, spec, weights, identity)

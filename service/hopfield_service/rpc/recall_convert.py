@@ -1,19 +1,30 @@
 """Messages to values, and values to messages, of RecallService. Everything that a message alone can be wrong in is found here."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield.v1 import patterns_pb2, recall_service_pb2
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.network import Spec
 from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateRule
-from hopfield_service.core.patterns import Bits, pack, unpacked_blocks
+from hopfield_service.core.patterns import Bits, pack, unpack, unpacked_blocks
 from hopfield_service.core.results import Match, StopReason
 from hopfield_service.errors import InvalidField
-from hopfield_service.rpc.convert import block_in, chosen, coding_out, packed_out, reals_out, signs_out
+from hopfield_service.rpc.convert import (
+    block_in,
+    chosen,
+    coding_out,
+    numbers_in,
+    packed_parts,
+    reals_out,
+    signs_out,
+    values_of,
+)
+from hopfield_service.rpc.serializing import Part, delimited, integers, raw, strings
 from hopfield_service.serving.checks import Block, Encoding
 from hopfield_service.serving.recalls import NearestPatterns, Recalled, RecalledBatch, TracePiece
 
@@ -59,8 +70,12 @@ _STOP_REASONS_BY_VALUE = _by_value(_STOP_REASONS)
 _MATCHES_BY_VALUE = _by_value(_MATCHES)
 
 _DEFAULT_MAX_ITERATIONS = 100
+# Queries of a message. Their answers take about 32 bytes each, and a label.
+_MAX_QUERIES = 1 << 20
 # Of seeds that the caller does not give. They are no secrets, and this is faster than asking the system for each.
 _seeds = random.Random()  # noqa: S311
+# Query k of a batch uses seed + k. JavaScript has exact integers up to 2^53.
+_SEED_BITS = 52
 _DEFAULT_K = 1
 
 
@@ -73,8 +88,8 @@ def query_in(message: patterns_pb2.Patterns) -> Block:
 
 def queries_in(message: patterns_pb2.Patterns) -> Block:
     """The queries of a request that takes many."""
-    if message.count == 0:
-        raise InvalidField("queries.count", "must be at least 1, is 0")
+    if not 1 <= message.count <= _MAX_QUERIES:
+        raise InvalidField("queries.count", f"must be 1 to {_MAX_QUERIES}, is {message.count}")
     return block_in(message, "queries")
 
 
@@ -97,7 +112,7 @@ def _options_of(
 ) -> RecallOptions:
     if message.HasField("options"):
         return options_in(message.options)
-    return RecallOptions(_seeds.getrandbits(64), max_iterations=_DEFAULT_MAX_ITERATIONS)
+    return RecallOptions(_seeds.getrandbits(_SEED_BITS), max_iterations=_DEFAULT_MAX_ITERATIONS)
 
 
 def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
@@ -118,7 +133,7 @@ def options_in(message: recall_service_pb2.RecallOptions) -> RecallOptions:
         field = message.WhichOneof("temperature")
         raise InvalidField(f"options.{field}", "must not be set but with UPDATE_RULE_GLAUBER")
     return RecallOptions(
-        seed=message.seed if message.HasField("seed") else _seeds.getrandbits(64),
+        seed=message.seed if message.HasField("seed") else _seeds.getrandbits(_SEED_BITS),
         update=update,
         order=order,
         max_iterations=message.max_iterations if message.HasField("max_iterations") else _DEFAULT_MAX_ITERATIONS,
@@ -133,7 +148,7 @@ def _beta(message: recall_service_pb2.RecallOptions) -> float | NDArray[np.float
     if temperature is None:
         return None
     annealed = temperature == "annealing"
-    beta = np.array(message.annealing.beta if annealed else [message.beta], np.float64)
+    beta = numbers_in(message.annealing.beta if annealed else [message.beta], np.float64)
     wrong = ~(np.isfinite(beta) & (beta >= 0))
     if wrong.any():
         k = int(wrong.argmax())
@@ -148,19 +163,12 @@ def _order(message: recall_service_pb2.RecallOptions) -> Order | NDArray[np.int6
     order = chosen(message.order, _ORDERS, default, recall_service_pb2.UpdateOrder, "options.order")
     if explicit and order is not _EXPLICIT:
         raise InvalidField("options.explicit_order", "must be empty but with UPDATE_ORDER_EXPLICIT")
-    return np.array(message.explicit_order, np.int64) if order is _EXPLICIT else order
+    return numbers_in(message.explicit_order, np.int64) if order is _EXPLICIT else order
 
 
 def k_in(message: recall_service_pb2.NearestRequest) -> int:
     """How many nearest patterns are asked for."""
     return message.k if message.HasField("k") else _DEFAULT_K
-
-
-def _states_out(states: Bits, encoding: Encoding, spec: Spec) -> patterns_pb2.Patterns:
-    """States in the encoding in which the queries came."""
-    if encoding != "signs":
-        return packed_out(states, spec)
-    return signs_out(unpacked_blocks(states, spec.neurons), len(states), spec)
 
 
 def recall_out(recalled: Recalled, encoding: Encoding, seed: int) -> recall_service_pb2.RecallResponse:
@@ -170,7 +178,7 @@ def recall_out(recalled: Recalled, encoding: Encoding, seed: int) -> recall_serv
     response = recall_service_pb2.RecallResponse()
     if encoding == "signs":
         bits = np.frombuffer(result.bits, np.uint8)[np.newaxis]
-        response.pattern.CopyFrom(_states_out(bits, encoding, head.spec))
+        response.pattern.CopyFrom(signs_out(unpack(bits, result.neurons), head.spec))
     else:
         pattern = response.pattern
         pattern.count, pattern.neurons, pattern.coding = 1, result.neurons, coding_out(head.spec.coding)
@@ -190,41 +198,79 @@ def recall_out(recalled: Recalled, encoding: Encoding, seed: int) -> recall_serv
     return response
 
 
-def batch_out(recalled: RecalledBatch, encoding: Encoding, seed: int) -> recall_service_pb2.BatchRecallResponse:
-    """The answers of many recalls, column by column, whose queries came in this encoding."""
-    head, results, labels, attention_labels = recalled
-    return recall_service_pb2.BatchRecallResponse(
-        patterns=_states_out(results.bits, encoding, head.spec),
-        energies=results.energies.tolist(),
-        initial_energies=results.initial_energies.tolist(),
-        iterations=results.iterations.tolist(),
-        flips=results.flips.tolist(),
-        stop_reasons=_STOP_REASONS_BY_VALUE[results.stop_reasons].tolist(),
-        labels=labels,
-        overlaps=results.overlaps.tolist() if labels else (),
-        matches=_MATCHES_BY_VALUE[results.matches].tolist(),
-        seed=seed,
-        uid=head.uid,
-        revision=head.revision,
-        attention_labels=attention_labels,
-        attention_weights=() if results.attention is None else results.attention.weights.ravel().tolist(),
-    )
+def batch_out(recalled: RecalledBatch, encoding: Encoding, seed: int, interruption: Interruption) -> bytes:
+    """The answers of many recalls, a BatchRecallResponse on the wire, whose queries came in this encoding.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    return b"".join(_batch_parts(recalled, encoding, seed, interruption))
 
 
-def trace_out(piece: TracePiece, encoding: Encoding, seed: int) -> recall_service_pb2.TraceRecallResponse:
-    """Some steps of a recall, whose query came in this encoding, column by column, and at the end its answer."""
+def block_out(recalled: RecalledBatch, encoding: Encoding, seed: int, interruption: Interruption) -> bytes:
+    """As `batch_out`, a StreamRecallResponse."""
+    block = recall_service_pb2.StreamRecallResponse.BLOCK_FIELD_NUMBER
+    return b"".join(delimited(block, _batch_parts(recalled, encoding, seed, interruption)))
+
+
+def _batch_parts(recalled: RecalledBatch, encoding: Encoding, seed: int, interruption: Interruption) -> Iterator[Part]:
+    head, results, labels = recalled
+    response = recall_service_pb2.BatchRecallResponse
+    yield response(seed=seed, uid=head.uid, revision=head.revision).SerializeToString()
+    yield from _states_parts(response.PATTERNS_FIELD_NUMBER, results.bits, encoding, head.spec, interruption)
+    yield from raw(response.ENERGIES_FIELD_NUMBER, results.energies)
+    yield from raw(response.INITIAL_ENERGIES_FIELD_NUMBER, results.initial_energies)
+    yield from integers(response.ITERATIONS_FIELD_NUMBER, results.iterations)
+    yield from integers(response.FLIPS_FIELD_NUMBER, results.flips)
+    yield from integers(response.STOP_REASONS_FIELD_NUMBER, _STOP_REASONS_BY_VALUE[results.stop_reasons])
+    yield from integers(response.MATCHES_FIELD_NUMBER, _MATCHES_BY_VALUE[results.matches])
+    if labels:
+        yield from strings(response.LABELS_FIELD_NUMBER, labels, results.nearest, interruption)
+        yield from raw(response.OVERLAPS_FIELD_NUMBER, results.overlaps)
+    if results.attention is not None:
+        positions, weights = results.attention.positions.ravel(), results.attention.weights.ravel()
+        yield from strings(response.ATTENTION_LABELS_FIELD_NUMBER, labels, positions, interruption)
+        yield from raw(response.ATTENTION_WEIGHTS_FIELD_NUMBER, weights)
+
+
+def _states_parts(
+    number: int, states: Bits, encoding: Encoding, spec: Spec, interruption: Interruption
+) -> Iterator[Part]:
+    """A field of Patterns on the wire: packed states in the encoding in which the queries came."""
+    if encoding != "signs":
+        yield from packed_parts(number, states, spec)
+        return
+    message = patterns_pb2.Patterns(count=len(states), neurons=spec.neurons, coding=coding_out(spec.coding))
+    blocks = []
+    for block in unpacked_blocks(states, spec.neurons):
+        check(interruption)
+        blocks.append(values_of(block, spec).data.cast("B"))
+    yield from delimited(number, [message.SerializeToString(), *delimited(message.SIGNS_FIELD_NUMBER, blocks)])
+
+
+def trace_out(
+    piece: TracePiece, encoding: Encoding, seed: int, interruption: Interruption
+) -> recall_service_pb2.TraceRecallResponse:
+    """Some steps of a recall, whose query came in this encoding, column by column, and at the end its answer.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
     steps, spec = piece.steps, piece.head.spec
+    check(interruption)
     patterns = None
     if steps:
         states = np.stack([step.state for step in steps])
         if encoding == "floats":
             patterns = reals_out(states)
         elif encoding == "bits":
-            patterns = packed_out(pack(states), spec)
+            patterns = patterns_pb2.Patterns(
+                count=len(states), neurons=spec.neurons, bits=pack(states).tobytes(), coding=coding_out(spec.coding)
+            )
             if not states.all():
                 patterns.known = pack(np.abs(states)).tobytes()
         else:
-            patterns = signs_out([states], len(states), spec)
+            patterns = signs_out(states, spec)
     return recall_service_pb2.TraceRecallResponse(
         iterations=[step.iteration for step in steps],
         patterns=patterns,
@@ -234,13 +280,19 @@ def trace_out(piece: TracePiece, encoding: Encoding, seed: int) -> recall_servic
     )
 
 
-def nearest_out(found: NearestPatterns, encoding: Encoding) -> recall_service_pb2.NearestResponse:
-    """The stored patterns nearest to some queries, which came in this encoding."""
-    return recall_service_pb2.NearestResponse(
-        count=found.count,
-        labels=found.labels,
-        overlaps=found.overlaps,
-        patterns=None if found.bits is None else _states_out(found.bits, encoding, found.head.spec),
-        uid=found.head.uid,
-        revision=found.head.revision,
-    )
+def nearest_out(found: NearestPatterns, encoding: Encoding, interruption: Interruption) -> bytes:
+    """The stored patterns nearest to some queries, a NearestResponse on the wire, whose queries came in this encoding.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    return b"".join(_nearest_parts(found, encoding, interruption))
+
+
+def _nearest_parts(found: NearestPatterns, encoding: Encoding, interruption: Interruption) -> Iterator[Part]:
+    response, head = recall_service_pb2.NearestResponse, found.head
+    yield response(count=found.count, uid=head.uid, revision=head.revision).SerializeToString()
+    yield from strings(response.LABELS_FIELD_NUMBER, found.stored_labels, found.positions, interruption)
+    yield from raw(response.OVERLAPS_FIELD_NUMBER, found.overlaps)
+    if found.bits is not None:
+        yield from _states_parts(response.PATTERNS_FIELD_NUMBER, found.bits, encoding, head.spec, interruption)

@@ -1,10 +1,10 @@
 """hopfield.v1.RecallService: convert, call, convert."""
 
-import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 import grpc
 
@@ -13,17 +13,21 @@ from hopfield.v1 import (
     recall_service_pb2,
     recall_service_pb2_grpc,
 )
+from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.options import RecallOptions
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, recall_convert
 from hopfield_service.rpc.convert import LARGE, converted, is_large
 from hopfield_service.rpc.streaming import answered_in_order
 from hopfield_service.serving.checks import Encoding, check_name
+from hopfield_service.serving.conversion import on_thread, on_thread_if
 from hopfield_service.serving.loader import Token
 from hopfield_service.serving.recalls import MANY_ANSWERS, RecalledBatch, Recalls
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
+# Steps of a trace that it takes less than a millisecond to convert.
+_FEW_STEPS = 100
 # Blocks of a stream that are taken in and not answered yet; see the .proto.
 _BLOCKS_AHEAD = 4
 
@@ -39,8 +43,8 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
     ) -> recall_service_pb2.RecallResponse:
         """See the .proto."""
         # Not by `converted`, which would be a coroutine more for every recall.
-        if is_large(request):
-            query, options = await asyncio.to_thread(recall_convert.recall_in, request)
+        if is_large():
+            query, options = await on_thread(lambda _: recall_convert.recall_in(request))
         else:
             query, options = recall_convert.recall_in(request)
         recalled = await self._recalls.recall(request.name, query, options, convert.token_in(request))
@@ -52,7 +56,8 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         """See the .proto."""
         queries, options = await converted(request, recall_convert.batch_in)
         recalled = await self._recalls.recall_batch(request.name, queries, options, convert.token_in(request))
-        return await _batch(recalled, queries.encoding, options.seed)
+        answer = await _made(recall_convert.batch_out, recalled, queries.encoding, options.seed)
+        return cast("recall_service_pb2.BatchRecallResponse", answer)
 
     async def StreamRecall(
         self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
@@ -62,9 +67,8 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
             queries = await converted(block.queries, recall_convert.queries_in)
             recalled = await self._recalls.recall_batch(block.name, queries, block.options, block.token)
-            return recall_service_pb2.StreamRecallResponse(
-                block=await _batch(recalled, queries.encoding, block.options.seed)
-            )
+            answer = await _made(recall_convert.block_out, recalled, queries.encoding, block.options.seed)
+            return cast("recall_service_pb2.StreamRecallResponse", answer)
 
         async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
             async for response in answers:
@@ -75,8 +79,11 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
     ) -> AsyncIterator[recall_service_pb2.TraceRecallResponse]:
         """See the .proto."""
         query, options = await converted(request, recall_convert.recall_in)
-        async for piece in self._recalls.trace(request.name, query, options, convert.token_in(request)):
-            yield recall_convert.trace_out(piece, query.encoding, options.seed)
+        pieces = self._recalls.trace(request.name, query, options, convert.token_in(request))
+        async with aclosing(pieces):
+            async for piece in pieces:
+                large = len(piece.steps) > _FEW_STEPS
+                yield await on_thread_if(large, partial(recall_convert.trace_out, piece, query.encoding, options.seed))
 
     async def Nearest(
         self, request: recall_service_pb2.NearestRequest, context: Context
@@ -90,7 +97,11 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
             request.include_patterns,
             convert.token_in(request),
         )
-        return await asyncio.to_thread(recall_convert.nearest_out, found, queries.encoding)
+        answer = await on_thread_if(
+            len(found.positions) > MANY_ANSWERS or (found.bits is not None and found.bits.nbytes >= LARGE),
+            partial(recall_convert.nearest_out, found, queries.encoding),
+        )
+        return cast("recall_service_pb2.NearestResponse", answer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +135,13 @@ async def _streamed_blocks(
         recalled += request.queries.count
 
 
-async def _batch(recalled: RecalledBatch, encoding: Encoding, seed: int) -> recall_service_pb2.BatchRecallResponse:
-    """The message of many answers; very many are converted on a thread, as `converted` does."""
+async def _made(
+    answer_of: Callable[[RecalledBatch, Encoding, int, Interruption], bytes],
+    recalled: RecalledBatch,
+    encoding: Encoding,
+    seed: int,
+) -> bytes:
+    """The answer of many recalls on the wire; of very many made on a thread."""
     results = recalled.results
-    if len(results.energies) <= MANY_ANSWERS and results.bits.nbytes < LARGE:
-        return recall_convert.batch_out(recalled, encoding, seed)
-    return await asyncio.to_thread(recall_convert.batch_out, recalled, encoding, seed)
+    large = len(results.energies) > MANY_ANSWERS or results.bits.nbytes >= LARGE
+    return await on_thread_if(large, partial(answer_of, recalled, encoding, seed))

@@ -8,10 +8,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.network import Network, PatternNetwork, PatternSpec
 from hopfield_service.core.options import Order
 from hopfield_service.core.patterns import Bits, Coding, Queries, pack
 from hopfield_service.errors import InvalidField, WrongFamily, shown
+from hopfield_service.serving.conversion import PIECE
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LABEL_LENGTH = 256
@@ -124,14 +126,17 @@ def holding_patterns(name: str, network: Network) -> PatternNetwork:
     return network
 
 
-def check_labels(labels: Sequence[str]) -> None:
+def check_labels(labels: Sequence[str], interruption: Interruption) -> None:
     """Refuses labels that no patterns can have.
 
     Raises:
         InvalidField: one is empty, too long, holds control characters, or comes twice.
+        Interrupted: `interruption` said so.
     """
     seen: set[str] = set()
     for k, label in enumerate(labels):
+        if k % PIECE == 0:
+            check(interruption)
         if not 1 <= len(label) <= _LABEL_LENGTH or _CONTROL.search(label):
             raise InvalidField(
                 f"labels[{k}]",

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import (
     Configure,
@@ -46,6 +46,7 @@ from hopfield_service.errors import (
 )
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_labels, check_name, holding_patterns, symmetric
+from hopfield_service.serving.conversion import PIECE, on_thread_if
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.serving.spec_differences import differences
@@ -57,6 +58,8 @@ _log = logging.getLogger(__name__)
 
 # A page of patterns holds at most about so much, whatever their length.
 _PAGE_BYTES = 1 << 20
+# Bytes of patterns that it takes about a millisecond to work through.
+_LARGE_BYTES = 1 << 18
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -269,8 +272,9 @@ class Memories:
             raise InvalidField("labels", f"must be one a pattern or none: {len(labels)} for {len(patterns)} patterns")
         if len(patterns) > self._limits.max_patterns:
             raise PatternLimit(name, len(patterns), self._limits.max_patterns)
-        check_labels(labels)
-        given: tuple[str, ...] = tuple(labels)
+        many = len(patterns) > PIECE or patterns.values.nbytes >= _LARGE_BYTES
+        await on_thread_if(many, partial(check_labels, labels))
+        given = tuple(labels)
 
         def operation(loaded: Loaded) -> Operation:
             network = holding_patterns(name, loaded.network)
@@ -287,7 +291,7 @@ class Memories:
                 raise PatternLimit(name, would_hold, self._limits.max_patterns)
             return Store(bits, given or network.stored.new_labels(len(bits)), replace_stored)
 
-        head, noted = await self._change(name, operation, expected_revision, request, numbered=not given)
+        head, noted = await self._change(name, operation, expected_revision, request, numbered=not given, many=many)
         return head, given or noted
 
     async def forget(self, name: str, labels: Sequence[str], expected_revision: int | None, request: Request) -> Head:
@@ -305,7 +309,8 @@ class Memories:
             raise InvalidField("labels", "must name at least one pattern")
         if len(labels) > self._limits.max_patterns:
             raise InvalidField("labels", f"must be at most {self._limits.max_patterns}, are {len(labels)}")
-        check_labels(labels)
+        many = len(labels) > PIECE
+        await on_thread_if(many, partial(check_labels, labels))
 
         def operation(loaded: Loaded) -> Operation:
             stored = holding_patterns(name, loaded.network).stored
@@ -314,7 +319,7 @@ class Memories:
                     raise LabelNotFound(name, label)
             return Forget(tuple(labels))
 
-        head, _ = await self._change(name, operation, expected_revision, request, numbered=False)
+        head, _ = await self._change(name, operation, expected_revision, request, numbered=False, many=many)
         return head
 
     async def update(
@@ -361,8 +366,17 @@ class Memories:
         request: Request,
         *,
         numbered: bool,
+        many: bool = False,
     ) -> tuple[Head, Sequence[str]]:
         """Commits an operation made from, and checked against, the network it is applied to; none where there is nothing to do.
+
+        Args:
+            name: of the memory.
+            operation_on: makes and checks the operation.
+            expected_revision: the memory must be at; None for any.
+            request: to recognise a repeat.
+            numbered: whether the operation numbers the patterns.
+            many: whether `operation_on` takes long, for so many patterns or labels.
 
         Returns:
             Where the memory stands after it, and, where the labels were numbered, those.
@@ -377,7 +391,7 @@ class Memories:
                 try:
                     if expected_revision not in {None, loaded.head.revision}:
                         raise RevisionMismatch(name, expected_revision or 0, loaded.head.revision)
-                    operation = operation_on(loaded)
+                    operation = await on_thread_if(many, lambda _: operation_on(loaded))  # noqa: B023 - called here alone
                 except ServiceError:
                     # What stands in its way may be its own doing, carried out for a repeat by another replica just now.
                     if await self._store.noted(name, request) is None:
@@ -407,7 +421,7 @@ class Memories:
             MemoryNotFound, LabelNotFound, RevisionAhead, WrongFamily: as they say.
         """
         check_name(name)
-        check_labels(labels)
+        check_labels(labels, never)
         loaded = await self._loader.cached_or_loaded(name, token)
         stored = holding_patterns(name, loaded.network).stored
         if labels:
@@ -415,7 +429,9 @@ class Memories:
                 if label not in stored.positions:
                     raise LabelNotFound(name, label)
             chosen = [stored.positions[label] for label in labels]
-            return PatternPage(loaded.head, list(labels), stored.bits[chosen], None)
+            large = len(chosen) * stored.bits.shape[1] >= _LARGE_BYTES
+            bits = await on_thread_if(large, lambda _: stored.bits[chosen])
+            return PatternPage(loaded.head, list(labels), bits, None)
         start = int(np.searchsorted(stored.numbers, from_number))
         end = min(start + min(count, max(1, _PAGE_BYTES // stored.bits.shape[1])), len(stored))
         following = int(stored.numbers[end]) if end < len(stored) else None

@@ -1,8 +1,7 @@
 """The use cases of memories that hold patterns and recall them. A recall is: load, check, run."""
 
-import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -18,12 +17,13 @@ from hopfield_service.core.results import RecallResult, RecallResults, TraceStep
 from hopfield_service.errors import InvalidField
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_name, check_order, holding_patterns
+from hopfield_service.serving.conversion import on_thread_if
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
 from hopfield_service.store.layout import Head
 
-# Answers that it takes about a millisecond to put into words.
 MANY_ANSWERS = 1 << 11
+"""Answers that it takes about a millisecond to put into words."""
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
 # What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
@@ -61,15 +61,12 @@ class RecalledBatch(NamedTuple):
     Attributes:
         head: where the memory stood.
         results: what they found.
-        labels: of the nearest stored pattern of each; none where nothing is stored.
-        attention_labels: of the patterns with the largest softmax weights, those of the first query, then as many of the next; none in
-            memories that have none.
+        stored_labels: of all stored patterns, to which the positions in `results` point.
     """
 
     head: Head
     results: RecallResults
-    labels: Sequence[str]
-    attention_labels: Sequence[str]
+    stored_labels: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -93,15 +90,17 @@ class NearestPatterns:
     Attributes:
         head: where the memory stood.
         count: how many a query.
-        labels: of the patterns.
-        overlaps: of each with its query.
+        stored_labels: of all stored patterns.
+        positions: (queries x count,) int64, where the patterns stand among those stored.
+        overlaps: (queries x count,) float64, of each with its query.
         bits: (queries x count, ceil(N / 8)) uint8; None where they were not asked for.
     """
 
     head: Head
     count: int
-    labels: list[str]
-    overlaps: list[float]
+    stored_labels: Sequence[str]
+    positions: NDArray[np.int64]
+    overlaps: NDArray[np.float64]
     bits: Bits | None
 
 
@@ -149,17 +148,17 @@ class Recalls:
         short = additions <= _SHORT_RECALL
         found = self._executor.at_once(partial(results, 0, count)) if short else None
         if found is not None:
-            return _batch_recalled(loaded.head, network.stored, [found])
+            return RecalledBatch(loaded.head, found, network.stored.labels)
         parts: list[RecallResults] = []
         for runs in _turns(results, count, additions, self._executor.idle_threads):
             parts += await self._executor.recall_all(runs, network, alone=short)
-        if count <= MANY_ANSWERS:
-            return _batch_recalled(loaded.head, network.stored, parts)
-        return await asyncio.to_thread(_batch_recalled, loaded.head, network.stored, parts)
+        return RecalledBatch(
+            loaded.head, await on_thread_if(count > MANY_ANSWERS, lambda _: joined(parts)), network.stored.labels
+        )
 
     async def trace(
         self, name: str, query: Block, options: RecallOptions, token: Token | None
-    ) -> AsyncIterator[TracePiece]:
+    ) -> AsyncGenerator[TracePiece, None]:
         """Runs the dynamics from one query and shows every iteration. Errors: as `recall`.
 
         Yields:
@@ -234,9 +233,8 @@ class Recalls:
                 check(interruption)
                 found = network.nearest(asked.part(q, q + 1), k)
                 positions[q], overlaps[q] = found.positions, found.overlaps
-            labels = [stored.labels[position] for position in positions.ravel().tolist()]
             bits = stored.bits[positions.ravel()] if include_patterns else None
-            return NearestPatterns(loaded.head, each, labels, overlaps.ravel().tolist(), bits)
+            return NearestPatterns(loaded.head, each, stored.labels, positions.ravel(), overlaps.ravel(), bits)
 
         short = len(queries) * len(stored) * stored.bits.shape[1] <= _SHORT_COMPARISON
         return await self._executor.run(answers, network, short=short)
@@ -272,13 +270,6 @@ def _recalled(head: Head, stored: StoredPatterns, result: RecallResult) -> Recal
     return Recalled(
         head, result, label, () if result.attention is None else _labels(stored, result.attention.positions)
     )
-
-
-def _batch_recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> RecalledBatch:
-    results = joined(parts)
-    labels = _labels(stored, results.nearest) if len(stored) else ()
-    told = () if results.attention is None else _labels(stored, results.attention.positions)
-    return RecalledBatch(head, results, labels, told)
 
 
 def _labels(stored: StoredPatterns, positions: NDArray[np.int64]) -> list[str]:

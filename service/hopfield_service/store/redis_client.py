@@ -16,6 +16,8 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from hopfield_service.store.patience import Patience
+
 _log = logging.getLogger(__name__)
 
 _CONNECTIONS = 64
@@ -103,7 +105,7 @@ class BoundedRedis(redis.Redis):
         send = cast("Callable[[], Awaitable[Any]]", partial(super().execute_command, *args, **options))
         async with self.bounded(seconds):
             try:
-                async with asyncio.timeout(seconds / 2):
+                async with Patience(seconds / 2):
                     return await send()
             except TimeoutError:
                 self._suspect_that_it_is_away()
@@ -152,7 +154,7 @@ class BoundedRedis(redis.Redis):
                 try:
                     async with (
                         nullcontext() if reserved else self._slots,
-                        asyncio.timeout(self._seconds if seconds is None else seconds),
+                        Patience(self._seconds if seconds is None else seconds),
                     ):
                         yield
                         self._last_answer = clock()
