@@ -21,6 +21,8 @@ from hopfield_service.settings import Settings, flag, misspelt, problems, variab
 _log = logging.getLogger(__name__)
 
 _HEALTH_SECONDS = 3.0
+# It is not healthy while Redis takes no changes.
+_MEMORY_SERVICE = "hopfield.v1.MemoryService"
 
 _HELP = (
     "Serve Hopfield memories over gRPC.\n\nEach option is also read from the environment, under the name beside it; an "
@@ -65,14 +67,17 @@ async def _served(settings: Settings) -> NoReturn:
     await end_process_after(server.serve(settings), server.CANNOT_SERVE)
 
 
-def _healthcheck() -> None:
+def _healthcheck(
+    writes: Annotated[bool, typer.Option("--writes", help="Ask whether memories can be changed.")] = False,
+) -> None:
     """Ask the service that HOPFIELD_LISTEN names whether it serves; the exit status is the answer."""
     host, _, port = _settings({}).listen.rpartition(":")
     # A service that listens on every address of its machine is asked on this one.
     address = f"{'localhost' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104
     with grpc.insecure_channel(address) as channel:
         try:
-            answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS)
+            question = health_pb2.HealthCheckRequest(service=_MEMORY_SERVICE if writes else "")
+            answer = health_pb2_grpc.HealthStub(channel).Check(question, timeout=_HEALTH_SECONDS)
         except grpc.RpcError as error:
             sys.stderr.write(f"hopfield-server: nothing healthy at {address}: {error.code().name}\n")
             raise typer.Exit(1) from None

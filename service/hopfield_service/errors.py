@@ -237,14 +237,16 @@ class StorageFull(ServiceError):
 
 
 class StorageUnavailable(ServiceError):
-    """The storage does not answer."""
+    """The storage does not answer, or refuses."""
 
     code = "UNAVAILABLE"
     reason = "STORAGE_UNAVAILABLE"
     retry_after = 1.0
 
-    def __init__(self) -> None:
-        super().__init__("the storage does not answer; try again in a moment")
+    def __init__(self, *, refuses: bool = False) -> None:
+        """Says whether the storage `refuses` a command, as opposed to not answering."""
+        what = "refuses to do this now; the log of the server says why" if refuses else "does not answer"
+        super().__init__(f"the storage {what}; try again in a moment")
 
 
 class NotReplicated(ServiceError):

@@ -25,7 +25,6 @@ from hopfield.v1 import (
 )
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
-from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AnswerErrors
@@ -61,7 +60,11 @@ _MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"
 _CALLS_NOT_ACCEPTED_YET = 1 << 15
 
 
-CANNOT_SERVE = (CannotListen, *private_valkey.CANNOT_KEEP)
+class RedisUnusable(RuntimeError):
+    """Redis refuses what the service needs, and will until somebody changes settings; the message says which."""
+
+
+CANNOT_SERVE = (CannotListen, RedisUnusable, *private_valkey.CANNOT_KEEP)
 """What keeps the service from coming up, or from staying up, through no defect of its own; the message says what to do."""
 
 
@@ -74,6 +77,7 @@ async def serve(settings: Settings, *, shares_address: bool = False) -> None:
 
     Raises:
         CannotListen: the address is in use or not ours.
+        RedisUnusable: no memories can be kept in the Redis of the settings, however long one waits.
         DataDirectoryInUse, DataDirectoryUnusable, EmbeddedServerFailed: from the private Valkey server, at any time.
     """
     end = End()
@@ -114,8 +118,18 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
         *(settings.max_iterations, settings.max_message_bytes, settings.max_snapshot_bytes, settings.cache_bytes),
     )
     redis_url = settings.redis_url or await private_valkey.kept_up(settings, stack, end)
-    store = RedisStore(redis_url, settings.redis_prefix, settings.redis_timeout, settings.redis_wait_replicas)
+    store = RedisStore(
+        redis_url,
+        settings.redis_prefix,
+        settings.redis_timeout,
+        settings.redis_wait_replicas,
+        settings.redis_connections,
+        settings.redis_password_file,
+    )
     stack.push_async_callback(store.close)
+    refusal = await store.probe.lasting_refusal()
+    if refusal is not None:
+        raise RedisUnusable(f"no memories can be kept in {where}: {refusal.reason}")
     executor = KernelExecutor(settings.threads)
     stack.push_async_callback(executor.close)
     loader = NetworkLoader(store, NetworkCache(settings.cache_bytes), executor, settings.max_snapshot_bytes)
@@ -130,7 +144,9 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     _log.info("warming the kernels (the first start compiles them, which may take a minute)")
     await compilation.ready()
     for service in ("", *_SERVICES):
-        await health.set(service, health_pb2.HealthCheckResponse.SERVING)
+        # Whether changes can be made is said below, by whether Redis takes them.
+        if service != _MEMORY_SERVICE:
+            await health.set(service, health_pb2.HealthCheckResponse.SERVING)
     await _follow(store, loader, health, stack)
     # What compiling has left stays for good: to look through it again and again stops every call for some 50 ms each time.
     gc.collect()
@@ -142,17 +158,14 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
 
 
 async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServicer, stack: AsyncExitStack) -> None:
-    """Keeps the loaded networks in step with Redis, and what health says of it: without Redis, nothing can be learnt."""
+    """Keeps the loaded networks in step with Redis, and says by health whether changes can be made."""
 
-    async def storage_is(available: bool) -> None:
-        status = health_pb2.HealthCheckResponse.SERVING if available else health_pb2.HealthCheckResponse.NOT_SERVING
+    async def changes_can_be_made(possible: bool) -> None:
+        status = health_pb2.HealthCheckResponse.SERVING if possible else health_pb2.HealthCheckResponse.NOT_SERVING
         await health.set(_MEMORY_SERVICE, status)
 
-    follower = Follower(store, loader, storage_is)
+    follower = Follower(store, loader, changes_can_be_made)
     await follower.ask()
-    with suppress(ServiceError):
-        for risk in await store.risks():
-            _log.warning("Redis may lose memories: %s", risk)
     following = asyncio.create_task(follower.follow())
 
     async def let_go() -> None:

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from hopfield_service.machine import memory_bytes
@@ -31,6 +31,23 @@ _RULES = {
 }
 
 
+# One listens to announcements, the others do everything else.
+_MIN_CONNECTIONS = 2
+# What may stand after the ? of a Redis URL: none of these changes how replies are read.
+_REDIS_OPTIONS = {
+    *("db", "username", "password", "client_name", "max_connections", "health_check_interval", "retry_on_timeout"),
+    *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
+    *("ssl_ca_certs", "ssl_ca_data", "ssl_ca_path", "ssl_cert_reqs", "ssl_certfile", "ssl_check_hostname"),
+    *("ssl_ciphers", "ssl_exclude_verify_flags", "ssl_include_verify_flags", "ssl_keyfile", "ssl_min_version"),
+    "ssl_password",
+}
+# Options that redis-py knows, and that the service would fail with or pass over.
+_REFUSED_OPTIONS = {
+    *("decode_responses", "encoder_class", "encoding", "encoding_errors", "legacy_responses", "parser_class"),
+    *("protocol", "single_connection_client", "socket_read_size", "timeout"),
+}
+
+
 def _default_data_dir() -> Path:
     if sys.platform == "darwin":
         return Path("~/Library/Application Support/hopfield")
@@ -40,7 +57,14 @@ def _default_data_dir() -> Path:
 class Settings(BaseSettings):
     """How the service runs."""
 
-    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=ENV_PREFIX,
+        env_ignore_empty=True,
+        extra="forbid",
+        frozen=True,
+        # A URL may hold a password.
+        hide_input_in_errors=True,
+    )
 
     listen: str = Field("127.0.0.1:50051", description="Where to serve, host:port; port 0 picks a free one.")
     data_dir: Path = Field(
@@ -61,7 +85,20 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         "",
-        description="The Redis to keep memories in, redis://, rediss:// or unix://; empty for a private Valkey server.",
+        repr=False,
+        description="The Redis to keep memories in, redis://, rediss:// or unix://; empty for a private Valkey server. "
+        "It must be no replica and no node of a cluster.",
+    )
+    redis_password_file: Path | None = Field(
+        None,
+        description="A file with the password of Redis, read for each new connection: a changed password needs no "
+        "restart. Empty for the password in the URL, which stays the same until a restart.",
+    )
+    redis_connections: int = Field(
+        64,
+        ge=_MIN_CONNECTIONS,
+        le=1 << 14,
+        description="Connections to Redis, of each worker, at most; with fewer that Redis accepts, calls wait for one.",
     )
     redis_prefix: str = Field("hopfield", description="What every key in Redis begins with.")
     redis_timeout: float = Field(
@@ -108,11 +145,14 @@ class Settings(BaseSettings):
 
     @property
     def where(self) -> str:
-        """Where the memories are kept, without passwords."""
+        """Where the memories are kept, without user, password and options."""
         if not self.redis_url:
             return str(self.data_dir)
         parts = urlsplit(self.redis_url)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()
+        if parts.scheme == "unix":
+            return f"unix://{parts.path}"
+        host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+        return f"{parts.scheme}://{host}{f':{parts.port}' if parts.port is not None else ''}{parts.path}"
 
     @field_validator("listen")
     @classmethod
@@ -135,9 +175,19 @@ class Settings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _redis_url_is_understood(cls, value: str) -> str:
-        if value:
-            _check_redis_url(value)
-        return value
+        # A secret that comes from a file often ends with a line end.
+        url = value.strip()
+        if url:
+            _check_redis_url(url)
+        return url
+
+    @field_validator("redis_password_file")
+    @classmethod
+    def _password_is_given_once(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        url = str(info.data.get("redis_url", ""))
+        if value is not None and (not url or _has_password(url)):
+            raise ValueError(f"may be set only with {variable('redis_url')}, and without a password in it")
+        return value if value is None else value.expanduser().absolute()
 
     @field_validator("redis_prefix")
     @classmethod
@@ -162,6 +212,8 @@ def _check_redis_url(url: str) -> None:
     # Takes a sixth of a second to import, which a service without a Redis URL need not spend.
     from redis.asyncio import ConnectionPool, RedisError  # noqa: PLC0415
 
+    if "#" in url or re.search(r"[\x00-\x20\x7f]", url):
+        raise ValueError("must be without # and spaces; write them in a password as %23 and %20")
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -178,17 +230,35 @@ def _check_redis_url(url: str) -> None:
             raise ValueError(
                 "must have a port from 0 to 65535; write /, ? and # in a password as %2F, %3F and %23"
             ) from None
+        if not parts.hostname:
+            raise ValueError("must name a host, as in redis://host:6379/0; write / and ? in a password as %2F and %3F")
         if not re.fullmatch(r"(/[0-9]*)?", parts.path):
             raise ValueError(
                 "must have the number of a database, or nothing, after the host, as in redis://host:6379/0"
             )
+    options = dict(parse_qsl(parts.query, keep_blank_values=True))
+    for name in options.keys() - _REDIS_OPTIONS:
+        # What is not known to be the name of an option may be part of a password.
+        which = f"has {name}" if name in _REFUSED_OPTIONS else "has an option after the ? that is not known"
+        raise ValueError(f"{which}; docs/storage.md lists those that it may have")
+    for name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile"):
+        if name in options and not Path(options[name]).is_file():
+            raise ValueError(f"must name a file by {name}")
     try:
         # Makes what a connection is made of, and connects to nothing.
-        database = ConnectionPool.from_url(url).make_connection().db  # type: ignore[no-untyped-call]
+        pool = ConnectionPool.from_url(url)
+        database = pool.make_connection().db  # type: ignore[no-untyped-call]
     except (RedisError, TypeError, ValueError):
         raise ValueError("has an option after the ? that is not known, or has a value that it cannot have") from None
     if database < 0:
         raise ValueError("must have a database from 0 on")
+    if pool.max_connections < _MIN_CONNECTIONS:
+        raise ValueError(f"must have max_connections of at least {_MIN_CONNECTIONS}")
+
+
+def _has_password(url: str) -> bool:
+    parts = urlsplit(url)
+    return parts.password is not None or "password" in dict(parse_qsl(parts.query))
 
 
 def problems(error: ValidationError, flags: Iterable[str]) -> Iterator[str]:
@@ -207,7 +277,7 @@ def problems(error: ValidationError, flags: Iterable[str]) -> Iterator[str]:
         }
         rule = _RULES[problem["type"]].format(**bounds)
         # It may hold a password.
-        value = "" if field == "redis_url" else f", not {str(problem['input'])!r}"
+        value = "" if field in {"redis_url", "redis_password_file"} else f", not {str(problem['input'])!r}"
         yield f"{name} {rule}{value}"
 
 

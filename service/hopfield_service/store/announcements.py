@@ -24,6 +24,8 @@ async def announced_names(client: BoundedRedis, keys: Keys, but_of: str) -> Asyn
         asked = False
         while True:
             message = await subscription.get_message(ignore_subscribe_messages=True, timeout=_SILENCE)
+            if client.is_stale(subscription):
+                raise RedisConnectionError("another server may be at the address")
             if message is None and asked:
                 raise RedisConnectionError("a subscription is silent, even when asked")
             asked = message is None

@@ -8,6 +8,7 @@ Keys of one memory share the hash tag `{name}`, so that a cluster keeps them tog
     <prefix>:{<name>}:<uid>:chunk:<blob>:<i>       string: a piece of at most 1 MiB of a snapshot, a base or an import
     <prefix>:{<name>}:<uid>:writer                 string with a TTL: who is writing a snapshot or a base
     <prefix>:{<name>}:request:<request_id>         string with a TTL: what a request did, to answer its repeat
+    <prefix>:{}:store                              string: the id of the store, made with the first key
     <prefix>:{<name>}:<uid>:remains                the head of a deleted memory, with a TTL, to answer repeats
 
 and changes are announced on the channel `<prefix>:commits`, as "<name> <id of the replica that made it>".
@@ -52,6 +53,11 @@ class Keys:
     def names(self) -> str:
         """The index of names."""
         return f"{self.prefix}:names"
+
+    @property
+    def store(self) -> str:
+        """The id of the store: no memory has an empty name."""
+        return f"{self.prefix}:{{}}:store"
 
     @property
     def commits(self) -> str:

@@ -1,28 +1,30 @@
 """The client of Redis. No command keeps anybody waiting for long: it is answered within a time, or given up."""
 
 import asyncio
-import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
 from contextvars import ContextVar
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
 import redis.asyncio as redis
+from redis.asyncio.client import PubSub
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
+from redis.credentials import CredentialProvider
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hopfield_service.store.patience import Patience
+from hopfield_service.store.redis_pool import Pool, Turns
+from hopfield_service.store.redis_refusals import PasswordFileUnusable, code_of
 
-_log = logging.getLogger(__name__)
-
-_CONNECTIONS = 64
-# Of these some are kept free for what finds out whether Redis is there, and is to be told by it.
-_RESERVED = 8
+# Connections that are kept free for the probe and for announcements.
+_RESERVED = 2
 # What is large is given the time that it takes to carry at 100 Mbit/s.
 _BYTES_PER_SECOND = 12e6
 
@@ -51,28 +53,33 @@ class BoundedRedis(redis.Redis):
     lost. Whoever sends a command must therefore send one that can be repeated.
     """
 
-    def __init__(self, url: str, seconds: float) -> None:
+    def __init__(self, url: str, seconds: float, connections: int, password_file: Path | None = None) -> None:
         """Connects when first used.
 
         Args:
             url: redis://, rediss:// or unix://.
             seconds: in which a command must be answered, connecting and sending again included; longer by what it takes to
                 carry a large one.
+            connections: at once, at most; the option max_connections of the URL goes before it.
+            password_file: holds the password, which is read for each new connection; None for that of the URL.
         """
-        pool = redis.BlockingConnectionPool.from_url(
-            url,
-            max_connections=_CONNECTIONS,
+        options: dict[str, Any] = {
+            "max_connections": connections,
             # One bound for everything, below, instead of one for each step.
-            timeout=None,
-            socket_timeout=None,
-            socket_connect_timeout=None,
-            retry=Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(RedisConnectionError,)),
-            protocol=2,
-        )
+            "socket_timeout": None,
+            "socket_connect_timeout": None,
+            "retry": Retry(ExponentialBackoff(cap=0.2, base=0.02), retries=2, supported_errors=(RedisConnectionError,)),
+            "protocol": 2,
+            **parse_url(url),
+        }
+        if password_file is not None:
+            options["credential_provider"] = _PasswordFile(password_file, options.pop("username", None))
+        pool = Pool(**options)
         super().__init__(connection_pool=pool)
         self.auto_close_connection_pool = True
+        self._pool = pool
         self._seconds = seconds
-        self._slots = asyncio.Semaphore(_CONNECTIONS - _RESERVED)
+        self._turns = Turns(lambda: max(1, pool.size - _RESERVED))
         self._away = False
         # Everything that waits for Redis, to be given up when it is away.
         self._waiting: set[asyncio.Timeout] = set()
@@ -110,6 +117,30 @@ class BoundedRedis(redis.Redis):
             except TimeoutError:
                 self._suspect_that_it_is_away()
                 return await send()
+            except ResponseError as error:
+                if code_of(error) != "READONLY":
+                    raise
+                # The server that this connection leads to was the primary once. Another may have its address now.
+                await self.reconnect()
+                return await send()
+
+    @property
+    def last_answer(self) -> float:
+        """When Redis last answered anything, by the clock of the event loop."""
+        return self._last_answer
+
+    async def reconnect(self) -> None:
+        """Closes all connections, those in use once they are released, so that the next ones lead where the address does."""
+        await self._pool.reconnect()
+
+    def is_stale(self, subscription: PubSub) -> bool:
+        """Whether a subscription was opened before the last `reconnect`."""
+        return self._pool.is_stale(subscription.connection)
+
+    async def tend(self) -> None:
+        """To be called now and then: see `Pool.tend`."""
+        await self._pool.tend()
+        self._turns.admit()
 
     def _suspect_that_it_is_away(self) -> None:
         """Asks whether Redis is there, unless it has answered somebody just now: then it is a command that is slow."""
@@ -118,18 +149,18 @@ class BoundedRedis(redis.Redis):
             self._suspicion = asyncio.create_task(self._confirm_that_it_is_away())
 
     async def _confirm_that_it_is_away(self) -> None:
-        if not await self.answers(self._seconds / 2):
+        if not await self._answers(self._seconds / 2):
             self.away = True
 
-    async def answers(self, seconds: float | None = None) -> bool:
-        """Whether Redis gives a sign of life within some seconds, asked also while it is known to be away."""
+    async def _answers(self, seconds: float) -> bool:
+        """Whether Redis gives a sign of life within some seconds."""
         try:
             async with self.bounded(seconds, reserved=True), self.pipeline(transaction=False) as pipeline:
                 pipeline.ping()
                 await pipeline.execute()
         except RedisError as error:
-            _log.debug("no sign of life from Redis: %s", error)
-            return False
+            # One that refuses has answered. The probe says what and why.
+            return isinstance(error, ResponseError)
         return True
 
     @asynccontextmanager
@@ -153,7 +184,7 @@ class BoundedRedis(redis.Redis):
                     self._waiting.add(waiting)
                 try:
                     async with (
-                        nullcontext() if reserved else self._slots,
+                        nullcontext() if reserved else self._turns,
                         Patience(self._seconds if seconds is None else seconds),
                     ):
                         yield
@@ -164,3 +195,30 @@ class BoundedRedis(redis.Redis):
             if self._away and not reserved:
                 raise RedisAway from error
             raise RedisTimeoutError("no answer in time") from error
+
+
+class _PasswordFile(CredentialProvider):
+    """The user of the URL with the password that a file holds now: it may change while the service runs."""
+
+    def __init__(self, path: Path, username: str | None) -> None:
+        self._path = path
+        self._username = username
+
+    def get_credentials(self) -> tuple[str] | tuple[str, str]:
+        """See CredentialProvider.
+
+        Raises:
+            PasswordFileUnusable: the file cannot be read, or is empty.
+        """
+        try:
+            password = self._path.read_text().rstrip("\r\n")
+        except (OSError, UnicodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise PasswordFileUnusable(f"the file HOPFIELD_REDIS_PASSWORD_FILE cannot be read ({why})") from error
+        if not password:
+            raise PasswordFileUnusable("the file HOPFIELD_REDIS_PASSWORD_FILE is empty; write the password into it")
+        return (self._username, password) if self._username else (password,)
+
+    async def get_credentials_async(self) -> tuple[str] | tuple[str, str]:
+        """See `get_credentials`. A file this small is read at once."""
+        return self.get_credentials()

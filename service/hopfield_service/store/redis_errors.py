@@ -5,11 +5,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from redis.exceptions import OutOfMemoryError, RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError
 
 from hopfield_service.errors import CorruptMemory, StorageFull, StorageUnavailable
 from hopfield_service.store.layout import Corrupt
 from hopfield_service.store.redis_client import RedisAway
+from hopfield_service.store.redis_refusals import refusal_of
 
 # Seconds for which what was logged is not logged again: while something is wrong with Redis, it is wrong with every request.
 _QUIET = 10.0
@@ -50,17 +51,16 @@ def errors_translated() -> Iterator[None]:
     except ResponseError as error:
         if str(error).startswith("WRONGTYPE"):
             raise Corrupt(str(error)) from error
-        # A script that Redis refuses for want of memory says so in an answer of the general kind.
-        if isinstance(error, OutOfMemoryError) or "OOM " in str(error):
-            _log.error("Redis is full: %s", error)
+        refusal = refusal_of(error)
+        _log.error("Redis refuses a command: %s", refusal.reason)
+        if refusal.full:
             raise StorageFull from error
-        _log.error("Redis refuses: %s", error)
-        raise StorageUnavailable from error
+        raise StorageUnavailable(refuses=True) from error
     except RedisAway as error:
-        # Said once, when it went.
+        # The follower says when and why it went.
         raise StorageUnavailable from error
     except RedisError as error:
-        _log.warning("Redis does not answer: %s", error)
+        _log.warning("a command to Redis failed: %s", refusal_of(error).reason)
         raise StorageUnavailable from error
 
 

@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
+from pathlib import Path
 from typing import Any, cast
 
 from redis.commands.core import AsyncScript
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from hopfield_service.core.network import Configure, Import, Network, Operation, Spec
 from hopfield_service.errors import CorruptMemory, NotReplicated, StorageUnavailable
@@ -26,6 +27,7 @@ from hopfield_service.store.blobs import Blobs
 from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
 from hopfield_service.store.log import Log
 from hopfield_service.store.notes import Note, Request, read_note, written_note
+from hopfield_service.store.probe import Probe
 from hopfield_service.store.redis_client import BoundedRedis
 from hopfield_service.store.redis_errors import errors_of, errors_translated
 from hopfield_service.store.snapshots import SnapshotStore
@@ -34,8 +36,10 @@ _log = logging.getLogger(__name__)
 
 # A repeat is recognised so long after the request.
 _REQUEST_TTL = 900
-# Changes that wait for replicas of Redis at once.
+# Changes that wait for replicas of Redis at once, each on a connection; at most a quarter of all connections.
 _WAITING_FOR_REPLICAS = 16
+# Names that are read at once to count them.
+_PAGE_OF_NAMES = 1000
 # What an entry of a log takes beside its payload, about.
 _ENTRY_BYTES = 256
 
@@ -75,7 +79,15 @@ class RedisStore:
     CorruptMemory when what it holds cannot be read.
     """
 
-    def __init__(self, url: str, prefix: str, timeout: float, wait_replicas: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        prefix: str,
+        timeout: float,
+        wait_replicas: int,
+        connections: int,
+        password_file: Path | None = None,
+    ) -> None:
         """Connects when first used.
 
         Args:
@@ -83,16 +95,19 @@ class RedisStore:
             prefix: what every key begins with.
             timeout: seconds in which a command must be answered, sending it again included.
             wait_replicas: replicas of Redis that must have a change before it counts as made.
+            connections: to Redis at once, at most.
+            password_file: holds the password, which is read for each new connection; None for that of the URL.
         """
         # It may send commands again: every change is recognised by the id of its request.
-        self._redis = BoundedRedis(url, timeout)
+        self._redis = BoundedRedis(url, timeout, connections, password_file)
         self._keys = Keys(prefix)
+        self.probe = Probe(self._redis, self._keys)
         self._blobs = Blobs(self._redis, self._keys)
         # Tells what is announced here from what others announce.
         self._id = secrets.token_hex(8)
         self._timeout = timeout
         self._wait_replicas = wait_replicas
-        self._waiting_for_replicas = asyncio.Semaphore(_WAITING_FOR_REPLICAS)
+        self._waiting_for_replicas = asyncio.Semaphore(min(_WAITING_FOR_REPLICAS, max(1, connections // 4)))
         self.log = Log(self._redis, self._keys, self._blobs)
         self.snapshots = SnapshotStore(self._redis, self._keys, self._blobs)
         register = self._redis.register_script
@@ -115,15 +130,14 @@ class RedisStore:
     def away(self, away: bool) -> None:
         self._redis.away = away
 
-    async def answers(self) -> bool:
-        """Whether Redis gives a sign of life, asked also while it is away."""
-        return await self._redis.answers()
-
     async def risks(self) -> list[str]:
         """What in the way Redis is run may lose memories, in plain words."""
         with errors_translated():
-            persistence = await self._redis.info("persistence")
-            memory = await self._redis.info("memory")
+            try:
+                persistence = await self._redis.info("persistence")
+                memory = await self._redis.info("memory")
+            except NoPermissionError:
+                return ["its user may not run INFO, so that it cannot be asked how it keeps data"]
         found = []
         if not persistence.get("aof_enabled"):
             found.append(
@@ -202,6 +216,13 @@ class RedisStore:
         with errors_translated():
             names = await self._redis.zrangebylex(self._keys.names, low, high, 0, count)
         return [name.decode() for name in cast("list[bytes]", names)]
+
+    async def count(self) -> int:
+        """How many memories the index lists."""
+        count, after = 0, ""
+        while page := await self.names("", after, _PAGE_OF_NAMES):
+            count, after = count + len(page), page[-1]
+        return count
 
     # Changes
 
