@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._async_connection import AsyncConnection, AsyncExchange
 from hopfield_client._attractor_calls import RingCalls
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Ring
+from hopfield_client._results import RingRecall
 from hopfield_client._track_calls import HeadingTrackCalls, TurnRequest, TurnResponse
-from hopfield_client._types import MemoryInfo, RingRecall
+from hopfield_client._types import MemoryInfo
 
 
 class AsyncHeadingTrack:
@@ -117,3 +119,7 @@ class AsyncRingMemory:
 
     def __repr__(self) -> str:
         return f"AsyncRingMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"AsyncRingMemory {self.name!r}", [("kind", "ring attractor")])

@@ -12,9 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._async_connection import AsyncConnection, AsyncExchange
 from hopfield_client._attractor_calls import SheetCalls
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Sheet
+from hopfield_client._results import SheetRecall
 from hopfield_client._track_calls import MoveRequest, MoveResponse, PositionTrackCalls
-from hopfield_client._types import MemoryInfo, SheetRecall
+from hopfield_client._types import MemoryInfo
 
 
 class AsyncPositionTrack:
@@ -106,3 +108,7 @@ class AsyncSheetMemory:
 
     def __repr__(self) -> str:
         return f"AsyncSheetMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"AsyncSheetMemory {self.name!r}", [("kind", "sheet attractor")])

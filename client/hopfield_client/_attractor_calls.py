@@ -13,8 +13,9 @@ from hopfield_client._calls import Call, request_id
 from hopfield_client._freshness import Freshness
 from hopfield_client._model_specs import mask_of, spec_of
 from hopfield_client._models import AttractorModel
+from hopfield_client._results import RingRecall, SheetRecall
 from hopfield_client._track_calls import HeadingTrackCalls, PositionTrackCalls
-from hopfield_client._types import MemoryInfo, RingRecall, SheetRecall
+from hopfield_client._types import MemoryInfo
 
 
 class AttractorCalls:

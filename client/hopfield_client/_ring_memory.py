@@ -10,9 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._attractor_calls import RingCalls
 from hopfield_client._connection import Connection, Exchange
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Ring
+from hopfield_client._results import RingRecall
 from hopfield_client._track_calls import HeadingTrackCalls, TurnRequest, TurnResponse
-from hopfield_client._types import MemoryInfo, RingRecall
+from hopfield_client._types import MemoryInfo
 
 
 class HeadingTrack:
@@ -160,3 +162,7 @@ class RingMemory:
 
     def __repr__(self) -> str:
         return f"RingMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"RingMemory {self.name!r}", [("kind", "ring attractor")])

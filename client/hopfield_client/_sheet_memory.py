@@ -9,9 +9,11 @@ from numpy.typing import ArrayLike, NDArray
 from hopfield_client._attractor_calls import SheetCalls
 from hopfield_client._connection import Connection, Exchange
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Sheet
+from hopfield_client._results import SheetRecall
 from hopfield_client._track_calls import MoveRequest, MoveResponse, PositionTrackCalls
-from hopfield_client._types import MemoryInfo, SheetRecall
+from hopfield_client._types import MemoryInfo
 
 
 class PositionTrack:
@@ -150,3 +152,7 @@ class SheetMemory:
 
     def __repr__(self) -> str:
         return f"SheetMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"SheetMemory {self.name!r}", [("kind", "sheet attractor")])
