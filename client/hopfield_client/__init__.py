@@ -40,6 +40,15 @@ from hopfield_client._errors import (
 )
 from hopfield_client._memory import Memory
 from hopfield_client._models import Dense, Model, Modern, Ring, Sheet
+from hopfield_client._results import (
+    NearestPattern,
+    Recall,
+    RecallBatch,
+    RingRecall,
+    SheetRecall,
+    StoredPattern,
+    TraceStep,
+)
 from hopfield_client._ring_memory import HeadingTrack, RingMemory
 from hopfield_client._sheet_memory import PositionTrack, SheetMemory
 from hopfield_client._trace import AsyncTrace, Trace
@@ -49,19 +58,12 @@ from hopfield_client._types import (
     LearningRule,
     Match,
     MemoryInfo,
-    NearestPattern,
     Normalization,
     PatternArray,
-    Recall,
-    RecallBatch,
-    RingRecall,
     ServerInfo,
-    SheetRecall,
     StopReason,
     Stored,
-    StoredPattern,
     TieRule,
-    TraceStep,
     UpdateRule,
 )
 from hopfield_client._warnings import CapacityWarning, ConvergenceWarning, HopfieldWarning

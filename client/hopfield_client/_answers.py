@@ -21,15 +21,13 @@ from hopfield_client._errors import Conflict, DataLoss
 from hopfield_client._model_specs import model_of
 from hopfield_client._models import Dense, Model
 from hopfield_client._patterns import Packed, unpack
+from hopfield_client._results import NearestPattern, Recall, RecallBatch
 from hopfield_client._types import (
     Coding,
     LearningOutcome,
     Match,
     MemoryInfo,
-    NearestPattern,
     PatternArray,
-    Recall,
-    RecallBatch,
     ServerInfo,
     StopReason,
     Stored,

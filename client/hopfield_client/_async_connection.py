@@ -33,8 +33,8 @@ from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, WrongEventLoop
 from hopfield_client._recall_stream import RecallStreamCall, each_of_async
+from hopfield_client._results import Recall, TraceStep
 from hopfield_client._trace import TraceCall
-from hopfield_client._types import Recall, TraceStep
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")

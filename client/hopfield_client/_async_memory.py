@@ -11,24 +11,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._diagnosis import Diagnosis
+from hopfield_client._html import table
 from hopfield_client._memory_calls import MemoryCalls
 from hopfield_client._models import PatternModel
 from hopfield_client._progress import Progress
 from hopfield_client._recall_options import recall_options
+from hopfield_client._results import NearestPattern, Recall, RecallBatch, StoredPattern
 from hopfield_client._trace import AsyncTrace
-from hopfield_client._types import (
-    Coding,
-    LearningRule,
-    MemoryInfo,
-    NearestPattern,
-    Normalization,
-    Recall,
-    RecallBatch,
-    Stored,
-    StoredPattern,
-    TieRule,
-    UpdateRule,
-)
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Stored, TieRule, UpdateRule
 
 
 class AsyncMemory:
@@ -241,4 +231,8 @@ class AsyncMemory:
         return await self._connection.run_stream(self._connection.memories.GetWeights, call, timeout)
 
     def __repr__(self) -> str:
-        return f"AsyncMemory({self.name!r})"
+        return f"AsyncMemory({', '.join([repr(self.name), *self._calls.known()])})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"AsyncMemory {self.name!r}", [("shape", self.shape), ("coding", self.coding)])

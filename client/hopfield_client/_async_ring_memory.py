@@ -3,17 +3,21 @@
 # gRPC keeps the deadlines, on the server's side too; asyncio.timeout would do so on this side alone.
 # ruff: noqa: ASYNC109
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield_client._async_connection import AsyncConnection, AsyncExchange
-from hopfield_client._attractor_calls import HeadingTrackCalls, RingCalls, TurnRequest, TurnResponse
+from hopfield_client._attractor_calls import RingCalls
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Ring
-from hopfield_client._types import MemoryInfo, RingRecall
+from hopfield_client._results import RingRecall
+from hopfield_client._track_calls import HeadingTrackCalls, TurnRequest, TurnResponse
+from hopfield_client._types import MemoryInfo
 
 
 class AsyncHeadingTrack:
@@ -32,14 +36,32 @@ class AsyncHeadingTrack:
 
     @property
     def rates(self) -> NDArray[np.float32] | None:
-        """What the neurons fire after the last turn, (N,) float32, in Hz; None without `include_rates`."""
+        """What the neurons fire after the last turn, (N,) float32, in Hz, or (k, N) after k turns in one call; None without `include_rates`."""
         return self._calls.rates
 
-    async def turn(self, degrees_per_second: float, seconds: float) -> float:
+    @overload
+    async def turn(self, degrees_per_second: float, seconds: float) -> float: ...
+
+    @overload
+    async def turn(
+        self, degrees_per_second: Sequence[float] | NDArray[Any], seconds: float | Sequence[float] | NDArray[Any]
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    async def turn(self, degrees_per_second: float, seconds: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]: ...
+
+    async def turn(
+        self,
+        degrees_per_second: float | Sequence[float] | NDArray[Any],
+        seconds: float | Sequence[float] | NDArray[Any],
+    ) -> float | NDArray[np.float64]:
         """Turns the bump at an angular velocity for some time. Arguments, answer and errors: as HeadingTrack.turn."""
         if self._exchange is None:
             raise ClientClosed("the track is open only inside `async with`")
-        return self._calls.take(await self._exchange.ask(self._calls.turn(degrees_per_second, seconds)))
+        headings: list[float] = []
+        for request in self._calls.turn(degrees_per_second, seconds):
+            headings += self._calls.take(await self._exchange.ask(request))
+        return np.array(headings) if np.ndim(degrees_per_second) or np.ndim(seconds) else headings[0]
 
     async def __aenter__(self) -> Self:
         self._exchange = self._connection.exchange(
@@ -97,3 +119,7 @@ class AsyncRingMemory:
 
     def __repr__(self) -> str:
         return f"AsyncRingMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"AsyncRingMemory {self.name!r}", [("kind", "ring attractor")])

@@ -10,10 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield_client._async_connection import AsyncConnection, AsyncExchange
-from hopfield_client._attractor_calls import MoveRequest, MoveResponse, PositionTrackCalls, SheetCalls
+from hopfield_client._attractor_calls import SheetCalls
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Sheet
-from hopfield_client._types import MemoryInfo, SheetRecall
+from hopfield_client._results import SheetRecall
+from hopfield_client._track_calls import MoveRequest, MoveResponse, PositionTrackCalls
+from hopfield_client._types import MemoryInfo
 
 
 class AsyncPositionTrack:
@@ -37,14 +40,17 @@ class AsyncPositionTrack:
 
     @property
     def rates(self) -> NDArray[np.float32] | None:
-        """What the neurons fire after the last move, (n, n) float32; None without `include_rates`."""
+        """What the neurons fire after the last move, (n, n) float32, or (k, n, n) after k moves in one call; None without `include_rates`."""
         return self._calls.rates
 
-    async def move(self, velocity: ArrayLike, seconds: float) -> NDArray[np.float64]:
+    async def move(self, velocity: ArrayLike, seconds: ArrayLike) -> NDArray[np.float64]:
         """Moves the lattice at a velocity for some time. Arguments, answer and errors: as PositionTrack.move."""
         if self._exchange is None:
             raise ClientClosed("the track is open only inside `async with`")
-        return self._calls.take(await self._exchange.ask(self._calls.move(velocity, seconds)))
+        phases: list[NDArray[np.float64]] = []
+        for request in self._calls.move(velocity, seconds):
+            phases += self._calls.take(await self._exchange.ask(request))
+        return np.array(phases).reshape(-1, 2) if np.ndim(velocity) > 1 or np.ndim(seconds) else phases[0]
 
     async def __aenter__(self) -> Self:
         self._exchange = self._connection.exchange(
@@ -102,3 +108,7 @@ class AsyncSheetMemory:
 
     def __repr__(self) -> str:
         return f"AsyncSheetMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"AsyncSheetMemory {self.name!r}", [("kind", "sheet attractor")])

@@ -21,8 +21,8 @@ from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import RetryConfig, channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError
 from hopfield_client._recall_stream import RecallStreamCall, each
+from hopfield_client._results import Recall, TraceStep
 from hopfield_client._trace import TraceCall
-from hopfield_client._types import Recall, TraceStep
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")

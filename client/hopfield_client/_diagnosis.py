@@ -4,14 +4,17 @@ import math
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
+from html import escape
 
+from hopfield_client._html import table
+from hopfield_client._json import JsonReady
 from hopfield_client._types import LearningOutcome
 
 _COLUMNS = 80
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class WeightStatistics:
+class WeightStatistics(JsonReady):
     """The weights of a memory, in numbers; without the diagonal, where the name does not say otherwise.
 
     Attributes:
@@ -37,7 +40,7 @@ class WeightStatistics:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True, repr=False)
-class Diagnosis:
+class Diagnosis(JsonReady):
     """How well a memory holds what is stored in it. `print` shows it as a table.
 
     Attributes:
@@ -85,13 +88,26 @@ class Diagnosis:
         )
 
     def __str__(self) -> str:
-        rows = [*self._stored_rows(), *(() if self.weights is None else _weight_rows(self.weights))]
-        if self.learning is not None:
-            rows.append(("sweeps", self.learning.sweeps, "converged" if self.learning.converged else "not converged"))
-        table = [f"{name:<16}{_aligned(value)}  {remark}".rstrip() for name, value, remark in rows]
+        lines = [f"{name:<16}{_aligned(value)}  {remark}".rstrip() for name, value, remark in self._rows()]
         return "\n".join(
-            [f"Diagnosis at revision {self.revision}", "", *table, "", textwrap.fill(self.verdict, _COLUMNS)]
+            [f"Diagnosis at revision {self.revision}", "", *lines, "", textwrap.fill(self.verdict, _COLUMNS)]
         )
+
+    def _repr_html_(self) -> str:
+        """What notebooks show."""
+        rows = (
+            (name, f"{_aligned(value).strip()}{f' ({remark})' if remark else ''}")
+            for name, value, remark in self._rows()
+        )
+        return table(f"Diagnosis at revision {self.revision}", rows, below=f"<p>{escape(self.verdict)}</p>")
+
+    def _rows(self) -> Iterator[tuple[str, float, str]]:
+        """Names, values and what to read them beside."""
+        yield from self._stored_rows()
+        if self.weights is not None:
+            yield from _weight_rows(self.weights)
+        if self.learning is not None:
+            yield "sweeps", self.learning.sweeps, "converged" if self.learning.converged else "not converged"
 
     def _stored_rows(self) -> Iterator[tuple[str, float, str]]:
         yield "patterns", self.pattern_count, ""

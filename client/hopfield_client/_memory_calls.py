@@ -19,18 +19,10 @@ from hopfield_client._patterns import pack_queries, pack_query, pack_stored, unp
 from hopfield_client._progress import Progress
 from hopfield_client._recall_batch import RecallBatchCall
 from hopfield_client._recall_stream import RecallStreamCall
+from hopfield_client._results import NearestPattern, Recall, StoredPattern
 from hopfield_client._spec import changed_spec
 from hopfield_client._trace import TraceCall
-from hopfield_client._types import (
-    Coding,
-    LearningRule,
-    MemoryInfo,
-    NearestPattern,
-    Normalization,
-    Recall,
-    Stored,
-    StoredPattern,
-)
+from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, Stored
 from hopfield_client._warnings import warn_of
 
 
@@ -51,6 +43,12 @@ class MemoryCalls:
         self.coding = coding
         self.neurons = None if shape is None else math.prod(shape)
         self._freshness = freshness
+
+    def known(self) -> list[str]:
+        """What a handle knows of its memory beside the name, as its `repr` shows it."""
+        return [
+            f"{name}={value!r}" for name, value in (("shape", self.shape), ("coding", self.coding)) if value is not None
+        ]
 
     def info(self) -> Call[memory_service_pb2.GetMemoryRequest, memory_service_pb2.GetMemoryResponse, MemoryInfo]:
         return Call(memory_service_pb2.GetMemoryRequest(name=self.name), self._reads_info())

@@ -8,7 +8,7 @@ from hopfield_client._calls import Call, Page, PageCall
 from hopfield_client._freshness import Freshness
 from hopfield_client._patterns import Packed, part_of
 from hopfield_client._progress import Progress, progress_of
-from hopfield_client._types import RecallBatch
+from hopfield_client._results import RecallBatch
 
 # Of one message: what every gRPC server and proxy takes unless told otherwise, and what is answered in some megabytes.
 _PART_BYTES = 4_000_000

@@ -13,7 +13,8 @@ from hopfield_client import _answers
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._patterns import Packed, as_array, holds_real_numbers, pack_queries, pack_query
-from hopfield_client._types import Coding, Recall
+from hopfield_client._results import Recall
+from hopfield_client._types import Coding
 
 # A block holds so many neurons, or so many queries: enough for a message to cost little beside what is in it, and few enough
 # for the first answers to come soon.

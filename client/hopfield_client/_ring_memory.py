@@ -1,16 +1,20 @@
 """A handle of one ring attractor, whose calls block."""
 
+from collections.abc import Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hopfield_client._attractor_calls import HeadingTrackCalls, RingCalls, TurnRequest, TurnResponse
+from hopfield_client._attractor_calls import RingCalls
 from hopfield_client._connection import Connection, Exchange
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Ring
-from hopfield_client._types import MemoryInfo, RingRecall
+from hopfield_client._results import RingRecall
+from hopfield_client._track_calls import HeadingTrackCalls, TurnRequest, TurnResponse
+from hopfield_client._types import MemoryInfo
 
 
 class HeadingTrack:
@@ -29,26 +33,44 @@ class HeadingTrack:
 
     @property
     def rates(self) -> NDArray[np.float32] | None:
-        """What the neurons fire after the last turn, (N,) float32, in Hz; None without `include_rates`."""
+        """What the neurons fire after the last turn, (N,) float32, in Hz, or (k, N) after k turns in one call; None without `include_rates`."""
         return self._calls.rates
 
-    def turn(self, degrees_per_second: float, seconds: float) -> float:
-        """Turns the bump at an angular velocity for some time.
+    @overload
+    def turn(self, degrees_per_second: float, seconds: float) -> float: ...
+
+    @overload
+    def turn(
+        self, degrees_per_second: Sequence[float] | NDArray[Any], seconds: float | Sequence[float] | NDArray[Any]
+    ) -> NDArray[np.float64]: ...
+
+    @overload
+    def turn(self, degrees_per_second: float, seconds: Sequence[float] | NDArray[Any]) -> NDArray[np.float64]: ...
+
+    def turn(
+        self,
+        degrees_per_second: float | Sequence[float] | NDArray[Any],
+        seconds: float | Sequence[float] | NDArray[Any],
+    ) -> float | NDArray[np.float64]:
+        """Turn the bump at an angular velocity for some time, or at several, one after the other.
 
         Args:
-            degrees_per_second: at most 28.6 / tau either way: beyond, the bump would not follow.
-            seconds: of the ring's own time, 0 to 600.
+            degrees_per_second: at most 28.6 / tau either way: beyond, the bump would not follow. One number, or (k,).
+            seconds: of the ring's own time, 0 to 600 each. One number, for every turn, or (k,).
 
         Returns:
-            The heading after it, in degrees, 0 to below 360.
+            The heading after the turn, in degrees, 0 to below 360; of k turns the heading after each, (k,) float64.
 
         Raises:
-            InvalidArgument: too fast, or too long. The track is at its end then.
+            InvalidArgument: too fast, or too long. The server ends the track then; `heading` stays at the last turn made.
             ClientClosed: outside `with`.
         """
         if self._exchange is None:
             raise ClientClosed("the track is open only inside `with`")
-        return self._calls.take(self._exchange.ask(self._calls.turn(degrees_per_second, seconds)))
+        headings: list[float] = []
+        for request in self._calls.turn(degrees_per_second, seconds):
+            headings += self._calls.take(self._exchange.ask(request))
+        return np.array(headings) if np.ndim(degrees_per_second) or np.ndim(seconds) else headings[0]
 
     def __enter__(self) -> Self:
         self._exchange = self._connection.exchange(
@@ -140,3 +162,7 @@ class RingMemory:
 
     def __repr__(self) -> str:
         return f"RingMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"RingMemory {self.name!r}", [("kind", "ring attractor")])

@@ -6,11 +6,14 @@ from typing import Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hopfield_client._attractor_calls import MoveRequest, MoveResponse, PositionTrackCalls, SheetCalls
+from hopfield_client._attractor_calls import SheetCalls
 from hopfield_client._connection import Connection, Exchange
 from hopfield_client._errors import ClientClosed
+from hopfield_client._html import table
 from hopfield_client._models import Sheet
-from hopfield_client._types import MemoryInfo, SheetRecall
+from hopfield_client._results import SheetRecall
+from hopfield_client._track_calls import MoveRequest, MoveResponse, PositionTrackCalls
+from hopfield_client._types import MemoryInfo
 
 
 class PositionTrack:
@@ -34,27 +37,30 @@ class PositionTrack:
 
     @property
     def rates(self) -> NDArray[np.float32] | None:
-        """What the neurons fire after the last move, (n, n) float32; None without `include_rates`."""
+        """What the neurons fire after the last move, (n, n) float32, or (k, n, n) after k moves in one call; None without `include_rates`."""
         return self._calls.rates
 
-    def move(self, velocity: ArrayLike, seconds: float) -> NDArray[np.float64]:
-        """Moves the lattice at a velocity for some time.
+    def move(self, velocity: ArrayLike, seconds: ArrayLike) -> NDArray[np.float64]:
+        """Move the lattice at a velocity for some time, or at several, one after the other.
 
         Args:
-            velocity: along the first and the second axis, together at most 1: beyond, the lattice would not follow. At 1 the input of a
-                neuron that prefers this direction grows by 0.10315 of itself.
-            seconds: of the sheet's own time, 0 to 600.
+            velocity: along the first and the second axis, (2,) or (k, 2). Its length is at most 1: beyond, the lattice
+                would not follow. At 1 the input of a neuron that prefers this direction grows by 0.10315 of itself.
+            seconds: of the sheet's own time, 0 to 600 each. One number, for every move, or (k,).
 
         Returns:
-            The phase after it, (2,), 0 to below 1.
+            The phase after the move, (2,), 0 to below 1; of k moves the phase after each, (k, 2).
 
         Raises:
-            InvalidArgument: too fast, or too long. The track is at its end then.
+            InvalidArgument: too fast, or too long. The server ends the track then; `phase` stays at the last move made.
             ClientClosed: outside `with`.
         """
         if self._exchange is None:
             raise ClientClosed("the track is open only inside `with`")
-        return self._calls.take(self._exchange.ask(self._calls.move(velocity, seconds)))
+        phases: list[NDArray[np.float64]] = []
+        for request in self._calls.move(velocity, seconds):
+            phases += self._calls.take(self._exchange.ask(request))
+        return np.array(phases).reshape(-1, 2) if np.ndim(velocity) > 1 or np.ndim(seconds) else phases[0]
 
     def __enter__(self) -> Self:
         self._exchange = self._connection.exchange(
@@ -146,3 +152,7 @@ class SheetMemory:
 
     def __repr__(self) -> str:
         return f"SheetMemory({self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. Asks no server: see `info`."""
+        return table(f"SheetMemory {self.name!r}", [("kind", "sheet attractor")])

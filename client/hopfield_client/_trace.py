@@ -1,13 +1,15 @@
 """A recall shown step by step, as its iterations arrive."""
 
+import math
 from collections.abc import AsyncGenerator, Callable, Generator
 from typing import Self
 
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import _answers
 from hopfield_client._errors import DataLoss
+from hopfield_client._html import picture, table
 from hopfield_client._patterns import Packed, unpack_states
-from hopfield_client._types import Recall, TraceStep
+from hopfield_client._results import Recall, TraceStep
 
 
 class TraceCall:
@@ -28,6 +30,26 @@ class TraceCall:
         self._query = query
         self._note = note
         self._last = recall_service_pb2.TraceRecallResponse()
+        # What was given to the caller so far.
+        self._steps = 0
+        self._flips = 0
+        self._first_energy = self._last_energy = math.nan
+
+    def give(self, step: TraceStep) -> TraceStep:
+        """Counts a step that the caller gets."""
+        if not self._steps:
+            self._first_energy = step.energy
+        self._steps += 1
+        self._flips += step.flips
+        self._last_energy = step.energy
+        return step
+
+    def summary(self) -> dict[str, object]:
+        """How far the trace is, and the answer once it has ended."""
+        so_far: dict[str, object] = {"steps": self._steps or "none yet"}
+        if self._steps:
+            so_far |= {"flips": self._flips, "energy": f"{self._last_energy:.6g} from {self._first_energy:.6g}"}
+        return so_far if self.recall is None else {**so_far, "recall": self.recall}
 
     def take(self, part: recall_service_pb2.TraceRecallResponse) -> list[TraceStep]:
         """The steps in the next part.
@@ -79,7 +101,15 @@ class Trace:
         return self
 
     def __next__(self) -> TraceStep:
-        return next(self._steps)
+        return self._call.give(next(self._steps))
+
+    def __repr__(self) -> str:
+        return f"Trace({', '.join(f'{name}={value}' for name, value in self._call.summary().items())})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. It takes no step."""
+        recall = self._call.recall
+        return table("Trace", self._call.summary().items(), below="" if recall is None else picture(recall.pattern))
 
 
 class AsyncTrace:
@@ -105,4 +135,14 @@ class AsyncTrace:
         return self
 
     async def __anext__(self) -> TraceStep:
-        return await anext(self._steps)
+        return self._call.give(await anext(self._steps))
+
+    def __repr__(self) -> str:
+        return f"AsyncTrace({', '.join(f'{name}={value}' for name, value in self._call.summary().items())})"
+
+    def _repr_html_(self) -> str:
+        """What notebooks show. It takes no step."""
+        recall = self._call.recall
+        return table(
+            "AsyncTrace", self._call.summary().items(), below="" if recall is None else picture(recall.pattern)
+        )

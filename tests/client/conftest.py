@@ -54,6 +54,9 @@ class Driven:
 
         return call
 
+    def __repr__(self) -> str:
+        return repr(self._driven)
+
     def __enter__(self) -> Self:
         entered = self._runner.run(_awaited(self._driven.__aenter__()))
         return self if entered is self._driven else type(self)(self._runner, entered)
@@ -87,6 +90,12 @@ class DrivenTrace:
     @property
     def recall(self) -> Recall | None:
         return self._driven.recall
+
+    def __repr__(self) -> str:
+        return repr(self._driven)
+
+    def _repr_html_(self) -> str:
+        return self._driven._repr_html_()
 
     def close(self) -> None:
         self._runner.run(self._driven.aclose())

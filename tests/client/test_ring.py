@@ -222,6 +222,61 @@ def test_the_same_turns_lead_to_the_same_bits(ring: RingMemory) -> None:
     assert followed() == followed()
 
 
+def test_many_turns_in_one_call_are_those_turns_one_after_the_other(ring: RingMemory) -> None:
+    speeds, seconds = [100.0, -20.0, 300.0, 7.0], [0.3, 0.1, 0.0, 0.2]
+    with ring.track(12.5, include_rates=True) as track:
+        headings = track.turn(speeds, seconds)
+        assert (headings.shape, track.heading) == ((4,), headings[-1])
+        rates = track.rates
+    assert rates is not None
+    with ring.track(12.5, include_rates=True) as track:
+        for speed, time, heading, fired in zip(speeds, seconds, headings, rates, strict=True):
+            assert track.turn(speed, time) == heading
+            np.testing.assert_array_equal(track.rates, fired)
+
+
+def test_a_velocity_or_a_time_may_be_the_same_for_all_turns(ring: RingMemory) -> None:
+    with ring.track() as track:
+        swept = track.turn(90, np.full(4, 0.5))
+        np.testing.assert_allclose(swept, [45, 90, 135, 180], atol=0.2)
+        np.testing.assert_allclose(track.turn(np.array([90, -90]), 0.5), [225, 180], atol=0.2)
+        assert track.turn([], 1.0).shape == (0,)
+
+
+def test_turns_go_in_as_many_messages_as_they_take(ring: RingMemory) -> None:
+    speeds = np.linspace(-50, 50, 2500)
+    with ring.track() as track:
+        in_one_call = track.turn(speeds, 0.01)
+    with ring.track() as track:
+        in_parts = np.concatenate([track.turn(part, 0.01) for part in np.split(speeds, 5)])
+        np.testing.assert_array_equal(in_one_call, in_parts)
+        # 600 seconds a message.
+        assert apart(float(track.turn([1.0] * 3, 599.0)[-1]), track.heading) == 0
+
+
+def test_a_wrong_turn_among_many_is_refused_by_its_number(ring: RingMemory) -> None:
+    speeds = np.where(np.arange(1500) == 1200, 3000.0, 1.0)
+    with ring.track() as track:
+        with pytest.raises(
+            InvalidArgument, match=r"^degrees_per_second\[1200\]: must be at most 2864\.79 fast"
+        ) as refused:
+            track.turn(speeds, 0.001)
+        assert refused.value.field == "degrees_per_second[1200]"
+    with ring.track() as track, pytest.raises(InvalidArgument, match=r"^seconds: must be at least 0"):
+        track.turn([1.0, 2.0], -1.0)
+    with ring.track() as track:
+        refusals: list[tuple[Any, Any, str]] = [
+            ([1.0, np.nan], 1.0, r"degrees_per_second\[1\] is nan; it must be finite"),
+            ([1.0, 2.0], [1.0], r"seconds has the shape \(1,\), for moves of the shape \(2,\) in degrees_per_second"),
+            ([[1.0, 2.0]], 1.0, r"seconds has the shape \(\), for moves of the shape \(1, 2\)"),
+        ]
+        for velocities, seconds, said in refusals:
+            with pytest.raises(InvalidArgument, match=f"^{said}"):
+                track.turn(velocities, seconds)
+        # Nothing was sent.
+        assert apart(track.turn(10, 1), 10) < 0.1
+
+
 def test_a_track_stays_on_the_ring_it_began_on(client: HopfieldClient, ring: RingMemory, name: str) -> None:
     with ring.track() as track:
         client.delete_memory(name)

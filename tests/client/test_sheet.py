@@ -103,6 +103,43 @@ def test_a_track_moves(sheet: SheetMemory) -> None:
         np.testing.assert_array_equal(track.move((0.5, 0.5), 0), moved)
 
 
+def test_many_moves_in_one_call_are_those_moves_one_after_the_other(sheet: SheetMemory) -> None:
+    velocities, seconds = np.array([(0.5, 0.0), (0.0, -0.5), (0.3, 0.3)]), [0.01, 0.02, 0.03]
+    with sheet.track(include_rates=True, timeout=60) as track:
+        phases = track.move(velocities, seconds)
+        assert phases.shape == (3, 2)
+        np.testing.assert_array_equal(track.phase, phases[-1])
+        rates = track.rates
+        assert rates is not None
+        assert rates.shape == (3, SIDE, SIDE)
+    with sheet.track(include_rates=True, timeout=60) as track:
+        for k in range(3):
+            np.testing.assert_array_equal(track.move(velocities[k], seconds[k]), phases[k])
+            np.testing.assert_array_equal(track.rates, rates[k])
+        assert track.move((0.1, 0.1), [0.01, 0.01]).shape == (2, 2)
+        assert track.move(np.empty((0, 2)), 1.0).shape == (0, 2)
+
+
+def test_rates_of_more_moves_than_one_answer_holds_come_in_several(sheet: SheetMemory) -> None:
+    with sheet.track(include_rates=True, timeout=60) as track:
+        phases = track.move((0.0, 0.0), np.zeros(600))
+        assert track.rates is not None
+        assert (phases.shape, track.rates.shape) == ((600, 2), (600, SIDE, SIDE))
+
+
+def test_a_wrong_move_among_many_is_refused_by_its_number(sheet: SheetMemory) -> None:
+    with sheet.track(timeout=60) as track:
+        for velocities, seconds, said in (
+            ([(0.0, 0.0), (np.inf, 0.0)], 1, r"velocity\[1, 0\] is inf; it must be finite"),
+            (np.zeros((2, 3)), 1, "velocity is array"),
+            (np.zeros((2, 2)), [1, 1, 1], r"seconds has the shape \(3,\), for moves of the shape \(2,\) in velocity"),
+        ):
+            with pytest.raises(InvalidArgument, match=f"^{said}"):
+                track.move(velocities, seconds)
+        with pytest.raises(InvalidArgument, match=r"^velocity\[1\]: must be at most 1 fast"):
+            track.move([(0.1, 0.1), (0.8, 0.8)], 0.001)
+
+
 def test_a_track_begins_at_rates_and_tells_rates(sheet: SheetMemory) -> None:
     with sheet.track(include_rates=True, timeout=60) as track:
         rates, phase = track.rates, track.phase

@@ -1,42 +1,24 @@
 """The pages with figures: their Python runs against a real service, and prints what the page says it prints."""
 
-import io
 import re
 from collections.abc import Iterator
-from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import pytest
 from docs.figures.__main__ import FIGURES, PAGES, page_of
 from docs.measured import filled
+from tests.docs.pages import blocks, run
 from tests.processes import ServiceProcess
 
 from hopfield_client import HopfieldClient
 
 DOCS = Path(__file__).parents[2] / "docs"
 FIGURE_FILES = DOCS / "figures"
-BLOCK = re.compile(r"^```python\n(?P<code>.*?)^```\n(?:\n```text\n(?P<output>.*?)^```\n)?", re.MULTILINE | re.DOTALL)
-
-
-class Block(NamedTuple):
-    """A piece of Python, padded so that its lines are numbered as in the page, and what it prints."""
-
-    code: str
-    output: str
 
 
 @pytest.fixture(params=PAGES)
 def page(request: pytest.FixtureRequest) -> Path:
     return DOCS / f"{request.param}.md"
-
-
-def blocks(page: Path) -> list[Block]:
-    text = page.read_text("utf-8")
-    return [
-        Block("\n" * text[: match.start("code")].count("\n") + match["code"], match["output"] or "")
-        for match in BLOCK.finditer(text)
-    ]
 
 
 @pytest.fixture
@@ -52,16 +34,7 @@ def address(server: ServiceProcess) -> Iterator[str]:
 
 def test_runs_as_it_stands(page: Path, address: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    session: dict[str, Any] = {}
-    try:
-        for block in blocks(page):
-            printed = io.StringIO()
-            with redirect_stdout(printed):
-                exec(compile(block.code.replace("localhost:50051", address), page, "exec"), session)
-            assert printed.getvalue() == block.output, f"after line {block.code.count(chr(10))} of the page"
-    finally:
-        if "client" in session:
-            session["client"].close()
+    run(page, address)
 
 
 def test_has_python_and_output_in_pairs(page: Path) -> None:

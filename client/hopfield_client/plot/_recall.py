@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from hopfield_client._arguments import integer, shape_of
 from hopfield_client._errors import InvalidArgument
+from hopfield_client._results import Recall, TraceStep
 from hopfield_client._trace import Trace
-from hopfield_client._types import Recall, TraceStep
 from hopfield_client.plot._picture import Picture
 from hopfield_client.plot._style import (
     BLUE,
