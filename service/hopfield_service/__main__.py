@@ -16,6 +16,10 @@ def main() -> None:
     # gRPC's own words on stderr repeat what is said here, or in a status; an operator who wants them sets it otherwise.
     # It is read when gRPC is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
+    from hopfield_service.logs import open_standard_streams  # noqa: PLC0415
+
+    # Before anything else is opened.
+    open_standard_streams()
     from hopfield_service import command_line  # noqa: PLC0415
 
     command_line.run()

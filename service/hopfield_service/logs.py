@@ -1,7 +1,40 @@
-"""What is logged: lines on stderr."""
+"""What the service says: lines of a log on stderr, and one line on stdout. It goes on where nobody can read them."""
 
 import logging
+import os
+import sys
 import time
+
+_log = logging.getLogger(__name__)
+_STANDARD_DESCRIPTORS = 3
+
+
+def open_standard_streams() -> None:
+    """Puts the null device in place of each standard stream that is closed.
+
+    Otherwise the next file or socket would take the number of the stream, and Python would have no `sys.stdout`.
+    """
+    for descriptor in range(_STANDARD_DESCRIPTORS):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            # Takes the lowest number that is free, which is this one.
+            os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(descriptor, True)
+    sys.stdin = sys.stdin or os.fdopen(0)
+    sys.stdout = sys.stdout or os.fdopen(1, "w")
+    sys.stderr = sys.stderr or os.fdopen(2, "w")
+
+
+def say(line: str) -> None:
+    """Writes a line to stdout, for whoever started the process. Logs it where stdout is broken, as a closed pipe is."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        _log.warning("stdout cannot be written to (%s): %s", error.strerror, line)
+        # What could not be written stays in the buffer, and would fail again at the end.
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115, PTH123 - open as long as the process lives
 
 
 def log_to_stderr(level: str, process: str = "") -> None:

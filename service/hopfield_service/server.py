@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import sys
 import time
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
@@ -26,6 +25,7 @@ from hopfield.v1 import (
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.listening import CannotListen, bound_port
+from hopfield_service.logs import say
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.memory_servicer import MemoryServicer
@@ -153,8 +153,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     gc.freeze()
     _log.info("serving after %.1f s", time.monotonic() - began)
     # The one line on stdout, for whoever started the process and waits to know where it serves.
-    sys.stdout.write(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n")
-    sys.stdout.flush()
+    say(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}")
 
 
 async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServicer, stack: AsyncExitStack) -> None:

@@ -22,7 +22,8 @@ from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateR
 from hopfield_service.core.pairwise import PairwiseNetwork, PairwiseSpec, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Bits, Coding, Queries, pack, row_bytes
 from hopfield_service.core.results import RecallResult
-from hopfield_service.store.layout import Manifest, read_blob, restored_network, snapshot_arrays, write_blob
+from hopfield_service.store.blob_codec import Manifest, read_blob, write_blob
+from hopfield_service.store.layout import restored_network, snapshot_arrays
 
 Signs = NDArray[np.int8]
 AnyNetwork = TypeVar("AnyNetwork", bound=Network)

@@ -12,7 +12,8 @@ from tests.waiting import until
 from hopfield_client import HopfieldClient, Ring, Sheet
 from hopfield_service.core.ring import RingSpec
 from hopfield_service.core.sheet import SheetSpec
-from hopfield_service.store.layout import Keys, Manifest, read_blob
+from hopfield_service.store.blob_codec import Manifest, read_blob
+from hopfield_service.store.layout import Keys
 
 RATES = np.random.default_rng(0).uniform(1, 20, 64)
 

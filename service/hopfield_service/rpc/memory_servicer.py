@@ -25,8 +25,6 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 _MAX_LABELS = 1000
-# Bytes of a page of memories, at most about: a client that was told nothing takes four times as many.
-_PAGE_BYTES = 1 << 20
 _TOKEN_LENGTH = 1000
 
 
@@ -62,16 +60,10 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         if after and not after.startswith(request.prefix):
             raise InvalidField("page_token", "must come from a page with the same prefix")
         heads, following = await self._memories.list(request.prefix, after, count)
-        page = memory_service_pb2.ListMemoriesResponse()
-        size = 0
-        for head in heads:
-            if size >= _PAGE_BYTES:
-                following = page.memories[-1].name
-                break
-            page.memories.append(memory_convert.memory_out(head))
-            size += page.memories[-1].ByteSize()
-        page.next_page_token = _page_token(following) if following else ""
-        return page
+        return memory_service_pb2.ListMemoriesResponse(
+            memories=[memory_convert.memory_out(head) for head in heads],
+            next_page_token=_page_token(following) if following else "",
+        )
 
     async def UpdateMemory(
         self, request: memory_service_pb2.UpdateMemoryRequest, context: Context

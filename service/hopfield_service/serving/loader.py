@@ -12,7 +12,8 @@ from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.snapshot_writer import SnapshotWriter
-from hopfield_service.store.layout import Corrupt, Head
+from hopfield_service.store.codec import Corrupt
+from hopfield_service.store.layout import Head
 from hopfield_service.store.redis_errors import errors_of
 from hopfield_service.store.redis_store import Position, RedisStore
 

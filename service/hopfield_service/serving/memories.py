@@ -56,7 +56,7 @@ from hopfield_service.store.redis_store import Outcome, RedisStore
 
 _log = logging.getLogger(__name__)
 
-# A page of patterns holds at most about so much, whatever their length.
+# A page of patterns or of memories holds at most about so much: a client that was told nothing takes four times as many.
 _PAGE_BYTES = 1 << 20
 # Bytes of patterns that it takes about a millisecond to work through.
 _LARGE_BYTES = 1 << 18
@@ -156,7 +156,7 @@ class Memories:
 
     async def _make(self, name: str, spec: Spec, first: Import | None, request: Request, allow_existing: bool) -> Head:
         while True:
-            noted = await self._store.noted(name, request)
+            noted = await self._store.noted(name, request, spec)
             if noted is not None and noted.head is not None:
                 # The first may have been cut off after it was made.
                 await self._store.index(name)
@@ -174,7 +174,7 @@ class Memories:
                     return head
             elif not allow_existing or existing.spec != spec:
                 # It may be its own doing, carried out for a repeat a moment ago.
-                if await self._store.noted(name, request) is None:
+                if await self._store.noted(name, request, spec) is None:
                     raise MemoryExists(name, differences(existing.spec, spec) if allow_existing else {})
             elif await self._store.note(name, existing, request) is Outcome.DONE:
                 return existing
@@ -192,7 +192,7 @@ class Memories:
         return head
 
     async def list(self, prefix: str, after: str, count: int) -> tuple[list[Head], str]:
-        """The memories whose names begin with `prefix` and come after `after`, at most `count`.
+        """The memories whose names begin with `prefix` and come after `after`: at most `count`, and at most 1 MiB of them.
 
         Returns:
             Where they stand, in order of their names, and the name to go on after ("" after the last).
@@ -200,8 +200,8 @@ class Memories:
         if prefix:
             check_name(prefix, "prefix")
         names = await self._store.names(prefix, after, count + 1)
-        heads = await self._store.heads(names[:count])
-        return heads, names[count - 1] if len(names) > count else ""
+        heads, looked = await self._store.heads(names[:count], _PAGE_BYTES)
+        return heads, names[looked - 1] if len(names) > looked else ""
 
     async def delete(self, name: str, allow_missing: bool, request: Request) -> None:
         """Deletes a memory.

@@ -7,7 +7,8 @@ from dataclasses import replace
 from hopfield_service.errors import ServiceError
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
-from hopfield_service.store.layout import base_arrays, blob_nbytes, snapshot_arrays
+from hopfield_service.store.blob_codec import blob_nbytes
+from hopfield_service.store.layout import base_arrays, snapshot_arrays
 from hopfield_service.store.redis_store import RedisStore
 
 _log = logging.getLogger(__name__)

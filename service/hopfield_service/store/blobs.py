@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.errors import StorageFull
-from hopfield_service.store import layout, scripts
-from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store import blob_codec, scripts
+from hopfield_service.store.blob_codec import Manifest
+from hopfield_service.store.codec import Corrupt
+from hopfield_service.store.layout import Head, Keys
 from hopfield_service.store.redis_client import BoundedRedis, expecting
 from hopfield_service.store.redis_errors import errors_of, errors_translated
 
@@ -30,7 +32,7 @@ class Blobs:
         """Writes the chunks of a blob, the state of a memory at the revision of `head`."""
         blob = secrets.token_hex(8)
         manifest, chunks = await asyncio.to_thread(
-            layout.write_blob, arrays, blob, head.revision, head.commit, next_number
+            blob_codec.write_blob, arrays, blob, head.revision, head.commit, next_number
         )
         try:
             with errors_of(head.name):
@@ -50,12 +52,12 @@ class Blobs:
         """
         chunks: list[bytes] = []
         for key in self.keys(head, manifest):
-            with errors_translated(), expecting(layout.CHUNK_BYTES):
+            with errors_translated(), expecting(blob_codec.CHUNK_BYTES):
                 chunk = cast("bytes | None", await self._redis.get(key))
             if chunk is None:
                 raise Corrupt(f"chunk {len(chunks)} of {manifest.chunks} is missing")
             chunks.append(chunk)
-        return await asyncio.to_thread(layout.read_blob, manifest, chunks)
+        return await asyncio.to_thread(blob_codec.read_blob, manifest, chunks)
 
     async def unstage(self, head: Head, manifest: Manifest | None) -> None:
         """Deletes the chunks of a blob, unless a memory came to refer to it."""

@@ -132,7 +132,8 @@ class DiskGuard:
             return False
         self._ask_after = time.monotonic() + _ASK_SECONDS
         async with connection(self._socket) as valkey:
-            return (await valkey.info("persistence")).get("aof_last_write_status", "ok") != "ok"
+            status: str = (await valkey.info("persistence")).get("aof_last_write_status", "ok")
+            return status != "ok"
 
     async def _limit(self, maxmemory: int) -> None:
         async with connection(self._socket) as valkey:

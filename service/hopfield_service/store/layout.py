@@ -9,38 +9,44 @@ Keys of one memory share the hash tag `{name}`, so that a cluster keeps them tog
     <prefix>:{<name>}:<uid>:writer                 string with a TTL: who is writing a snapshot or a base
     <prefix>:{<name>}:request:<request_id>         string with a TTL: what a request did, to answer its repeat
     <prefix>:{}:store                              string: the id of the store, made with the first key
-    <prefix>:{<name>}:<uid>:remains                the head of a deleted memory, with a TTL, to answer repeats
+    <prefix>:{<name>}:<uid>:remains                hash with a TTL: the spec of a deleted memory, if short, to answer repeats
 
-and changes are announced on the channel `<prefix>:commits`, as "<name> <id of the replica that made it>".
-
-An array is written little-endian in row-major order; of a symmetric matrix only the upper triangle, row after row; integers in
-the smallest type that holds them. Every payload, and every JSON text, has a BLAKE2b checksum.
+and changes are announced on the channel `<prefix>:commits`, as "<name> <id of the replica that made it>". See codec.py for
+texts, specs and labels, and blob_codec.py for arrays.
 """
 
-import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.families import spec_from_parameters
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import Configure, Forget, Import, Network, Operation, Spec, Store, StoredPatterns
+from hopfield_service.store.blob_codec import Manifest
+from hopfield_service.store.codec import (
+    Corrupt,
+    checksum,
+    label_bytes,
+    read_label_bytes,
+    read_spec,
+    read_spec_bytes,
+    spec_bytes,
+    written_spec,
+)
 
 FORMAT_VERSION = 1
-CHUNK_BYTES = 1 << 20
+LISTED_FIELDS = ("format", "uid", "spec", "revision", "commit", "pattern_count", "created", "updated", "outcome")
+"""What a list of memories reads of a head, and the bulk of its spec, where there is some."""
 
 _STORE, _FORGET, _IMPORT, _CONFIGURE = "STORE", "FORGET", "IMPORT", "CONFIGURE"
-_BITS, _NUMBERS, _LABELS, _SPEC = "patterns.bits", "patterns.numbers", "patterns.labels", "spec"
-
-
-class Corrupt(Exception):
-    """Bytes from Redis are not what was written."""
+_BITS, _NUMBERS, _LABELS, _SPEC = "patterns.bits", "patterns.numbers", "patterns.label_bytes", "spec"
+# Labels as JSON, as the first versions wrote them.
+_JSON_LABELS = "patterns.labels"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,92 +100,6 @@ class Keys:
 
 
 @dataclass(frozen=True, slots=True)
-class BlobArray:
-    """Where one array stands in a blob, and how it is written.
-
-    Attributes:
-        name: of the array.
-        dtype: as numpy writes it, with its byte order.
-        shape: of the array as it is used.
-        triangle: whether only the upper triangle is written.
-        restored_dtype: the type the array is used in.
-        nbytes: as written.
-        checksum: BLAKE2b of the bytes as written.
-    """
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-    triangle: bool
-    restored_dtype: str
-    nbytes: int
-    checksum: str
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What a blob holds: some arrays one after the other, cut into chunks.
-
-    Attributes:
-        blob: its id.
-        revision: what the arrays are the state at.
-        commit: id of the commit that made that revision.
-        next_number: StoredPatterns.next_number at that revision.
-        chunks: number of chunks.
-        arrays: in the order of their bytes.
-    """
-
-    blob: str
-    revision: int
-    commit: str
-    next_number: int
-    chunks: int
-    arrays: tuple[BlobArray, ...]
-
-    def to_json(self) -> str:
-        """As it stands in the head, or in a log entry."""
-        return sealed(
-            {
-                "blob": self.blob,
-                "revision": self.revision,
-                "commit": self.commit,
-                "next_number": self.next_number,
-                "chunks": self.chunks,
-                "arrays": [
-                    {
-                        "name": array.name,
-                        "dtype": array.dtype,
-                        "shape": array.shape,
-                        "triangle": array.triangle,
-                        "restored_dtype": array.restored_dtype,
-                        "nbytes": array.nbytes,
-                        "checksum": array.checksum,
-                    }
-                    for array in self.arrays
-                ],
-            }
-        )
-
-    @classmethod
-    def from_json(cls, text: bytes) -> "Manifest":
-        """Reads what `to_json` wrote.
-
-        Raises:
-            Corrupt: it is not that.
-        """
-        try:
-            value = unsealed(text)
-            arrays = tuple(BlobArray(**{**array, "shape": tuple(array["shape"])}) for array in value.pop("arrays"))
-            manifest = cls(**value, arrays=arrays)
-            chunks = -(-sum(array.nbytes for array in arrays) // CHUNK_BYTES)
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
-            raise Corrupt("a manifest does not parse") from error
-        if manifest.chunks != chunks:
-            raise Corrupt("a manifest has not the chunks of its arrays")
-        return manifest
-
-
-@dataclass(frozen=True, slots=True)
 class Head:
     """What a memory is and where it stands.
 
@@ -215,13 +135,16 @@ class Head:
     log_bytes: int = 0
     imported: Manifest | None = None
 
-    def fields(self, *, with_spec: bool = True) -> dict[str, str]:
-        """As a hash in Redis, perhaps without the spec; without what is set by steps of its own, from the snapshot on."""
-        spec = {"spec": written_spec(self.spec)} if with_spec else {}
+    def spec_fields(self) -> dict[str, str | bytes]:
+        """The spec as it stands in a hash in Redis."""
+        text, bulk = written_spec(self.spec)
+        return {"spec": text, "bulk": bulk}
+
+    def fields(self) -> dict[str, str]:
+        """The rest, but for what is set by steps of its own, from the snapshot on."""
         return {
             "format": str(FORMAT_VERSION),
             "uid": self.uid,
-            **spec,
             "revision": str(self.revision),
             "commit": self.commit,
             "pattern_count": str(self.pattern_count),
@@ -240,7 +163,7 @@ class Head:
         try:
             if int(fields[b"format"]) != FORMAT_VERSION:
                 raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
-            spec = read_spec(fields[b"spec"])
+            spec = read_spec(fields[b"spec"], fields.get(b"bulk", b""))
             outcome = fields.get(b"outcome")
             manifests = {
                 field: Manifest.from_json(text)
@@ -265,42 +188,6 @@ class Head:
             raise Corrupt("a head does not parse") from error
 
 
-def sealed(value: Any) -> str:
-    """A JSON value behind the checksum of its text."""
-    text = json.dumps(value)
-    return f"{checksum(text.encode())} {text}"
-
-
-def unsealed(text: bytes) -> Any:
-    """Reads what `sealed` wrote.
-
-    Raises:
-        Corrupt: it is not that.
-    """
-    expected, _, payload = text.partition(b" ")
-    if checksum(payload).encode() != expected:
-        raise Corrupt("the checksum of a text is wrong")
-    return json.loads(payload)
-
-
-def written_spec(spec: Spec) -> str:
-    """A spec as it stands in a head, an operation or a snapshot."""
-    return sealed({"family": spec.family, **spec.parameters()})
-
-
-def read_spec(text: bytes) -> Spec:
-    """Reads what `written_spec` wrote.
-
-    Raises:
-        Corrupt: it is not one.
-    """
-    try:
-        parameters = unsealed(text)
-        return spec_from_parameters(parameters.pop("family"), parameters)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise Corrupt("a spec does not parse") from error
-
-
 def announcement(name: str, replica: str) -> str:
     """What a replica says when it has changed a memory."""
     return f"{name} {replica}"
@@ -312,11 +199,6 @@ def read_announcement(text: bytes) -> tuple[str, str]:
     return name, replica
 
 
-def checksum(payload: bytes | memoryview) -> str:
-    """BLAKE2b of some bytes, 128 bits in hexadecimal."""
-    return hashlib.blake2b(payload, digest_size=16).hexdigest()
-
-
 def operation_payload(operation: Operation, manifest: Manifest | None) -> bytes:
     """An operation as it stands in a log entry: a line of JSON, then bytes.
 
@@ -326,16 +208,16 @@ def operation_payload(operation: Operation, manifest: Manifest | None) -> bytes:
     """
     match operation:
         case Store(bits, labels, replace):
-            header: dict[str, Any] = {"kind": _STORE, "labels": labels, "replace": replace}
-            return json.dumps(header).encode() + b"\n" + bits.tobytes()
+            header: dict[str, Any] = {"kind": _STORE, "labels": len(labels), "replace": replace}
+            return json.dumps(header).encode() + b"\n" + label_bytes(labels) + bits.tobytes()
         case Forget(labels):
-            return json.dumps({"kind": _FORGET, "labels": labels}).encode() + b"\n"
+            return json.dumps({"kind": _FORGET, "labels": len(labels)}).encode() + b"\n" + label_bytes(labels)
         case Import():
             if manifest is None:
                 raise TypeError("an import is written with the manifest of its arrays")
             return json.dumps({"kind": _IMPORT}).encode() + b"\n" + manifest.to_json().encode()
         case Configure(spec):
-            return json.dumps({"kind": _CONFIGURE}).encode() + b"\n" + written_spec(spec).encode()
+            return json.dumps({"kind": _CONFIGURE}).encode() + b"\n" + spec_bytes(spec)
 
 
 def read_operation(payload: bytes, expected_checksum: str, row_bytes: int) -> Operation | Manifest:
@@ -352,14 +234,19 @@ def read_operation(payload: bytes, expected_checksum: str, row_bytes: int) -> Op
         if header["kind"] == _IMPORT:
             return Manifest.from_json(rest)
         if header["kind"] == _CONFIGURE:
-            return Configure(read_spec(rest))
-        labels = tuple(header["labels"])
+            return Configure(read_spec_bytes(rest))
+        labels, bytes_after = _labels_of(header["labels"], rest)
         if header["kind"] == _FORGET:
             return Forget(labels)
-        bits = np.frombuffer(rest, np.uint8).reshape(len(labels), row_bytes)
+        bits = np.frombuffer(bytes_after, np.uint8).reshape(len(labels), row_bytes)
         return Store(bits, labels, header["replace"])
     except (ValueError, TypeError, KeyError) as error:
         raise Corrupt("a log entry does not parse") from error
+
+
+def _labels_of(labels: int | list[str], rest: bytes) -> tuple[tuple[str, ...], memoryview]:
+    """The labels of an operation, and the bytes after them. The first versions wrote them into the JSON."""
+    return read_label_bytes(rest, labels) if isinstance(labels, int) else (tuple(labels), memoryview(rest))
 
 
 def snapshot_arrays(network: Network) -> dict[str, StateArray]:
@@ -374,8 +261,8 @@ def base_arrays(network: Network) -> dict[str, StateArray]:
 
 def _stored_arrays(network: Network) -> dict[str, StateArray]:
     stored = network.stored
-    labels = np.frombuffer(json.dumps(stored.labels).encode(), np.uint8)
-    spec = np.frombuffer(written_spec(network.spec).encode(), np.uint8)
+    labels = np.frombuffer(label_bytes(stored.labels), np.uint8)
+    spec = np.frombuffer(spec_bytes(network.spec), np.uint8)
     return {
         _BITS: StateArray(stored.bits),
         _NUMBERS: StateArray(stored.numbers),
@@ -413,103 +300,11 @@ def relearnt_network(manifest: Manifest, arrays: dict[str, NDArray[Any]], interr
 
 def _stored(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> tuple[Spec, StoredPatterns]:
     """What `_stored_arrays` wrote, taken out of the arrays."""
-    labels = tuple(json.loads(arrays.pop(_LABELS).tobytes()))
-    stored = StoredPatterns(arrays.pop(_BITS), labels, arrays.pop(_NUMBERS), manifest.next_number)
-    return read_spec(arrays.pop(_SPEC).tobytes()), stored
-
-
-def write_blob(
-    arrays: Mapping[str, StateArray], blob: str, revision: int, commit: str, next_number: int
-) -> tuple[Manifest, list[bytes]]:
-    """Writes arrays as a blob.
-
-    Returns:
-        Its manifest, and its chunks.
-    """
-    described: list[BlobArray] = []
-    written: list[bytes] = []
-    for name, array in arrays.items():
-        payload, dtype = _array_bytes(array)
-        described.append(
-            BlobArray(
-                name=name,
-                dtype=dtype.str,
-                shape=array.values.shape,
-                triangle=array.symmetric,
-                restored_dtype=array.values.dtype.str,
-                nbytes=len(payload),
-                checksum=checksum(payload),
-            )
-        )
-        written.append(payload)
-    whole = memoryview(b"".join(written))
-    chunks = [bytes(whole[start : start + CHUNK_BYTES]) for start in range(0, len(whole), CHUNK_BYTES)]
-    return Manifest(blob, revision, commit, next_number, len(chunks), tuple(described)), chunks
-
-
-def blob_nbytes(arrays: Mapping[str, StateArray]) -> int:
-    """How many bytes `write_blob` writes."""
-    return sum(_written_entries(array) * _written_dtype(array.values).itemsize for array in arrays.values())
-
-
-def _written_entries(array: StateArray) -> int:
-    size = len(array.values)
-    return size * (size + 1) // 2 if array.symmetric else array.values.size
-
-
-def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[Any]]:
-    """Reads the arrays of a blob.
-
-    Raises:
-        Corrupt: they are not what was written.
-    """
-    whole = memoryview(b"".join(chunks))
-    arrays: dict[str, NDArray[Any]] = {}
-    start = 0
-    for array in manifest.arrays:
-        payload = whole[start : start + array.nbytes]
-        start += array.nbytes
-        if len(payload) != array.nbytes or checksum(payload) != array.checksum:
-            raise Corrupt(f"the checksum of {array.name} is wrong")
-        try:
-            arrays[array.name] = _read_array(array, payload)
-        except (ValueError, TypeError) as error:
-            raise Corrupt(f"{array.name} is not what the manifest says") from error
-    return arrays
-
-
-def _array_bytes(array: StateArray) -> tuple[bytes, np.dtype[Any]]:
-    dtype = _written_dtype(array.values)
-    if not array.symmetric:
-        return array.values.astype(dtype).tobytes(), dtype
-    return b"".join(row[i:].astype(dtype).tobytes() for i, row in enumerate(array.values)), dtype
-
-
-def _written_dtype(values: NDArray[Any]) -> np.dtype[Any]:
-    dtype = _narrowest(values) if values.dtype.kind == "i" else values.dtype
-    return dtype.newbyteorder("<")
-
-
-def _narrowest(values: NDArray[Any]) -> np.dtype[Any]:
-    low, high = (int(values.min()), int(values.max())) if values.size else (0, 0)
-    return np.promote_types(np.min_scalar_type(min(low, -1)), np.min_scalar_type(min(-high - 1, -1)))
-
-
-def _read_array(array: BlobArray, payload: memoryview) -> NDArray[Any]:
-    values = np.frombuffer(payload, np.dtype(array.dtype))
-    if not array.triangle:
-        return values.reshape(array.shape).astype(array.restored_dtype)
-    matrix = np.empty(array.shape, array.restored_dtype)
-    for i, row in _triangle_rows(values, array.shape[0]):
-        matrix[i, i:] = row
-        matrix[i:, i] = row
-    return matrix
-
-
-def _triangle_rows(values: NDArray[Any], size: int) -> Iterator[tuple[int, NDArray[Any]]]:
-    if len(values) != size * (size + 1) // 2:
-        raise Corrupt("a triangle has not the length of its matrix")
-    start = 0
-    for i in range(size):
-        yield i, values[start : start + size - i]
-        start += size - i
+    numbers = arrays.pop(_NUMBERS)
+    labels: tuple[str, ...]
+    if _JSON_LABELS in arrays:
+        labels = tuple(json.loads(arrays.pop(_JSON_LABELS).tobytes()))
+    else:
+        labels, _ = read_label_bytes(arrays.pop(_LABELS).tobytes(), len(numbers))
+    stored = StoredPatterns(arrays.pop(_BITS), labels, numbers, manifest.next_number)
+    return read_spec_bytes(arrays.pop(_SPEC).tobytes()), stored

@@ -1,15 +1,19 @@
 """The log of a memory: its commits, as they are read."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Import, Operation
 from hopfield_service.store import layout
+from hopfield_service.store.blob_codec import Manifest
 from hopfield_service.store.blobs import Blobs
-from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.codec import Corrupt
+from hopfield_service.store.layout import Head, Keys
 from hopfield_service.store.redis_client import BoundedRedis, expecting
 from hopfield_service.store.redis_errors import errors_translated
 
@@ -18,6 +22,9 @@ _log = logging.getLogger(__name__)
 # Entries that are read at once: as many as are about so large together, since each may be as large as a message.
 _PAGE = 100
 _PAGE_BYTES = 4 << 20
+
+LARGE_BYTES = 256 << 10
+"""Operations of more bytes are written and read on a thread."""
 
 _Entries = list[tuple[bytes, dict[bytes, bytes]]]
 
@@ -74,7 +81,9 @@ class Log:
     async def _read_entry(self, head: Head, entry_id: bytes, fields: Mapping[bytes, bytes]) -> LogEntry:
         try:
             revision = int(entry_id.partition(b"-")[0])
-            operation = layout.read_operation(fields[b"payload"], fields[b"checksum"].decode(), head.spec.row_bytes)
+            payload = fields[b"payload"]
+            read = partial(layout.read_operation, payload, fields[b"checksum"].decode(), head.spec.row_bytes)
+            operation = await asyncio.to_thread(read) if len(payload) > LARGE_BYTES else read()
             commit, previous = fields[b"commit"].decode(), fields[b"previous"].decode()
         except (ValueError, KeyError) as error:
             raise Corrupt("a log entry does not parse") from error

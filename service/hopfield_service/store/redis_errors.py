@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from redis.exceptions import RedisError, ResponseError
 
 from hopfield_service.errors import CorruptMemory, StorageFull, StorageUnavailable
-from hopfield_service.store.layout import Corrupt
+from hopfield_service.store.codec import Corrupt
 from hopfield_service.store.redis_client import RedisAway
 from hopfield_service.store.redis_refusals import refusal_of
 

@@ -19,16 +19,18 @@ from typing import Any, cast
 from redis.commands.core import AsyncScript
 from redis.exceptions import NoPermissionError, RedisError
 
-from hopfield_service.core.network import Configure, Import, Network, Operation, Spec
-from hopfield_service.errors import CorruptMemory, NotReplicated, StorageUnavailable
+from hopfield_service.core.network import Configure, Import, Network, Operation, Spec, Store
+from hopfield_service.errors import CorruptMemory, MemoryNotFound, NotReplicated, StorageUnavailable
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.announcements import announced_names
+from hopfield_service.store.blob_codec import Manifest
 from hopfield_service.store.blobs import Blobs
-from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
-from hopfield_service.store.log import Log
+from hopfield_service.store.codec import Corrupt, bulk_nbytes, checksum, written_spec
+from hopfield_service.store.layout import LISTED_FIELDS, Head, Keys
+from hopfield_service.store.log import LARGE_BYTES, Log
 from hopfield_service.store.notes import Note, Request, read_note, written_note
 from hopfield_service.store.probe import Probe
-from hopfield_service.store.redis_client import BoundedRedis
+from hopfield_service.store.redis_client import BoundedRedis, expecting
 from hopfield_service.store.redis_errors import errors_of, errors_translated
 from hopfield_service.store.snapshots import SnapshotStore
 
@@ -42,6 +44,14 @@ _WAITING_FOR_REPLICAS = 16
 _PAGE_OF_NAMES = 1000
 # What an entry of a log takes beside its payload, about.
 _ENTRY_BYTES = 256
+# A label and its length, about.
+_LABEL_BYTES = 16
+# What a memory in a list takes beside its spec, about.
+_LISTED_BYTES = 256
+# Heads that are read at once for a list, so that the event loop is not kept by parsing them.
+_LISTED_AT_ONCE = 100
+# A spec of more bytes does not outlive its memory.
+_REMAINING_SPEC_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +121,8 @@ class RedisStore:
         self.log = Log(self._redis, self._keys, self._blobs)
         self.snapshots = SnapshotStore(self._redis, self._keys, self._blobs)
         register = self._redis.register_script
-        self._create, self._commit, self._delete, self._note = map(
-            register, (scripts.CREATE, scripts.COMMIT, scripts.DELETE, scripts.NOTE)
+        self._create, self._commit, self._delete, self._note, self._discard = map(
+            register, (scripts.CREATE, scripts.COMMIT, scripts.DELETE, scripts.NOTE, scripts.DISCARD)
         )
 
     async def close(self) -> None:
@@ -188,25 +198,77 @@ class RedisStore:
             fields = cast("dict[bytes, bytes]", await self._redis.hgetall(self._keys.head(name)))
             return Head.from_fields(name, fields) if fields else None
 
-    async def heads(self, names: Sequence[str]) -> list[Head]:
-        """Where those of some memories stand that exist and can be read."""
+    async def heads(self, names: Sequence[str], nbytes: int) -> tuple[list[Head], int]:
+        """Where those of some memories stand that exist and can be read, as many of them as take about so many bytes.
+
+        Their snapshots and bases are not read.
+
+        Args:
+            names: of the memories.
+            nbytes: of heads; exceeded only by a first head that is larger.
+
+        Returns:
+            The heads, and how many of the names were looked at.
+        """
+        found: list[Head] = []
+        size = looked = 0
+        for start in range(0, len(names), _LISTED_AT_ONCE):
+            page = names[start : start + _LISTED_AT_ONCE]
+            listed: list[tuple[str, dict[bytes, bytes]]] = []
+            sizes: list[int] = []
+            for name, answer in zip(page, await self._listed(page, LISTED_FIELDS), strict=True):
+                with suppress(CorruptMemory), errors_of(name):
+                    if isinstance(answer, Exception):
+                        raise answer
+                    if not answer:
+                        # Of a memory that then was not made, or whose deletion was cut off.
+                        await self._unindex(name)
+                    else:
+                        text = answer.get(b"spec", b"")
+                        sizes.append(bulk_nbytes(text))
+                        listed.append((name, answer))
+                        size += _LISTED_BYTES + len(text) + sizes[-1]
+                if size > nbytes and (found or len(listed) > 1):
+                    listed, sizes = listed[:-1], sizes[:-1]
+                    break
+                looked += 1
+            found += await self._with_bulk(listed, sizes)
+            if size > nbytes:
+                break
+        return found, looked
+
+    async def _with_bulk(self, listed: list[tuple[str, dict[bytes, bytes]]], sizes: Sequence[int]) -> list[Head]:
+        """The heads of a list, those whose specs have a bulk read once more with it."""
+        heavy = [name for (name, _), nbytes in zip(listed, sizes, strict=True) if nbytes]
+        with expecting(sum(sizes)):
+            again = dict(zip(heavy, await self._listed(heavy, (*LISTED_FIELDS, "bulk")), strict=True))
+        found = []
+        for name, answer in listed:
+            # One that cannot be read is logged, and keeps nobody from seeing the others.
+            with suppress(CorruptMemory), errors_of(name):
+                fields = again.get(name, answer)
+                if isinstance(fields, Exception):
+                    raise fields
+                if fields:
+                    found.append(Head.from_fields(name, fields))
+        return found
+
+    async def _listed(self, names: Sequence[str], fields: Sequence[str]) -> list[dict[bytes, bytes] | Exception]:
+        """Some fields of the heads of some memories, asked at once; none of those of a memory that is not there."""
+        if not names:
+            return []
         with errors_translated():
             async with self._redis.bounded(), self._redis.pipeline(transaction=False) as pipeline:
                 for name in names:
-                    pipeline.hgetall(self._keys.head(name))
+                    pipeline.hmget(self._keys.head(name), list(fields))
                 answers: list[Any] = await pipeline.execute(raise_on_error=False)
-        found = []
-        for name, answer in zip(names, answers, strict=True):
-            # One that cannot be read is logged, and keeps nobody from seeing the others.
-            with suppress(CorruptMemory), errors_of(name):
-                if isinstance(answer, Exception):
-                    raise answer
-                if answer:
-                    found.append(Head.from_fields(name, answer))
-                else:
-                    # Of a memory that then was not made, or whose deletion was cut off.
-                    await self._unindex(name)
-        return found
+        keys = [field.encode() for field in fields]
+        return [
+            answer
+            if isinstance(answer, Exception)
+            else {key: value for key, value in zip(keys, answer, strict=True) if value is not None}
+            for answer in answers
+        ]
 
     async def names(self, prefix: str, after: str, count: int) -> list[str]:
         """At most `count` names that begin with a prefix and come after a name; some may be of memories that are gone."""
@@ -226,11 +288,17 @@ class RedisStore:
 
     # Changes
 
-    async def noted(self, name: str, request: Request) -> Note | None:
+    async def noted(self, name: str, request: Request, made: Spec | None = None) -> Note | None:
         """What this request did before, or None if it was not carried out yet.
+
+        Args:
+            name: of the memory.
+            request: that may be a repeat.
+            made: the parameters that it asks a memory to be made with, where it does.
 
         Raises:
             RequestIdReused: a request with this id had another content.
+            MemoryNotFound: the memory was deleted since, and its parameters were too large to be kept.
             NotReplicated: it was carried out, and too few replicas have it.
         """
         with errors_of(name):
@@ -239,17 +307,24 @@ class RedisStore:
                 return None
             fields, labels = read_note(written, request)
             await self._replicated(name, request)
-            return Note(None if fields is None else await self._noted_head(name, fields), labels)
+            return Note(None if fields is None else await self._noted_head(name, fields, made), labels)
 
-    async def _noted_head(self, name: str, fields: dict[str, str]) -> Head:
-        """A head as noted, with the spec, where it is not noted since it may be large, from where the memory is, or was."""
-        if "spec" in fields:
-            return Head.from_fields(name, {key.encode(): value.encode() for key, value in fields.items()})
+    async def _noted_head(self, name: str, fields: dict[str, str], made: Spec | None) -> Head:
+        """A head as noted, with the spec of the request, of the note, or of where the memory is, or was."""
+        noted = {key.encode(): value.encode() for key, value in fields.items()}
+        if made is not None:
+            return Head.from_fields(name, noted | _encoded(made))
         for key in (self._keys.head(name), self._keys.remains(name, fields["uid"])):
-            uid, spec = cast("list[bytes | None]", await self._redis.hmget(key, ["uid", "spec"]))
-            if uid == fields["uid"].encode() and spec is not None:
-                return Head.from_fields(name, {k.encode(): v.encode() for k, v in fields.items()} | {b"spec": spec})
-        raise Corrupt("the memory that a note is about has left no spec")
+            uid, spec, bulk = cast("list[bytes | None]", await self._redis.hmget(key, ["uid", "spec", "bulk"]))
+            if uid != fields["uid"].encode() or spec is None:
+                continue
+            # The note has no bulk. If the present one belongs to a later update, the present parameters are told.
+            for text in (noted.get(b"spec", spec), spec):
+                with suppress(Corrupt):
+                    return Head.from_fields(name, noted | {b"spec": text, b"bulk": bulk or b""})
+        if b"spec" in noted and not bulk_nbytes(noted[b"spec"]):
+            return Head.from_fields(name, noted)
+        raise MemoryNotFound(name)
 
     async def note(self, name: str, head: Head | None, request: Request) -> Outcome:
         """Notes that a request found nothing left to do: the memory it makes is there, the one it deletes is not.
@@ -340,9 +415,9 @@ class RedisStore:
             head = replace(head, revision=1, commit=secrets.token_hex(16))
             manifest = await self._blobs.stage(head, first.arrays, 0)
             head = replace(head, imported=manifest)
-            entry = _entry_parts(layout.operation_payload(first, manifest), "", head)
+            entry = _entry_parts(*await _written(first, manifest), "", head)
         imported = {"imported": manifest.to_json()} if manifest else {}
-        fields = [part for item in {**head.fields(), **imported}.items() for part in item]
+        fields = [part for item in {**head.fields(), **head.spec_fields(), **imported}.items() for part in item]
         keys = [*self._names(head, request), *self._blobs.keys(head, manifest)]
         note = written_note(request, head)
         # Indexed first: an entry of a memory that then is not made is passed over, a memory that is not indexed is lost.
@@ -383,7 +458,7 @@ class RedisStore:
         Raises:
             NotReplicated: it was appended, and too few replicas have it.
         """
-        payload = layout.operation_payload(operation, None)
+        payload, payload_checksum = await _written(operation, None)
         log_bytes = len(payload) + _ENTRY_BYTES
         after = replace(
             head,
@@ -397,7 +472,8 @@ class RedisStore:
         )
         with_spec = isinstance(operation, Configure)
         note = written_note(request, after, labels, with_spec=with_spec)
-        fields = [part for item in after.fields(with_spec=with_spec).items() for part in item]
+        spec_fields = after.spec_fields() if with_spec else {}
+        fields = [part for item in {**after.fields(), **spec_fields}.items() for part in item]
         where: list[str | int] = [*self._announcement(after), head.uid, head.revision, head.commit]
         arguments: list[str | bytes | int] = [
             note,
@@ -406,7 +482,7 @@ class RedisStore:
             log_bytes,
             len(fields),
             *fields,
-            *_entry_parts(payload, head.commit, after),
+            *_entry_parts(payload, payload_checksum, head.commit, after),
         ]
         outcome = await self._carried_out(head.name, request, self._commit, self._names(head, request), arguments)
         return outcome, after
@@ -424,7 +500,7 @@ class RedisStore:
         chunks = self._blobs.keys(head, head.snapshot, head.base, head.imported)
         keys = [self._keys.head(name), self._keys.request(name, request.id), self._keys.remains(name, head.uid)]
         blob = head.snapshot.blob if head.snapshot else ""
-        where: list[str | int] = [head.uid, head.revision, head.commit, blob, head.generation]
+        where: list[str | int] = [head.uid, head.revision, head.commit, blob, head.generation, _REMAINING_SPEC_BYTES]
         arguments: list[str | int] = [written_note(request, None), _REQUEST_TTL, *self._announcement(head), *where]
         outcome = await self._carried_out(name, request, self._delete, [*keys, log, *chunks], arguments)
         if outcome is not Outcome.MOVED:
@@ -439,9 +515,10 @@ class RedisStore:
                 if key != head.encode():
                     await self._redis.unlink(key)
             # Last, so that what remains after a crash is still found under its name.
-            await self._redis.unlink(head)
+            await self._discard(
+                [head, self._keys.request(name, request.id)], [written_note(request, None), _REQUEST_TTL]
+            )
             await self._unindex(name)
-            await self._redis.set(self._keys.request(name, request.id), written_note(request, None), ex=_REQUEST_TTL)
 
     async def index(self, name: str) -> None:
         """Sees to it that a memory is listed."""
@@ -464,6 +541,11 @@ class RedisStore:
         return [self._keys.commits, layout.announcement(head.name, self._id)]
 
 
+def _encoded(spec: Spec) -> dict[bytes, bytes]:
+    text, bulk = written_spec(spec)
+    return {b"spec": text.encode(), b"bulk": bulk}
+
+
 _POSITION = ["uid", "revision", "commit", "blob", "generation"]
 
 
@@ -480,13 +562,24 @@ def _now() -> int:
     return time.time_ns() // 1000
 
 
-def _entry_parts(payload: bytes, previous: str, head: Head) -> list[str | bytes]:
+async def _written(operation: Operation, manifest: Manifest | None) -> tuple[bytes, str]:
+    """An operation as it stands in a log entry, and its checksum."""
+
+    def write() -> tuple[bytes, str]:
+        payload = layout.operation_payload(operation, manifest)
+        return payload, checksum(payload)
+
+    large = isinstance(operation, Store) and operation.bits.nbytes + _LABEL_BYTES * len(operation.labels) > LARGE_BYTES
+    return await asyncio.to_thread(write) if large else write()
+
+
+def _entry_parts(payload: bytes, payload_checksum: str, previous: str, head: Head) -> list[str | bytes]:
     """The fields of the log entry that makes the revision of `head`."""
     parts: dict[str, str | bytes] = {
         "commit": head.commit,
         "previous": previous,
         "time": str(head.updated),
         "payload": payload,
-        "checksum": layout.checksum(payload),
+        "checksum": payload_checksum,
     }
     return [part for item in parts.items() for part in item]

@@ -48,18 +48,29 @@ return {'done'}
 """
 
 # KEYS: ..., remains, log, then the chunks that the memory refers to. ARGV: ..., channel, announcement, uid, revision, commit,
-# blob, generation. The head remains as long as notes are kept, since repeats are answered with what it says of the memory.
+# blob, generation, bytes of a spec that remains. The spec, if short, remains as long as notes are kept, since repeats are
+# answered with it. Deleting comes first: from then on a Redis that is full lets the script write.
 DELETE = """
 if redis.call('EXISTS', KEYS[2]) == 1 then return {'repeated'} end
 local head = redis.call('HMGET', KEYS[1], 'uid', 'revision', 'commit', 'blob', 'generation')
 if head[1] ~= ARGV[5] or head[2] ~= ARGV[6] or head[3] ~= ARGV[7] then return {'moved'} end
 if (head[4] or '') ~= ARGV[8] or (head[5] or '0') ~= ARGV[9] then return {'moved'} end
-redis.call('RENAME', KEYS[1], KEYS[3])
-redis.call('EXPIRE', KEYS[3], ARGV[2])
+local spec = redis.call('HGET', KEYS[1], 'spec')
+redis.call('UNLINK', KEYS[1])
 for i = 4, #KEYS do redis.call('UNLINK', KEYS[i]) end
+if spec and #spec <= tonumber(ARGV[10]) then
+    redis.call('HSET', KEYS[3], 'uid', ARGV[5], 'spec', spec)
+    redis.call('EXPIRE', KEYS[3], ARGV[2])
+end
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 redis.pcall('PUBLISH', ARGV[3], ARGV[4])
 return {'done'}
+"""
+
+# Deletes the head of a memory that cannot be read, the last that there is of it. See DELETE for the order.
+DISCARD = """
+redis.call('UNLINK', KEYS[1])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 """
 
 # Puts a snapshot in place of another. KEYS: head, then the new chunks, then those to be replaced. ARGV: uid, generation, blob,

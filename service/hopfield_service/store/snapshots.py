@@ -11,8 +11,9 @@ from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Network
 from hopfield_service.store import layout, scripts
+from hopfield_service.store.blob_codec import Manifest
 from hopfield_service.store.blobs import Blobs
-from hopfield_service.store.layout import Head, Keys, Manifest
+from hopfield_service.store.layout import Head, Keys
 from hopfield_service.store.redis_client import BoundedRedis
 from hopfield_service.store.redis_errors import errors_of
 
