@@ -24,6 +24,7 @@ from hopfield_service.core.kernels import (
     overlaps,
     recall,
     updates,
+    wire,
 )
 
 # Runs everything there is with every rule, after the warming, and says which kernels were compiled for it.
@@ -35,12 +36,14 @@ from hopfield_service.core.options import Order, RecallOptions, TieRule, UpdateR
 from hopfield_service.core.families import warm
 from hopfield_service.core.interruption import never
 from hopfield_service.core.dense import DenseSpec
-from hopfield_service.core.kernels import attention, couplings, fields, generator, interactions, learning, overlaps, products, recall, rests, updates
+from hopfield_service.core.kernels import attention, couplings, fields, generator, interactions, learning, overlaps, products, recall, rests, updates, wire
 from hopfield_service.core.modern import ModernSpec
 from hopfield_service.core.network import Forget, Import, Store
 from hopfield_service.core.pairwise import PairwiseSpec, Rule
 from hopfield_service.core.patterns import TWO_VALUED, Queries
-modules = (attention, couplings, fields, generator, interactions, learning, overlaps, products, recall, rests, updates)
+from hopfield_service.rpc import parsing, serializing
+from hopfield.v1.recall_service_pb2 import BatchRecallRequest
+modules = (attention, couplings, fields, generator, interactions, learning, overlaps, products, recall, rests, updates, wire)
 kernels = [kernel for module in modules for kernel in vars(module).values() if isinstance(kernel, Dispatcher)]
 warm()
 warmed = {kernel: len(kernel.signatures) for kernel in kernels}
@@ -71,12 +74,14 @@ network.nearest(Queries.of(patterns[0]), 1)
 print(network.diagnose(never).pattern_count)
 given = PairwiseSpec(4, Rule.IMPORTED).empty().apply(Import(PairwiseSpec(4, Rule.STORKEY).empty().arrays()), never)
 given.recall(Queries.of(np.array([1, 0, -1, 1], np.int8)), RecallOptions(seed=1), never)
+parsing._check_counts("", BatchRecallRequest, BatchRecallRequest(name="a").SerializeToString())
+b"".join(serializing.integers(1, np.array([1, 300])))
 print([kernel.__name__ for kernel in kernels if len(kernel.signatures) > warmed[kernel]])
 """
 
 
 @pytest.mark.parametrize(
-    "module", [attention, couplings, fields, generator, interactions, learning, overlaps, recall, updates]
+    "module", [attention, couplings, fields, generator, interactions, learning, overlaps, recall, updates, wire]
 )
 def test_kernels_let_other_threads_run(module: ModuleType) -> None:
     kernels = [value for value in vars(module).values() if isinstance(value, Dispatcher)]

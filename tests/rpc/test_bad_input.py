@@ -270,7 +270,11 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     "an empty schedule": (recall(GOOD, update=GLAUBER, annealing={}), "options.annealing.beta", "1 to 1000000 numbers"),
     "an order of random draws": (recall(GOOD, update=GLAUBER, beta=1.0, order=2), "options.order", "ASYNCHRONOUS"),
     "nearest patterns of a query too short": (nearest(signs([1, 1])), "queries.neurons", "must be 4"),
-    "nearest patterns of no query": (nearest(patterns_pb2.Patterns(neurons=4)), "queries.count", "at least 1"),
+    "nearest patterns of no query": (
+        nearest(patterns_pb2.Patterns(neurons=4)),
+        "queries.count",
+        "must be 1 to 1048576, is 0",
+    ),
     "no nearest patterns": (nearest(GOOD, k=0), "k", "must be 1 to 1000, is 0"),
     "too many nearest patterns": (nearest(GOOD, k=1001), "k", "must be 1 to 1000, is 1001"),
     "too many nearest patterns of all queries": (
@@ -328,7 +332,12 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         "options.explicit_order",
         "",
     ),
-    "an empty batch": (batch(patterns_pb2.Patterns(neurons=4)), "queries.count", "at least 1"),
+    "an empty batch": (batch(patterns_pb2.Patterns(neurons=4)), "queries.count", "must be 1 to 1048576, is 0"),
+    "a batch of more queries than a message takes": (
+        batch(bits((1 << 20) + 1, 4, bytes((1 << 20) + 1))),
+        "queries.count",
+        "must be 1 to 1048576, is 1048577",
+    ),
     "a batch of the wrong length": (batch(signs([1, 1], [1, 1])), "queries.neurons", "must be 4"),
     "asymmetric weights": (import_weights([[0, 1.0], [2.0, 0]]), "rows", "weight (0, 1) is 1 and weight (1, 0) is 2"),
     "a NaN weight": (import_weights([[0, np.nan], [np.nan, 0]]), "rows", "weight (0, 1) is nan"),

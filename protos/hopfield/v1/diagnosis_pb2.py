@@ -25,13 +25,14 @@ _sym_db = _symbol_database.Default()
 from hopfield.v1 import memory_pb2 as hopfield_dot_v1_dot_memory__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhopfield/v1/diagnosis.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\"\x80\x01\n\x10WeightStatistics\x12\x0b\n\x03min\x18\x01 \x01(\x01\x12\x0b\n\x03max\x18\x02 \x01(\x01\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x1a\n\x12standard_deviation\x18\x04 \x01(\x01\x12\x15\n\rmean_diagonal\x18\x05 \x01(\x01\x12\x11\n\tasymmetry\x18\x06 \x01(\x01\"\x89\x03\n\tDiagnosis\x12\x15\n\rpattern_count\x18\x01 \x01(\x04\x12\x0c\n\x04load\x18\x02 \x01(\x01\x12\x15\n\x08\x63\x61pacity\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0cstable_count\x18\x04 \x01(\x04\x12\x1c\n\x0fsmallest_margin\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0bmean_margin\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tcrosstalk\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12\x19\n\x0cmean_overlap\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12.\n\x07weights\x18\t \x01(\x0b\x32\x1d.hopfield.v1.WeightStatistics\x12.\n\x08learning\x18\n \x01(\x0b\x32\x1c.hopfield.v1.LearningOutcome\x12\x0f\n\x07verdict\x18\x0b \x01(\tB\x0b\n\t_capacityB\x12\n\x10_smallest_marginB\x0e\n\x0c_mean_marginB\x0c\n\n_crosstalkB\x0f\n\r_mean_overlapb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1bhopfield/v1/diagnosis.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\"\x80\x01\n\x10WeightStatistics\x12\x0b\n\x03min\x18\x01 \x01(\x01\x12\x0b\n\x03max\x18\x02 \x01(\x01\x12\x0c\n\x04mean\x18\x03 \x01(\x01\x12\x1a\n\x12standard_deviation\x18\x04 \x01(\x01\x12\x15\n\rmean_diagonal\x18\x05 \x01(\x01\x12\x11\n\tasymmetry\x18\x06 \x01(\x01\"\x89\x03\n\tDiagnosis\x12\x15\n\rpattern_count\x18\x01 \x01(\x04\x12\x0c\n\x04load\x18\x02 \x01(\x01\x12\x15\n\x08\x63\x61pacity\x18\x03 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x0cstable_count\x18\x04 \x01(\x04\x12\x1c\n\x0fsmallest_margin\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x18\n\x0bmean_margin\x18\x06 \x01(\x01H\x02\x88\x01\x01\x12\x16\n\tcrosstalk\x18\x07 \x01(\x01H\x03\x88\x01\x01\x12\x19\n\x0cmean_overlap\x18\x08 \x01(\x01H\x04\x88\x01\x01\x12.\n\x07weights\x18\t \x01(\x0b\x32\x1d.hopfield.v1.WeightStatistics\x12.\n\x08learning\x18\n \x01(\x0b\x32\x1c.hopfield.v1.LearningOutcome\x12\x0f\n\x07verdict\x18\x0b \x01(\tB\x0b\n\t_capacityB\x12\n\x10_smallest_marginB\x0e\n\x0c_mean_marginB\x0c\n\n_crosstalkB\x0f\n\r_mean_overlapB\x86\x01\n\x0f\x63om.hopfield.v1B\x0e\x44iagnosisProtoP\x01Z\x16hopfield/v1;hopfieldv1\xa2\x02\x03HPF\xaa\x02\x0bHopfield.V1\xca\x02\x0bHopfield\\V1\xe2\x02\x17Hopfield\\V1\\GPBMetadata\xea\x02\x0cHopfield::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.diagnosis_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\017com.hopfield.v1B\016DiagnosisProtoP\001Z\026hopfield/v1;hopfieldv1\242\002\003HPF\252\002\013Hopfield.V1\312\002\013Hopfield\\V1\342\002\027Hopfield\\V1\\GPBMetadata\352\002\014Hopfield::V1'
   _globals['_WEIGHTSTATISTICS']._serialized_start=71
   _globals['_WEIGHTSTATISTICS']._serialized_end=199
   _globals['_DIAGNOSIS']._serialized_start=202

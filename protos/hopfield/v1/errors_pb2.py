@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hopfield/v1/errors.proto\x12\x0bhopfield.v1*\x9a\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\"\n\x1e\x45RROR_REASON_MALFORMED_MESSAGE\x10\x02\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x03\x12!\n\x1d\x45RROR_REASON_MEMORY_NOT_FOUND\x10\x04\x12 \n\x1c\x45RROR_REASON_LABEL_NOT_FOUND\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_MEMORY_EXISTS\x10\x06\x12\x1d\n\x19\x45RROR_REASON_LABEL_EXISTS\x10\x07\x12\"\n\x1e\x45RROR_REASON_REVISION_MISMATCH\x10\x08\x12!\n\x1d\x45RROR_REASON_WEIGHTS_IMPORTED\x10\t\x12\x1f\n\x1b\x45RROR_REASON_REVISION_AHEAD\x10\n\x12\x1e\n\x1a\x45RROR_REASON_PATTERN_LIMIT\x10\x0b\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x0c\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\r\x12\x1f\n\x1b\x45RROR_REASON_CORRUPT_MEMORY\x10\x0e\x12\x1b\n\x17\x45RROR_REASON_CONTENTION\x10\x0f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x10\x12\x1f\n\x1b\x45RROR_REASON_NOT_REPLICATED\x10\x11\x12\x1b\n\x17\x45RROR_REASON_NO_WEIGHTS\x10\x12\x12\x1d\n\x19\x45RROR_REASON_WRONG_FAMILY\x10\x13\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18hopfield/v1/errors.proto\x12\x0bhopfield.v1*\x9a\x05\n\x0b\x45rrorReason\x12\x1c\n\x18\x45RROR_REASON_UNSPECIFIED\x10\x00\x12\x1e\n\x1a\x45RROR_REASON_INVALID_FIELD\x10\x01\x12\"\n\x1e\x45RROR_REASON_MALFORMED_MESSAGE\x10\x02\x12\"\n\x1e\x45RROR_REASON_REQUEST_ID_REUSED\x10\x03\x12!\n\x1d\x45RROR_REASON_MEMORY_NOT_FOUND\x10\x04\x12 \n\x1c\x45RROR_REASON_LABEL_NOT_FOUND\x10\x05\x12\x1e\n\x1a\x45RROR_REASON_MEMORY_EXISTS\x10\x06\x12\x1d\n\x19\x45RROR_REASON_LABEL_EXISTS\x10\x07\x12\"\n\x1e\x45RROR_REASON_REVISION_MISMATCH\x10\x08\x12!\n\x1d\x45RROR_REASON_WEIGHTS_IMPORTED\x10\t\x12\x1f\n\x1b\x45RROR_REASON_REVISION_AHEAD\x10\n\x12\x1e\n\x1a\x45RROR_REASON_PATTERN_LIMIT\x10\x0b\x12\x1d\n\x19\x45RROR_REASON_STORAGE_FULL\x10\x0c\x12$\n ERROR_REASON_STORAGE_UNAVAILABLE\x10\r\x12\x1f\n\x1b\x45RROR_REASON_CORRUPT_MEMORY\x10\x0e\x12\x1b\n\x17\x45RROR_REASON_CONTENTION\x10\x0f\x12\x19\n\x15\x45RROR_REASON_INTERNAL\x10\x10\x12\x1f\n\x1b\x45RROR_REASON_NOT_REPLICATED\x10\x11\x12\x1b\n\x17\x45RROR_REASON_NO_WEIGHTS\x10\x12\x12\x1d\n\x19\x45RROR_REASON_WRONG_FAMILY\x10\x13\x42\x83\x01\n\x0f\x63om.hopfield.v1B\x0b\x45rrorsProtoP\x01Z\x16hopfield/v1;hopfieldv1\xa2\x02\x03HPF\xaa\x02\x0bHopfield.V1\xca\x02\x0bHopfield\\V1\xe2\x02\x17Hopfield\\V1\\GPBMetadata\xea\x02\x0cHopfield::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.errors_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\017com.hopfield.v1B\013ErrorsProtoP\001Z\026hopfield/v1;hopfieldv1\242\002\003HPF\252\002\013Hopfield.V1\312\002\013Hopfield\\V1\342\002\027Hopfield\\V1\\GPBMetadata\352\002\014Hopfield::V1'
   _globals['_ERRORREASON']._serialized_start=42
   _globals['_ERRORREASON']._serialized_end=708
 # @@protoc_insertion_point(module_scope)

@@ -24,13 +24,14 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahopfield/v1/patterns.proto\x12\x0bhopfield.v1\"\x9d\x01\n\x08Patterns\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07neurons\x18\x02 \x01(\r\x12\x0e\n\x04\x62its\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05signs\x18\x04 \x01(\x0cH\x00\x12\x10\n\x06\x66loats\x18\x07 \x01(\x0cH\x00\x12#\n\x06\x63oding\x18\x05 \x01(\x0e\x32\x13.hopfield.v1.Coding\x12\r\n\x05known\x18\x06 \x01(\x0c\x42\n\n\x08\x65ncoding*X\n\x06\x43oding\x12\x16\n\x12\x43ODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODING_BIPOLAR\x10\x01\x12\x11\n\rCODING_BINARY\x10\x02\x12\x0f\n\x0b\x43ODING_REAL\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1ahopfield/v1/patterns.proto\x12\x0bhopfield.v1\"\x9d\x01\n\x08Patterns\x12\r\n\x05\x63ount\x18\x01 \x01(\r\x12\x0f\n\x07neurons\x18\x02 \x01(\r\x12\x0e\n\x04\x62its\x18\x03 \x01(\x0cH\x00\x12\x0f\n\x05signs\x18\x04 \x01(\x0cH\x00\x12\x10\n\x06\x66loats\x18\x07 \x01(\x0cH\x00\x12#\n\x06\x63oding\x18\x05 \x01(\x0e\x32\x13.hopfield.v1.Coding\x12\r\n\x05known\x18\x06 \x01(\x0c\x42\n\n\x08\x65ncoding*X\n\x06\x43oding\x12\x16\n\x12\x43ODING_UNSPECIFIED\x10\x00\x12\x12\n\x0e\x43ODING_BIPOLAR\x10\x01\x12\x11\n\rCODING_BINARY\x10\x02\x12\x0f\n\x0b\x43ODING_REAL\x10\x03\x42\x85\x01\n\x0f\x63om.hopfield.v1B\rPatternsProtoP\x01Z\x16hopfield/v1;hopfieldv1\xa2\x02\x03HPF\xaa\x02\x0bHopfield.V1\xca\x02\x0bHopfield\\V1\xe2\x02\x17Hopfield\\V1\\GPBMetadata\xea\x02\x0cHopfield::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'hopfield.v1.patterns_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
+  _globals['DESCRIPTOR']._loaded_options = None
+  _globals['DESCRIPTOR']._serialized_options = b'\n\017com.hopfield.v1B\rPatternsProtoP\001Z\026hopfield/v1;hopfieldv1\242\002\003HPF\252\002\013Hopfield.V1\312\002\013Hopfield\\V1\342\002\027Hopfield\\V1\\GPBMetadata\352\002\014Hopfield::V1'
   _globals['_CODING']._serialized_start=203
   _globals['_CODING']._serialized_end=291
   _globals['_PATTERNS']._serialized_start=44

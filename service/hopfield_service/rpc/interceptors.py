@@ -13,6 +13,7 @@ from hopfield_service.errors import ServiceError
 from hopfield_service.rpc.parsing import SMALL, parsed, parsed_small, request_type
 from hopfield_service.rpc.serializing import serialized
 from hopfield_service.rpc.status import DETAILS_KEY, InternalError, rich_status, status_code
+from hopfield_service.rpc.streaming import written
 
 _log = logging.getLogger(__name__)
 
@@ -99,11 +100,12 @@ def _answering_often(method: str, behavior: Any, *, streamed: bool) -> Any:
         # It writes its answers to the context itself, as the health service's Watch does.
         return _answering_once(method, behavior, streamed=streamed)
 
-    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+    # Not a generator: gRPC by itself logs a traceback where it cannot send what that yields.
+    async def answer(request: Any, context: Context) -> None:
         try:
             async with aclosing(behavior(await _parsed(method, request, streamed=streamed), context)) as responses:
                 async for response in responses:
-                    yield response
+                    await written(response, context)
         except Exception as error:  # noqa: BLE001 - the outermost edge
             await _abort(method, error, context)
 

@@ -49,7 +49,7 @@ def integers(number: int, values: NDArray[np.int64]) -> Iterator[Part]:
     """A packed field of integers, none negative, or of values of an enumeration."""
     if len(values):
         out = np.empty(_MAX_VARINT_BYTES * len(values), np.uint8)
-        size = wire.encode_varints(np.ascontiguousarray(values).view(np.uint64), out)
+        size = wire.encode_varints(values.astype(np.uint64), out)
         yield from delimited(number, [out[:size].data])
 
 

@@ -1,11 +1,25 @@
-"""Streams in which every message has an answer of its own."""
+"""Answers that come in streams, and streams in which every message has an answer of its own."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
+
+import grpc
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
+
+
+async def written(response: Any, context: "grpc.aio.ServicerContext[Any, Any]") -> None:
+    """Sends one answer of a stream.
+
+    Raises:
+        asyncio.CancelledError: the caller is gone. gRPC cancels the call too, a moment after it fails to send.
+    """
+    try:
+        await context.write(response)
+    except grpc.aio.InternalError:
+        raise asyncio.CancelledError from None
 
 
 async def answered_in_order(
