@@ -86,7 +86,8 @@ class ValkeyProcess:
 
     def __init__(self, directory: Path, *options: str) -> None:
         directory.mkdir(exist_ok=True)
-        port = _free_port()
+        self.directory = directory
+        port = free_port()
         self._command = [
             str(get_binary_path()),
             *("--port", str(port), "--bind", "127.0.0.1", "--dir", str(directory), "--logfile", "valkey.log"),
@@ -124,7 +125,8 @@ class ValkeyProcess:
         self._process.send_signal(signal.SIGCONT)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A TCP port that nobody listens on."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -78,7 +78,7 @@ class Probe:
                 return self._last
             refusal = refusal_of(error)
             if refusal in {redis_refusals.SILENT, redis_refusals.CLOSED}:
-                refusal = await self._redis.scheme_mismatch() or refusal
+                refusal = await self._redis.reason_of_failure() or refusal
             found = Condition(answers=False, takes_changes=False, refusal=refusal, store_id=None)
         self._last = found
         return found

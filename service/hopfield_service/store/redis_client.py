@@ -21,9 +21,9 @@ from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from hopfield_service.logs import Repeats
+from hopfield_service.store.handshake import reason_of_failure
 from hopfield_service.store.redis_pool import Pool, Turns
 from hopfield_service.store.redis_refusals import PasswordFileUnusable, Refusal, code_of
-from hopfield_service.store.tls_mismatch import mismatch
 
 # Connections that are kept free for the probe and for announcements.
 _RESERVED = 2
@@ -130,13 +130,13 @@ class BoundedRedis(redis.Redis):
                 await self.reconnect()
                 return await send()
 
-    async def scheme_mismatch(self) -> Refusal | None:
-        """Whether the URL asks for TLS where there is none, or for none where there is, if Redis never answered."""
+    async def reason_of_failure(self) -> Refusal | None:
+        """Why there is no connection, where its error does not say."""
         host, port = (self._pool.connection_kwargs.get(part) for part in ("host", "port"))
-        if host is None or self._last_answer != -math.inf:
-            return None
         tls = issubclass(self._pool.connection_class, SSLConnection)
-        return await mismatch(host, port or _DEFAULT_PORT, tls=tls, seconds=self._seconds)
+        if host is None or (tls and self._last_answer != -math.inf):
+            return None
+        return await reason_of_failure(host, port or _DEFAULT_PORT, tls=tls, seconds=self._seconds)
 
     @property
     def last_answer(self) -> float:

@@ -209,6 +209,8 @@ def _of_connecting(error: BaseException) -> Refusal:
             )
         if isinstance(cause, OSError) and _number(cause) == errno.ECONNREFUSED:
             return Refusal("nobody listens at its address (Connection refused); start it, or correct the address")
+        if isinstance(cause, ConnectionResetError | BrokenPipeError):
+            return CLOSED
         if isinstance(cause, FileNotFoundError):
             return Refusal(
                 "a file that the URL names is not there (No such file or directory): the socket, or a file of TLS"

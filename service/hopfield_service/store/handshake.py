@@ -1,17 +1,21 @@
-"""Whether a Redis speaks TLS, where a connection fails in a way that a mismatch would explain. Sends no secret."""
+"""What answers at the address of Redis, where a connection fails without a reason. Sends no secret."""
 
 import asyncio
 import ssl
 from contextlib import suppress
 
-from hopfield_service.store.redis_refusals import Refusal
+from redis.exceptions import ResponseError
+
+from hopfield_service.store.redis_refusals import Refusal, refusal_of
 
 _SPEAKS_TLS = Refusal("it speaks TLS; begin the URL with rediss://", lasting=True)
 _SPEAKS_NO_TLS = Refusal("it does not speak TLS; begin the URL with redis://, or name its TLS port", lasting=True)
+# Seconds in which a server that turns a connection away says so.
+_GREETING_SECONDS = 0.2
 
 
-async def mismatch(host: str, port: int, *, tls: bool, seconds: float) -> Refusal | None:
-    """What is wrong with the scheme of a URL, if anything is.
+async def reason_of_failure(host: str, port: int, *, tls: bool, seconds: float) -> Refusal | None:
+    """Why a connection without an error of its own fails.
 
     Args:
         host: of Redis.
@@ -20,13 +24,13 @@ async def mismatch(host: str, port: int, *, tls: bool, seconds: float) -> Refusa
         seconds: that this may take.
 
     Returns:
-        None where the server speaks as the URL says, or does not answer.
+        None where that remains unknown.
     """
     with suppress(OSError, TimeoutError):
         async with asyncio.timeout(seconds):
             if tls:
                 return _SPEAKS_NO_TLS if await _answers_plainly(host, port) else None
-            return _SPEAKS_TLS if await _shakes_hands(host, port) else None
+            return await _turned_away(host, port) or (_SPEAKS_TLS if await _shakes_hands(host, port) else None)
     return None
 
 
@@ -37,6 +41,19 @@ async def _answers_plainly(host: str, port: int) -> bool:
         return await reader.read(1) in {b"+", b"-"}
     finally:
         writer.close()
+
+
+async def _turned_away(host: str, port: int) -> Refusal | None:
+    """Why Redis closes a connection at once. A client that sends first may lose these words."""
+    reader, writer = await asyncio.open_connection(host, port)
+    try:
+        async with asyncio.timeout(_GREETING_SECONDS):
+            said = await reader.readline()
+    except TimeoutError:
+        return None
+    finally:
+        writer.close()
+    return refusal_of(ResponseError(said[1:].decode(errors="replace").strip())) if said.startswith(b"-") else None
 
 
 async def _shakes_hands(host: str, port: int) -> bool:
