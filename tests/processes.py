@@ -86,6 +86,7 @@ class ValkeyProcess:
 
     def __init__(self, directory: Path, *options: str) -> None:
         directory.mkdir(exist_ok=True)
+        self.directory = directory
         port = free_port()
         self._command = [
             str(get_binary_path()),

@@ -108,7 +108,7 @@ def _options() -> list[inspect.Parameter]:
         option = typer.Option(
             flag(name),
             # Only described here: what is not given must be seen as not given, and Settings reads the environment itself.
-            help=f"{field.description} Default: {default if default != '' else 'empty'}.",
+            help=f"{field.description} Default: {'empty' if default in {'', None} else default}.",
             metavar=variable(name),
             show_default=False,
         )

@@ -1,4 +1,4 @@
-"""What the service says: lines of a log on stderr, and one line on stdout. It goes on where nobody can read them."""
+"""What the service says: lines of a log on stderr, and how often; one line on stdout. It goes on where nobody reads."""
 
 import logging
 import os
@@ -52,3 +52,22 @@ def log_to_stderr(level: str, process: str = "") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+class Repeats(logging.Filter):
+    """Drops a message that the logger has logged a moment ago."""
+
+    def __init__(self, seconds: float) -> None:
+        """Drops a repeat that comes within some seconds."""
+        super().__init__()
+        self._seconds = seconds
+        self._logged: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """See logging.Filter."""
+        message, now = record.getMessage(), time.monotonic()
+        self._logged = {text: when for text, when in self._logged.items() if now - when < self._seconds}
+        if message in self._logged:
+            return False
+        self._logged[message] = now
+        return True

@@ -134,6 +134,9 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     stack.push_async_callback(executor.close)
     loader = NetworkLoader(store, NetworkCache(settings.cache_bytes), executor, settings.max_snapshot_bytes)
     stack.push_async_callback(loader.close)
+    follower = Follower(store, loader)
+    # Says early what is wrong with Redis: compiling may take a minute.
+    await follower.ask()
     memories = Memories(store, loader, executor, Limits(settings.max_neurons, settings.max_patterns))
     recalls = Recalls(loader, executor, settings.max_iterations)
     _add_services(server, settings, memories, recalls, Attractors(loader, executor), health)
@@ -144,10 +147,9 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     _log.info("warming the kernels (the first start compiles them, which may take a minute)")
     await compilation.ready()
     for service in ("", *_SERVICES):
-        # Whether changes can be made is said below, by whether Redis takes them.
         if service != _MEMORY_SERVICE:
             await health.set(service, health_pb2.HealthCheckResponse.SERVING)
-    await _follow(store, loader, health, stack)
+    await _follow(follower, health, stack)
     # What compiling has left stays for good: to look through it again and again stops every call for some 50 ms each time.
     gc.collect()
     gc.freeze()
@@ -156,16 +158,16 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     say(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}")
 
 
-async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServicer, stack: AsyncExitStack) -> None:
+async def _follow(follower: Follower, health: HealthServicer, stack: AsyncExitStack) -> None:
     """Keeps the loaded networks in step with Redis, and says by health whether changes can be made."""
 
     async def changes_can_be_made(possible: bool) -> None:
         status = health_pb2.HealthCheckResponse.SERVING if possible else health_pb2.HealthCheckResponse.NOT_SERVING
         await health.set(_MEMORY_SERVICE, status)
 
-    follower = Follower(store, loader, changes_can_be_made)
     await follower.ask()
-    following = asyncio.create_task(follower.follow())
+    await changes_can_be_made(follower.takes_changes)
+    following = asyncio.create_task(follower.follow(changes_can_be_made))
 
     async def let_go() -> None:
         following.cancel()

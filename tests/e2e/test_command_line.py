@@ -13,6 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.processes import ServiceProcess
 from tests.waiting import until
 
@@ -129,6 +130,18 @@ class TestASettingThatCannotBe:
             ("rediss://user:secret@host?ssl_cert_reqs=perhaps", r"has an option after the \? that is not known"),
             ("redis://user:secret@[::1", "must be a URL"),
             ("unix://", "must name a socket"),
+            ("redis://:57#secret@host", "must be without # and spaces; write them in a password as %23 and %20"),
+            ("redis://host:6379/0#secret", "must be without # and spaces"),
+            ("redis://:sec ret@host", "must be without # and spaces"),
+            ("redis://:57?secret@host", r"must name a host, .* write / and \? in a password as %2F and %3F"),
+            ("redis://user:57?secret@host", r"has an option after the \? that is not known"),
+            ("redis://:57/secret@host", "must name a host"),
+            ("redis://", "must name a host"),
+            ("redis://host?password=secret&decode_responses=true", "has decode_responses; docs/storage.md lists those"),
+            ("redis://user:secret@host?protocol=3", "has protocol; docs/storage.md lists those"),
+            ("redis://user:secret@host?encoding=", "has encoding; docs/storage.md lists those"),
+            ("rediss://user:secret@host?ssl_ca_certs=/none.pem", "must name a file by ssl_ca_certs"),
+            ("redis://user:secret@host?max_connections=1", "must have max_connections of at least 2"),
         ],
     )
     def test_a_redis_url_is_not_repeated_for_it_may_hold_a_password(
@@ -139,6 +152,17 @@ class TestASettingThatCannotBe:
         assert re.fullmatch(rf"hopfield-server: HOPFIELD_REDIS_URL .*{rule}.*\n", done.stderr)
         assert "sec" not in done.stderr
         assert "ret" not in done.stderr
+
+    @pytest.mark.parametrize("url", ["", "redis://user:secret@host", "redis://host?password=secret"])
+    def test_a_password_file_may_not_come_with_a_password_or_without_a_url(
+        self, environment: dict[str, str], url: str
+    ) -> None:
+        done = ended({**environment, "HOPFIELD_REDIS_URL": url, "HOPFIELD_REDIS_PASSWORD_FILE": "/run/secret"})
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == (
+            "hopfield-server: HOPFIELD_REDIS_PASSWORD_FILE may be set only with HOPFIELD_REDIS_URL, and without a "
+            "password in it\n"
+        )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +176,26 @@ class TestASettingThatCannotBe:
     ],
 )
 def test_a_redis_url_that_the_redis_client_understands_is_taken(url: str) -> None:
-    assert Settings.model_validate({"redis_url": url}).redis_url == url
+    assert Settings.model_validate({"redis_url": f"{url}\n"}).redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("url", "where"),
+    [
+        ("redis://user:secret@Host:6379/3", "redis://host:6379/3"),
+        ("redis://:secret@host", "redis://host"),
+        ("redis://user@host/?password=secret&username=user", "redis://host/"),
+        ("rediss://:p%23%40secret@[::1]:6379/0?ssl_cert_reqs=none", "rediss://[::1]:6379/0"),
+        ("unix://user:secret@/run/redis.sock?db=1&password=secret", "unix:///run/redis.sock"),
+    ],
+)
+def test_user_and_password_are_in_nothing_that_is_shown(url: str, where: str) -> None:
+    settings = Settings.model_validate({"redis_url": url})
+    assert settings.where == where
+    assert "secret" not in repr(settings)
+    with pytest.raises(ValidationError) as caught:
+        Settings.model_validate({"redis_url": f"{url}#secret", "threads": "none"})
+    assert "secret" not in str(caught.value)
 
 
 class TestTheDataDirectory:

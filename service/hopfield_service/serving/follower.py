@@ -25,26 +25,33 @@ _PAGE = 500
 class Follower:
     """Listens to what replicas announce, and asks all the same, since announcements may be lost, and Redis with them."""
 
-    def __init__(
-        self, store: RedisStore, loader: NetworkLoader, writability_changed: Callable[[bool], Awaitable[None]]
-    ) -> None:
+    def __init__(self, store: RedisStore, loader: NetworkLoader) -> None:
         """Does nothing before `ask` or `follow`.
 
         Args:
             store: to ask.
             loader: of the networks that follow.
-            writability_changed: told at first, and whenever it changes, whether Redis takes changes.
         """
         self._store = store
         self._loader = loader
-        self._writability_changed = writability_changed
+        self._writability_changed: Callable[[bool], Awaitable[None]] | None = None
         self._condition: Condition | None = None
         self._store_id = ""
         # When each reason was last logged, by time.monotonic().
         self._told: dict[str, float] = {}
 
-    async def follow(self) -> None:
-        """Listens and asks, until it is cancelled."""
+    @property
+    def takes_changes(self) -> bool:
+        """Whether Redis took changes when it was last asked."""
+        return self._condition is not None and self._condition.takes_changes
+
+    async def follow(self, writability_changed: Callable[[bool], Awaitable[None]]) -> None:
+        """Listens and asks, until it is cancelled.
+
+        Args:
+            writability_changed: told, whenever it changes, whether Redis takes changes.
+        """
+        self._writability_changed = writability_changed
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._ask_for_ever())
@@ -60,10 +67,11 @@ class Follower:
     async def ask(self) -> None:
         """Asks once what Redis does, and where every loaded memory stands."""
         condition, before = await self._store.probe.condition(), self._condition
+        took_changes = self.takes_changes
         self._condition = condition
         self._store.away = not condition.answers
         self._tell(condition, before)
-        if before is None or condition.takes_changes is not before.takes_changes:
+        if self._writability_changed is not None and condition.takes_changes is not took_changes:
             await self._writability_changed(condition.takes_changes)
         if not condition.answers:
             return

@@ -15,6 +15,8 @@ _SILENCE = 5.0
 async def announced_names(client: BoundedRedis, keys: Keys, but_of: str) -> AsyncIterator[str]:
     """Names of memories as they are changed, from now on, by any replica but one.
 
+    Ends when another server may be at the address: then subscribe again.
+
     Raises:
         redis.exceptions.RedisError: Redis is away, or lets us not listen.
     """
@@ -25,7 +27,7 @@ async def announced_names(client: BoundedRedis, keys: Keys, but_of: str) -> Asyn
         while True:
             message = await subscription.get_message(ignore_subscribe_messages=True, timeout=_SILENCE)
             if client.is_stale(subscription):
-                raise RedisConnectionError("another server may be at the address")
+                return
             if message is None and asked:
                 raise RedisConnectionError("a subscription is silent, even when asked")
             asked = message is None

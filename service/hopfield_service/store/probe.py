@@ -67,25 +67,32 @@ class Probe:
         await self._redis.tend()
         began = asyncio.get_running_loop().time()
         try:
-            alive, put, store_id, denied = await self._ask()
+            found = await self._look()
+            if found.refusal is redis_refusals.REPLICA:
+                # Another server may have its address now.
+                await self._redis.reconnect()
+                found = await self._look()
         except RedisError as error:
             if self._last is not None and self._last.answers and self._redis.last_answer > began:
                 # It has answered others meanwhile: there were too few connections for this.
                 return self._last
-            self._last = Condition(answers=False, takes_changes=False, refusal=refusal_of(error), store_id=None)
-            return self._last
+            refusal = refusal_of(error)
+            if refusal in {redis_refusals.SILENT, redis_refusals.CLOSED}:
+                refusal = await self._redis.reason_of_failure() or refusal
+            found = Condition(answers=False, takes_changes=False, refusal=refusal, store_id=None)
+        self._last = found
+        return found
+
+    async def _look(self) -> Condition:
+        alive, put, store_id, denied = await self._ask()
         if isinstance(denied, NoScriptError):
             denied = await self._denied()
         refused = _first_refusal(put, store_id, denied)
         # A Redis that cannot write to its disk refuses PING, too.
         if isinstance(alive, ResponseError) and code_of(alive) != "MISCONF":
             refused = refused or refusal_of(alive)
-        if isinstance(put, ResponseError) and code_of(put) == "READONLY":
-            # Another server at the address may have become the primary.
-            await self._redis.reconnect()
         known = None if isinstance(store_id, RedisError) else (store_id or b"").decode()
-        self._last = Condition(answers=True, takes_changes=refused is None, refusal=refused, store_id=known)
-        return self._last
+        return Condition(answers=True, takes_changes=refused is None, refusal=refused, store_id=known)
 
     async def _ask(self) -> Sequence[Any]:
         async with self._redis.bounded(reserved=True), self._redis.pipeline(transaction=False) as pipeline:
@@ -98,13 +105,10 @@ class Probe:
 
     async def _denied(self) -> Any:
         """The answer to the question about rights, by a Redis that does not know it yet."""
-        try:
-            async with self._redis.bounded(reserved=True), self._redis.pipeline(transaction=False) as pipeline:
-                pipeline.script_load(_RIGHTS)
-                pipeline.evalsha(_RIGHTS_DIGEST, 0, *self._of_rights())
-                loaded, denied = await pipeline.execute(raise_on_error=False)
-        except RedisError as error:
-            return error
+        async with self._redis.bounded(reserved=True), self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.script_load(_RIGHTS)
+            pipeline.evalsha(_RIGHTS_DIGEST, 0, *self._of_rights())
+            loaded, denied = await pipeline.execute(raise_on_error=False)
         return loaded if isinstance(loaded, RedisError) else denied
 
     def _of_rights(self) -> tuple[str, str]:

@@ -1,6 +1,7 @@
 """The client of Redis. No command keeps anybody waiting for long: it is answered within a time, or given up."""
 
 import asyncio
+import logging
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, nullcontext
@@ -11,7 +12,7 @@ from typing import Any, cast
 
 import redis.asyncio as redis
 from redis.asyncio.client import PubSub
-from redis.asyncio.connection import parse_url
+from redis.asyncio.connection import SSLConnection, parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import ExponentialBackoff
 from redis.credentials import CredentialProvider
@@ -19,12 +20,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from hopfield_service.logs import Repeats
+from hopfield_service.store.handshake import reason_of_failure
 from hopfield_service.store.patience import Patience
 from hopfield_service.store.redis_pool import Pool, Turns
-from hopfield_service.store.redis_refusals import PasswordFileUnusable, code_of
+from hopfield_service.store.redis_refusals import PasswordFileUnusable, Refusal, code_of
 
 # Connections that are kept free for the probe and for announcements.
 _RESERVED = 2
+_log = logging.getLogger(__name__)
+_log.addFilter(Repeats(60.0))
+
+_DEFAULT_PORT = 6379
 # What is large is given the time that it takes to carry at 100 Mbit/s.
 _BYTES_PER_SECOND = 12e6
 
@@ -124,6 +131,14 @@ class BoundedRedis(redis.Redis):
                 await self.reconnect()
                 return await send()
 
+    async def reason_of_failure(self) -> Refusal | None:
+        """Why there is no connection, where its error does not say."""
+        host, port = (self._pool.connection_kwargs.get(part) for part in ("host", "port"))
+        tls = issubclass(self._pool.connection_class, SSLConnection)
+        if host is None or (tls and self._last_answer != -math.inf):
+            return None
+        return await reason_of_failure(host, port or _DEFAULT_PORT, tls=tls, seconds=self._seconds)
+
     @property
     def last_answer(self) -> float:
         """When Redis last answered anything, by the clock of the event loop."""
@@ -131,6 +146,7 @@ class BoundedRedis(redis.Redis):
 
     async def reconnect(self) -> None:
         """Closes all connections, those in use once they are released, so that the next ones lead where the address does."""
+        _log.info("the Redis at the other end is a replica now; connecting anew")
         await self._pool.reconnect()
 
     def is_stale(self, subscription: PubSub) -> bool:

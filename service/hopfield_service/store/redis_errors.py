@@ -1,40 +1,20 @@
 """What goes wrong with Redis, in our words. Redis's own go to the log and not to callers."""
 
 import logging
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from redis.exceptions import RedisError, ResponseError
 
 from hopfield_service.errors import CorruptMemory, StorageFull, StorageUnavailable
+from hopfield_service.logs import Repeats
 from hopfield_service.store.codec import Corrupt
 from hopfield_service.store.redis_client import RedisAway
 from hopfield_service.store.redis_refusals import refusal_of
 
-# Seconds for which what was logged is not logged again: while something is wrong with Redis, it is wrong with every request.
-_QUIET = 10.0
-
-
-class _Repeats(logging.Filter):
-    """Lets pass what was not logged a moment ago."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._logged: dict[str, float] = {}
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        """See logging.Filter."""
-        message, now = record.getMessage(), time.monotonic()
-        self._logged = {text: when for text, when in self._logged.items() if now - when < _QUIET}
-        if message in self._logged:
-            return False
-        self._logged[message] = now
-        return True
-
-
 _log = logging.getLogger(__name__)
-_log.addFilter(_Repeats())
+# While something is wrong with Redis, it is wrong with every request.
+_log.addFilter(Repeats(10.0))
 
 
 @contextmanager

@@ -12,9 +12,11 @@ import redis.asyncio as redis
 from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
+from hopfield_service.logs import Repeats
 from hopfield_service.store.redis_refusals import refusal_of
 
 _log = logging.getLogger(__name__)
+_log.addFilter(Repeats(600.0))
 
 # Seconds after which a pool that was refused a connection tries to open more than it has.
 _CROWDED_SECONDS = 10.0
@@ -136,13 +138,12 @@ class Pool(redis.ConnectionPool):
         # One of them may be the subscription, which is never released.
         if connected < 2 or not _turns_away(error):
             return False
-        if connected < self.size:
-            self.size = connected
-            _log.warning(
-                "Redis accepts no further connection: %s. The service goes on with the %d that it has "
-                "(HOPFIELD_REDIS_CONNECTIONS: %d)",
-                *(refusal_of(error).reason, connected, self.max_connections),
-            )
+        self.size = min(self.size, connected)
+        _log.warning(
+            "Redis accepts fewer connections than HOPFIELD_REDIS_CONNECTIONS (%d): %s. The service goes on with those "
+            "that it has",
+            *(self.max_connections, refusal_of(error).reason),
+        )
         self._crowded_until = time.monotonic() + _CROWDED_SECONDS
         return True
 

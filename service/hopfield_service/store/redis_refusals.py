@@ -53,6 +53,7 @@ CLUSTER = Refusal(
 )
 REPLICA = Refusal("it is a replica (READONLY) and takes no changes; name its primary", lasting=True)
 SENTINEL = Refusal("it is a Sentinel, which keeps no data; name the primary that it watches", lasting=True)
+CLOSED = Refusal("it closed the connection; see whether it runs, and is no gateway without a Redis behind it")
 SILENT = Refusal("it does not answer within HOPFIELD_REDIS_TIMEOUT; see whether it runs and is not overloaded")
 
 # By the code that an error of Redis begins with. redis-py takes some codes away and makes classes of them.
@@ -208,6 +209,8 @@ def _of_connecting(error: BaseException) -> Refusal:
             )
         if isinstance(cause, OSError) and _number(cause) == errno.ECONNREFUSED:
             return Refusal("nobody listens at its address (Connection refused); start it, or correct the address")
+        if isinstance(cause, ConnectionResetError | BrokenPipeError):
+            return CLOSED
         if isinstance(cause, FileNotFoundError):
             return Refusal(
                 "a file that the URL names is not there (No such file or directory): the socket, or a file of TLS"
@@ -217,7 +220,7 @@ def _of_connecting(error: BaseException) -> Refusal:
         if isinstance(cause, OSError) and _number(cause):
             words = os.strerror(_number(cause))
             return Refusal(f"there is no connection to it ({words}); see to the network and to its address")
-    return Refusal("it closed the connection; see whether it runs, and whether it speaks TLS (rediss://)")
+    return CLOSED
 
 
 def _number(error: OSError) -> int:
