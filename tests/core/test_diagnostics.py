@@ -11,6 +11,7 @@ from tests.core.samples import (
     interruption_after,
     memory,
     memory_of,
+    off_diagonal,
     pattern_sets,
     random_signs,
     signs,
@@ -27,8 +28,12 @@ from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries, Signs
 def margins(network: PairwiseNetwork, patterns: Signs) -> NDArray[np.float64]:
     """`xi_i h_i` of every neuron of every pattern, (P, N)."""
     values = patterns.astype(np.float64)
-    inputs = values if network.spec.coding is Coding.BIPOLAR else (1 + values) / 2
-    found: NDArray[np.float64] = values * (inputs @ weights_of(network).T - network.thresholds)
+    T = weights_of(network)
+    if network.spec.coding is Coding.BIPOLAR:
+        fields = values @ T - network.thresholds
+    else:
+        fields = (1 + values) / 2 @ off_diagonal(T) + T.diagonal() / 2 - network.thresholds
+    found: NDArray[np.float64] = values * fields
     return found
 
 
