@@ -59,11 +59,11 @@ def bias_of(added: NDArray[np.float64], row_sums: NDArray[np.float64]) -> Bias:
         added: (N,), b.
         row_sums: (N,), R, in the same units.
     """
-    squares = float(row_sums @ row_sums)
-    along = float(added @ row_sums) / squares if squares > 0 else 0.0
     # A neuron that its bias decides is lost, however large that is.
-    rest = np.minimum(np.abs(added - along * row_sums), 1.0)
-    return Bias(along, float(np.mean(rest**2)))
+    limited = np.clip(added, -1.0, 1.0)
+    squares = float(row_sums @ row_sums)
+    along = float(limited @ row_sums) / squares if squares > 0 else 0.0
+    return Bias(along, float(np.mean((limited - along * row_sums) ** 2)))
 
 
 def hebbian(bias: Bias) -> float:
