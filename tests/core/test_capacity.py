@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from tests.core.samples import (
     LEARNT,
     after,
@@ -119,9 +118,9 @@ def test_it_does_not_depend_on_the_unit_of_the_field(normalization: Normalizatio
 @pytest.mark.parametrize("rule", LEARNT)
 def test_row_sums_are_those_of_the_weights_however_they_are_kept(rule: Rule, count: int, self_coupling: bool) -> None:
     network = memory(rule, random_signs(np.random.default_rng(6), count, 100), self_coupling=self_coupling)
-    couplings = network._couplings  # noqa: SLF001 - what it keeps
+    couplings = network._couplings
     sums, diagonal = couplings.row_sums
-    expected: NDArray[np.float64] = off_diagonal(weights_of(network)).sum(axis=1)
+    expected = off_diagonal(weights_of(network)).sum(axis=1)
     assert sums / couplings.divisor == pytest.approx(expected, abs=1e-9)
     assert diagonal / couplings.divisor == pytest.approx(weights_of(network).diagonal(), abs=1e-9)
 
