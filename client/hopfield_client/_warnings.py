@@ -20,7 +20,10 @@ class HopfieldWarning(UserWarning):
 
 
 class CapacityWarning(HopfieldWarning):
-    """The memory holds more patterns than its learning rule can: `MemoryInfo.load` is beyond `MemoryInfo.capacity`."""
+    """The memory holds more patterns than its learning rule can, in its coding and with its thresholds: `load` is beyond `capacity`.
+
+    Both are of `MemoryInfo`.
+    """
 
 
 class ConvergenceWarning(HopfieldWarning):

@@ -12,7 +12,8 @@ def draw(client: HopfieldClient, progress: Progress) -> Drawn:
     figure = plot_capacity(client, nets=10, progress=progress)
     caption(
         figure,
-        "Random patterns; asynchronous, random order. Bars: standard error of the mean over nets. Dashed: capacities.",
+        "Random patterns; asynchronous, random order. Bars: standard error of the mean over nets. Dashed: capacities;\n"
+        r"$\rightarrow$: off the axis.",
     )
     (axes,) = figure.axes
     curves = [

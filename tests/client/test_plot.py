@@ -423,7 +423,7 @@ def test_capacity_is_measured_for_each_rule_and_nothing_stays_behind(client: Hop
     )
     figure.draw_without_rendering()
     found = curves(figure)
-    assert list(found) == [r"Hebb ($\alpha_c$ = 0.138)", r"pseudo-inverse ($\alpha_c$ = 1)"]
+    assert list(found) == [r"Hebb ($\alpha_c$ = 0.138)", r"pseudo-inverse ($\alpha_c$ = 1 $\rightarrow$)"]
     (hebb_loads, hebb), (_, projection) = found.values()
     assert hebb_loads == [0.02, 0.3]
     assert hebb[0] == projection[0] == 1

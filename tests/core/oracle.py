@@ -104,19 +104,24 @@ class Weights:
         return 1e-9 * max(1.0, *(in_order(abs(weight) for weight in row) / self.divisor for row in self.matrix))
 
     def total(self, i: int, state: Sequence[int]) -> float:
-        """`divisor * (J s)_i`, or `2 * divisor * (T V)_i`."""
+        """`divisor * (J s)_i`, or `2 * divisor * (T V)_i`, the diagonal included."""
         total = in_order(weight * s for weight, s in zip(self.matrix[i], state, strict=True))
         return total + in_order(self.matrix[i]) if self.binary else total
 
     def local_field(self, i: int, state: Sequence[int]) -> float:
-        return self.total(i, state) / (self.divisor * (2 if self.binary else 1)) - self.thresholds[i]
+        """`sum_j J_ij s_j - U_i`, or `sum_{j != i} T_ij V_j - U_i + T_ii / 2`: of 0 and 1 the diagonal is linear."""
+        total = self.total(i, state)
+        if self.binary:
+            total -= self.matrix[i][i] * state[i]
+        return total / (self.divisor * (2 if self.binary else 1)) - self.thresholds[i]
 
     def energy(self, state: Sequence[int]) -> float:
-        """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, here from 2 V, which is whole."""
+        """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, here from 2 V, which is whole, and with `V_i` for `V_i^2`, as if V were known."""
         values = [s + 1 for s in state] if self.binary else state
         coupling = in_order(self.total(i, state) * values[i] for i in range(len(state)))
         external = in_order(threshold * value for threshold, value in zip(self.thresholds, values, strict=True))
         if self.binary:
+            coupling = in_order([coupling, *(self.matrix[i][i] for i, s in enumerate(state) if s == 0)])
             return -0.5 * (coupling / (self.divisor * 4)) + external / 2
         return -0.5 * (coupling / self.divisor) + external
 
@@ -366,15 +371,18 @@ def perceptron(
         for xi in patterns:
             values = [(s + 1) // 2 for s in xi] if binary else xi
             h = [
-                sum(sums[i][j] * values[j] for j in range(neurons) if j != i) / neurons - thresholds[i]
+                (sum(sums[i][j] * values[j] for j in range(neurons) if j != i) + sums[i][i] / 2 * binary) / neurons
+                - thresholds[i]
                 for i in range(neurons)
             ]
             v = [1 if xi[i] * h[i] <= kappa else 0 for i in range(neurons)]
             quiet = quiet and not any(v)
             for i in range(neurons):
                 for j in range(neurons):
-                    if i != j or diagonal:
-                        sums[i][j] += (v[i] + v[j]) * xi[i] * xi[j]
+                    if i != j:
+                        sums[i][j] += v[i] * xi[i] * values[j] + v[j] * xi[j] * values[i]
+                    elif diagonal:
+                        sums[i][i] += v[i] * xi[i] if binary else 2 * v[i]
         if quiet:
             return sums, True, sweep + 1
     return sums, False, max_sweeps

@@ -168,13 +168,11 @@ def energy(network: PairwiseNetwork, state: Sequence[int] | Signs) -> float:
 
 
 def energies(network: PairwiseNetwork, states: Signs) -> NDArray[np.float64]:
-    """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, of each of some states, by numpy."""
-    values = states.astype(np.float64)
+    """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, of each of some states, by numpy; of 0 and 1 with `V_i` for `V_i^2`."""
+    values, weights, linear = states.astype(np.float64), weights_of(network), network.thresholds
     if network.spec.coding is Coding.BINARY:
-        values = (1 + values) / 2
-    of_each: NDArray[np.float64] = (
-        -0.5 * np.sum(values @ weights_of(network) * values, axis=1) + values @ network.thresholds
-    )
+        values, weights, linear = (1 + values) / 2, off_diagonal(weights), linear - weights.diagonal() / 2
+    of_each: NDArray[np.float64] = -0.5 * np.sum(values @ weights * values, axis=1) + values @ linear
     return of_each
 
 

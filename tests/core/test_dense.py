@@ -316,16 +316,19 @@ def test_its_neurons_cannot_be_changed() -> None:
 
 
 def test_more_patterns_than_it_holds_are_advised_against() -> None:
-    assert DenseSpec(60, 3).advice(146) is None
-    advice = DenseSpec(60, 3).advice(147)
+    degree_3 = DenseSpec(60, 3)
+    assert degree_3.advice(146, degree_3.capacity) is None
+    advice = degree_3.advice(147, degree_3.capacity)
     assert advice is not None
     assert "a dense memory of degree 3 holds random patterns up to 2.442 (146 of them)" in advice
     assert "a higher degree" in advice
-    exponential = DenseSpec(8, exponential=True).advice(17)
-    assert exponential is not None
-    assert "an exponential dense memory holds random patterns up to 2.000 (16 of them)" in exponential
-    assert "higher" not in exponential
-    assert DenseSpec(2**17, exponential=True).advice(2**24) is None
+    exponential = DenseSpec(8, exponential=True)
+    advice = exponential.advice(17, exponential.capacity)
+    assert advice is not None
+    assert "an exponential dense memory holds random patterns up to at least 2.000 (16 of them)" in advice
+    assert "higher" not in advice
+    many = DenseSpec(2**17, exponential=True)
+    assert many.advice(2**24, many.capacity) is None
 
 
 # How well it holds

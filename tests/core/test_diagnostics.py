@@ -1,5 +1,7 @@
 """Diagnoses: every figure as numpy finds it from the weights and the patterns, and verdicts that are true."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from tests.core.samples import (
     interruption_after,
     memory,
     memory_of,
+    off_diagonal,
     pattern_sets,
     random_signs,
     signs,
@@ -27,8 +30,12 @@ from hopfield_service.core.patterns import TWO_VALUED, Coding, Queries, Signs
 def margins(network: PairwiseNetwork, patterns: Signs) -> NDArray[np.float64]:
     """`xi_i h_i` of every neuron of every pattern, (P, N)."""
     values = patterns.astype(np.float64)
-    inputs = values if network.spec.coding is Coding.BIPOLAR else (1 + values) / 2
-    found: NDArray[np.float64] = values * (inputs @ weights_of(network).T - network.thresholds)
+    T = weights_of(network)
+    if network.spec.coding is Coding.BIPOLAR:
+        fields = values @ T - network.thresholds
+    else:
+        fields = (1 + values) / 2 @ off_diagonal(T) + T.diagonal() / 2 - network.thresholds
+    found: NDArray[np.float64] = values * fields
     return found
 
 
@@ -40,7 +47,7 @@ def test_the_figures_are_those_of_the_weights_and_the_patterns(neurons: int, dat
     diagnosis = network.diagnose(never)
     count = len(patterns)
     assert (diagnosis.pattern_count, diagnosis.load) == (count, count / neurons)
-    assert (diagnosis.capacity, diagnosis.outcome) == (network.spec.capacity, network.outcome)
+    assert (diagnosis.capacity, diagnosis.outcome) == (network.capacity, network.outcome)
 
     if not count:
         assert diagnosis.stability is None
@@ -128,6 +135,39 @@ def test_where_no_rule_holds_more_the_verdict_says_so() -> None:
     contradictory = signs([[1, 1], [1, -1]])
     verdict = memory(Rule.HEBBIAN, contradictory).diagnose(never).verdict
     assert verdict.endswith("no more are held by pseudo_inverse or perceptron in 100 sweeps")
+
+
+def test_what_holds_fewer_than_today_is_not_recommended() -> None:
+    # Hebb's rule leaves both as they are, by fields of zero; the perceptron rule would hold one, and not the other.
+    contradictory = signs([[1, 1, 1], [1, 1, -1]])
+    network = memory(Rule.HEBBIAN, contradictory)
+    stability = network.diagnose(never).stability
+    assert stability is not None
+    assert (stability.stable_count, stability.held_count) == (2, 0)
+    assert network.diagnose(never).verdict.endswith("no more are held by pseudo_inverse or perceptron in 100 sweeps")
+
+
+@settings(max_examples=100)
+@given(st.integers(1, 20), st.data())
+def test_a_verdict_never_recommends_what_leaves_fewer_as_they_are(neurons: int, data: st.DataObject) -> None:
+    patterns = data.draw(pattern_sets(neurons=neurons, min_count=1, max_count=9))
+    network = memory_of(data.draw(specs(neurons)), patterns)
+    diagnosis = network.diagnose(never)
+    assert diagnosis.stability is not None
+    recommended = re.search(r"would hold (?:all )?(\d+)", diagnosis.verdict)
+    if recommended:
+        assert int(recommended[1]) >= diagnosis.stability.stable_count
+        assert int(recommended[1]) > diagnosis.stability.held_count
+
+
+def test_in_0_1_coding_the_verdict_names_the_thresholds_that_would_do() -> None:
+    patterns = random_signs(np.random.default_rng(17), 25, 500)
+    network = memory(Rule.HEBBIAN, patterns, coding=Coding.BINARY)
+    verdict = network.diagnose(never).verdict
+    assert verdict.endswith("hebbian with thresholds of half the row sums would hold all 25")
+    balanced = memory(Rule.HEBBIAN, patterns, (weights_of(network).sum(axis=1) / 2).tolist(), coding=Coding.BINARY)
+    assert margins(balanced, patterns).min() > 0
+    assert "smallest margin" in balanced.diagnose(never).verdict
 
 
 def test_imported_weights_have_no_patterns_to_judge_by() -> None:

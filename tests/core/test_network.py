@@ -74,7 +74,7 @@ def test_families_go_by_the_names_under_which_they_are_stored() -> None:
         (Rule.STORKEY, 0.307),
         (Rule.STORKEY_SECOND_ORDER, 0.307),
         (Rule.PSEUDO_INVERSE, 1.0),
-        (Rule.PERCEPTRON, 2.0),
+        (Rule.PERCEPTRON, 1.5),
         (Rule.IMPORTED, None),
     ],
 )
@@ -82,10 +82,10 @@ def test_the_capacity_is_that_of_the_rule_and_beyond_it_there_is_advice(rule: Ru
     spec = PairwiseSpec(200, rule)
     assert spec.capacity == (None if capacity is None else pytest.approx(capacity, abs=5e-4))
     if capacity is None:
-        assert spec.advice(10**6) is None
+        assert spec.advice(10**6, spec.capacity) is None
     else:
-        assert spec.advice(int(200 * capacity)) is None
-        advice = spec.advice(int(200 * capacity) + 1)
+        assert spec.advice(int(200 * capacity), spec.capacity) is None
+        advice = spec.advice(int(200 * capacity) + 1, spec.capacity)
         assert advice is not None
         assert rule.value in advice
     for neurons in (1, 2, 3):

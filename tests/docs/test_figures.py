@@ -30,7 +30,7 @@ def test_the_retrieval_states_of_amit_gutfreund_and_sompolinsky() -> None:
 
 
 def test_the_overlap_at_a_temperature() -> None:
-    for temperature, overlap in ((0.2, 0.9999), (0.3, 0.9974), (0.4, 0.9856), (0.5, 0.9575), (1.1, 0)):
+    for temperature, overlap in ((0.2, 0.9999), (0.3, 0.9974), (0.4, 0.9856), (0.5, 0.9575), (1, 0), (1.1, 0)):
         assert theory.mattis(temperature) == pytest.approx(overlap, abs=1e-4)
     # At the lowest temperatures the theory of finite ones is that of zero.
     assert theory.retrieval_at(0.02, 0.1) == pytest.approx(theory.retrieval().at(0.1), abs=2e-3)

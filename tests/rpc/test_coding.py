@@ -75,6 +75,32 @@ def test_imported_weights_have_a_coding_too(wire: Wire, name: str) -> None:
     assert (values(answer.pattern), answer.energy) == ([1, 1], 0.0)
 
 
+def test_without_thresholds_a_binary_memory_holds_half_as_much_and_says_so(wire: Wire, name: str) -> None:
+    stored = np.random.default_rng(3).integers(0, 2, (100, 1000))
+    assert made(wire, name, pairwise(1000, coding=BINARY)).capacity == pytest.approx(0.069)
+    request = memory_service_pb2.StorePatternsRequest(name=name, patterns=signs(*stored.tolist()))
+    answer = wire.memory.StorePatterns(request)
+    (warning,) = answer.warnings
+    assert warning.reason == memory_pb2.WARNING_REASON_CAPACITY
+    assert "hebbian in 0/1 coding without thresholds holds random patterns up to 0.069 (69 of them)" in warning.message
+    assert "with thresholds of half the row sums it holds up to 138" in warning.message
+
+    header, *parts = wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name=name))
+    sums = np.frombuffer(b"".join(part.rows for part in parts)).reshape(1000, 1000).sum(axis=1)
+    assert header.header.neurons == 1000
+    update = memory_service_pb2.UpdateMemoryRequest(
+        name=name,
+        spec=pairwise(0, thresholds=sums / 2),
+    )
+    balanced = wire.memory.UpdateMemory(update)
+    assert not balanced.warnings
+    assert balanced.memory.capacity == pytest.approx(0.138)
+    # It is known wherever the memory is told of, without its weights.
+    assert wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name=name)).memory == balanced.memory
+    diagnosis = wire.memory.DiagnoseMemory(memory_service_pb2.DiagnoseMemoryRequest(name=name)).diagnosis
+    assert diagnosis.capacity == balanced.memory.capacity
+
+
 def test_minus_one_is_no_value_of_a_binary_memory(wire: Wire, name: str) -> None:
     made(wire, name, pairwise(2, coding=BINARY))
     with pytest.raises(grpc.RpcError) as caught:

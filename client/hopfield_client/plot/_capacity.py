@@ -52,7 +52,8 @@ def plot_capacity(
     Each net is a temporary memory of the service, deleted when it was measured or something failed, with random patterns, +1 and -1
     alike. Every pattern is a query once, with `noise` of its neurons inverted, and is recalled exactly if the answer is that
     pattern, neuron for neuron (asynchronous updating, random order). A point is the mean over the nets, its bar the standard error of
-    that mean; all rules learn the same patterns and get the same queries. A dashed line is the capacity of a rule.
+    that mean; all rules learn the same patterns and get the same queries. A dashed line is the capacity of a rule, where it lies on
+    the axis; the legend has them all, with an arrow where they lie to the right of it.
 
     Args:
         client: of the service.
@@ -156,7 +157,10 @@ def _draw(
     farthest = 1.04 * float(loads[-1])
     for rule, measured, capacity in zip(rules, shares, capacities, strict=True):
         style: dict[str, Any] = {"color": RULE_COLOURS[rule], "zorder": 3}
-        label = RULE_NAMES[rule] if capacity is None else rf"{RULE_NAMES[rule]} ($\alpha_c$ = {capacity:.3g})"
+        label = RULE_NAMES[rule]
+        if capacity is not None:
+            beyond = "" if capacity <= farthest else r" $\rightarrow$"
+            label += rf" ($\alpha_c$ = {capacity:.3g}{beyond})"
         error = measured.std(axis=0, ddof=1) / np.sqrt(nets) if nets > 1 else None
         axes.errorbar(
             loads,

@@ -169,7 +169,7 @@ class AttractorSpec(Spec):
         """See Spec."""
         return None
 
-    def advice(self, pattern_count: int) -> str | None:  # noqa: ARG002 - it holds none
+    def advice(self, pattern_count: int, told: float | None) -> str | None:  # noqa: ARG002 - it holds none
         """See Spec."""
         return None
 

@@ -68,22 +68,23 @@ class DenseSpec(ExemplarSpec["DenseNetwork"]):
 
     @property
     def capacity(self) -> float:
-        """See Spec. `K_max / N`, up to which almost every random pattern is stable: see Memory.capacity in the .proto."""
+        """See Spec. `K_max / N`, up to which almost every random pattern is stable, or less: see Memory.capacity in the .proto."""
         if self.exponential:
             return math.pow(2, min(self.neurons, _MANY_NEURONS) / 2) / self.neurons
         double_factorial = math.prod(range(1, 2 * self.degree - 2, 2))
         return float(self.neurons ** (self.degree - 2) / (2 * double_factorial * math.log(max(self.neurons, 2))))
 
-    def advice(self, pattern_count: int) -> str | None:
+    def advice(self, pattern_count: int, told: float | None) -> str | None:
         """See Spec."""
         load = pattern_count / self.neurons
-        if load <= self.capacity:
+        if told is None or load <= told:
             return None
         patterns, are = ("pattern", "is") if pattern_count == 1 else ("patterns", "are")
-        held = math.floor(self.capacity * self.neurons)
+        held = math.floor(told * self.neurons)
+        least = "at least " if self.exponential else ""
         advice = (
             f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; "
-            f"{'an' if self.exponential else 'a'} {self} holds random patterns up to {self.capacity:.3f} "
+            f"{'an' if self.exponential else 'a'} {self} holds random patterns up to {least}{told:.3f} "
             f"({held} of them): recalls may go wrong"
         )
         return advice if self.exponential else f"{advice}; a higher degree, or the exponential, holds more"
@@ -196,6 +197,7 @@ class DenseNetwork(ExemplarNetwork):
                 str(self.spec),
                 load,
                 self.spec.capacity,
+                ", at least" if self.spec.exponential else "",
                 stability,
                 None if similarity is None else diagnostics.correlated(similarity, self.spec.neurons),
                 None,

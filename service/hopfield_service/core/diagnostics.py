@@ -115,6 +115,8 @@ def stability(local_field: LocalField, stored: Bits, interruption: Interruption)
         for rows in _slices(neurons, neurons):
             check(interruption)
             sums = patterns @ weights[rows].T.astype(np.float64) + offsets[rows]
+            if local_field.folds_diagonal:
+                sums -= weights.diagonal()[rows] * patterns[:, rows]
             margins = patterns[:, rows] * (sums / local_field.scale - local_field.thresholds[rows])
             lowest = np.minimum(lowest, margins.min(axis=1))
             total += float(margins.sum())

@@ -38,6 +38,7 @@ def patterns_form(couplings: Hebbian, packed: Words, coding: Coding) -> forms.Pa
         words=packed,
         counts=signs.sum(axis=0, dtype=np.int64)[:count],
         excluded=0 if couplings.parameters.self_coupling else count,
+        folded=count if couplings.parameters.self_coupling and coding is Coding.BINARY else 0,
         scale=couplings.divisor * (1.0 + coding),
         coding=int(coding),
         thresholds=np.empty(0),
@@ -90,6 +91,7 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
         upper=np.ascontiguousarray(couplings.lower.T),
         diagonal=diagonal,
         zeroed=int(not couplings.parameters.self_coupling),
+        folded=int(couplings.parameters.self_coupling and coding is Coding.BINARY),
         step=step,
         overlap_step=overlap_step,
         doubt=1.001 * rounding + 2 * tolerance,
@@ -149,6 +151,7 @@ def rounded_form(local_field: LocalField) -> forms.Matrix:
         thresholds=local_field.thresholds,
         tolerance=local_field.tolerance,
         coding=int(coding),
+        folded=_folded(local_field, rounded),
     )
 
 
@@ -187,7 +190,13 @@ def _unrounded(local_field: LocalField, weights: NDArray[Any], totals: NDArray[A
         thresholds=local_field.thresholds,
         tolerance=local_field.tolerance,
         coding=int(local_field.coding),
+        folded=_folded(local_field, weights),
     )
+
+
+def _folded(local_field: LocalField, weights: NDArray[Any]) -> NDArray[Any]:
+    """The diagonal of some weights, where fields have half of it in them; otherwise (0,)."""
+    return weights.diagonal().copy() if local_field.folds_diagonal else np.empty(0, weights.dtype)
 
 
 def patterns_nbytes(neurons: int, count: int) -> int:

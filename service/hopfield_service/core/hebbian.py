@@ -94,6 +94,17 @@ class Hebbian(LearningRule):
                 yield self.sums[start : start + rows]
 
     @property
+    def row_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See Couplings: of factors, whole numbers."""
+        if self.sums is not None:
+            return super(Hebbian, self).row_sums
+        neurons, count = self.parameters.neurons, len(self.bits)
+        sums = np.zeros(neurons)
+        for patterns in unpacked_blocks(self.bits, neurons):
+            sums += patterns.sum(axis=1, dtype=np.float64) @ patterns
+        return sums - count, np.full(neurons, float(self._diagonal(count)))
+
+    @property
     def nbytes(self) -> int:
         """See Couplings: the patterns are counted as stored ones."""
         return 0 if self.sums is None else self.sums.nbytes

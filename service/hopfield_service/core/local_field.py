@@ -1,8 +1,9 @@
 """Local field of a pairwise network, in either coding.
 
 Bipolar, `s in {-1, +1}^N`: `h = J s - U`, `E = -1/2 s'Js + U's` (Hopfield 1982; Amit 1989). Binary, `V = (1 + s) / 2`: `h = T V - U`,
-`E = -1/2 V'TV + U'V`. With `J = T / 4` and `U_s = U / 2 - sum_j T_ij / 4` a binary network is a bipolar one: fields are twice as
-large, trajectories are the same, energies differ by a constant.
+`E = -1/2 V'TV + U'V`. There `V_i^2 = V_i`, so that a diagonal is a part of the linear term: `h_i = sum_{j != i} T_ij V_j - U_i + T_ii / 2`, which is
+what the energy falls by when neuron i fires. With `J = T / 4` off the diagonal and `U_s = U / 2 - sum_j T_ij / 4` a binary network is a bipolar one of zero
+diagonal: fields are twice as large, trajectories are the same, energies differ by a constant.
 """
 
 from dataclasses import dataclass, field
@@ -61,6 +62,11 @@ class LocalField:
         return self.weights.dtype.kind == "i"
 
     @cached_property
+    def folds_diagonal(self) -> bool:
+        """Whether there is a diagonal of which fields have half in them, whatever the neuron's own value."""
+        return self.coding is Coding.BINARY and bool(self.weights.diagonal().any())
+
+    @cached_property
     def totals(self) -> NDArray[np.float64]:
         """The sums of the rows of the weights, (N,) float64, each in the order of the neurons."""
         totals = np.empty(len(self.weights))
@@ -75,8 +81,10 @@ class LocalField:
         """
         sums = np.empty(len(state))
         fields.weighted_sums(self.weights, state, sums)
-        # T V = (T s + T 1) / 2.
-        return sums + self.totals if self.coding is Coding.BINARY else sums
+        if self.coding is not Coding.BINARY:
+            return sums
+        # T V = (T s + T 1) / 2, and of the diagonal T_ii / 2 = T_ii (V_i - s_i / 2).
+        return sums + self.totals - self.weights.diagonal() * state
 
     def of(self, state: Signs) -> NDArray[np.float64]:
         """The local field h of every neuron in a state, (N,) float64. Arguments: as `sums`."""

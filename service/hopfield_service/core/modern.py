@@ -95,7 +95,7 @@ class ModernSpec(ExemplarSpec["ModernNetwork"]):
         """See Spec. It grows exponentially with N, and depends on the separation of the patterns."""
         return None
 
-    def advice(self, pattern_count: int) -> None:  # noqa: ARG002
+    def advice(self, pattern_count: int, told: float | None) -> None:  # noqa: ARG002
         """See Spec."""
         return
 

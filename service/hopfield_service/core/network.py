@@ -187,6 +187,11 @@ class Network(ABC):
         """How learning ended, where the rule iterates until its goal is met."""
 
     @property
+    def capacity(self) -> float | None:
+        """Load P / N up to which random patterns are held by the network as it is; None where none are learnt, or no load tells."""
+        return self.spec.capacity
+
+    @property
     @abstractmethod
     def nbytes(self) -> int:
         """Bytes the network takes in memory once it has recalled."""
@@ -324,11 +329,11 @@ class Spec(ABC):
     @property
     @abstractmethod
     def capacity(self) -> float | None:
-        """Load P / N up to which random patterns are held; None where no patterns are learnt, or no load tells."""
+        """Load P / N up to which random patterns are held, of a network that holds none yet; None where none are learnt, or no load tells."""
 
     @abstractmethod
-    def advice(self, pattern_count: int) -> str | None:
-        """What to tell somebody who stores so many patterns, where that is more than the capacity."""
+    def advice(self, pattern_count: int, told: float | None) -> str | None:
+        """What to tell somebody who stores so many patterns, where that is more than the capacity that the network has: `told`."""
 
     @abstractmethod
     def changed(self, changes: Mapping[str, Any]) -> "Spec":

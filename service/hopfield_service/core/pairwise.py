@@ -11,7 +11,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core import diagnostics, forms, learning
+from hopfield_service.core import capacity, diagnostics, forms, learning
+from hopfield_service.core.capacity import NO_BIAS, Bias
 from hopfield_service.core.diagnostics import Diagnosis, Stability
 from hopfield_service.core.dynamics import Dynamics
 from hopfield_service.core.hebbian import Hebbian
@@ -37,6 +38,8 @@ from hopfield_service.core.results import RecallResult, RecallResults, TraceStep
 from hopfield_service.core.verdict import verdict
 
 _MAX_SWEEPS = 1_000_000
+# With which a network of 0 and 1 is one of -1 and 1 without thresholds.
+BALANCED = "thresholds of half the row sums"
 # Sweeps that a diagnosis grants the perceptron rule to find out whether it would hold the patterns.
 _TRIAL_SWEEPS = 100
 
@@ -113,33 +116,67 @@ class PairwiseSpec(PatternSpec):
 
     @property
     def capacity(self) -> float | None:
-        """See Spec. Sources: see Memory.capacity in the .proto."""
+        """See Spec: of patterns that have nothing to do with the thresholds. Sources: see core/capacity.py."""
+        if not self.thresholds:
+            return self.capacity_with(self._offset)
+        signal = self.neurons if self.normalization in {Normalization.PATTERNS, Normalization.NONE} else 1
+        fields = (1 + self.coding) * np.array(self.thresholds) / signal
+        return self.capacity_with(Bias(self._offset.along, capacity.bias_of(fields, np.zeros_like(fields)).spread))
+
+    @property
+    def _offset(self) -> Bias:
+        """What the coding adds to fields without thresholds."""
+        return Bias(1.0, 0.0) if self.coding is Coding.BINARY else NO_BIAS
+
+    def capacity_with(self, bias: Bias) -> float | None:
+        """Load up to which the rule holds random patterns when there is such a bias in the fields; None for imported weights."""
         match self.rule:
             case Rule.HEBBIAN:
-                return 0.138
+                return capacity.hebbian(bias)
             case Rule.STORKEY | Rule.STORKEY_SECOND_ORDER:
-                return min(1.0, 1 / math.sqrt(2 * math.log(self.neurons))) if self.neurons > 1 else 1.0
+                return capacity.storkey(self.neurons, bias)
             case Rule.PSEUDO_INVERSE:
-                return 1.0
+                return capacity.projection(bias)
             case Rule.PERCEPTRON:
-                return 2.0
+                # It learns with the thresholds, in the coding.
+                return capacity.PERCEPTRON
             case Rule.IMPORTED:
                 return None
 
-    def advice(self, pattern_count: int) -> str | None:
+    def lowered(self, told: float | None) -> str:
+        """What has made the capacity of a network less than that of its rule, as it follows "capacity"; "" where nothing has."""
+        unbiased = self.capacity_with(NO_BIAS)
+        # Thresholds that are half of the row sums as well as floats can say it.
+        if told is None or unbiased is None or told >= 0.999 * unbiased:
+            return ""
+        if self.coding is Coding.BINARY:
+            return " in 0/1 coding with these thresholds" if self.thresholds else " in 0/1 coding without thresholds"
+        return " with these thresholds"
+
+    def advice(self, pattern_count: int, told: float | None) -> str | None:
         """See Spec."""
         load = pattern_count / self.neurons
-        if self.capacity is None or load <= self.capacity:
+        if told is None or load <= told:
             return None
-        held = math.floor(self.capacity * self.neurons)
         patterns, are = ("pattern", "is") if pattern_count == 1 else ("patterns", "are")
         advice = (
-            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; {self.rule.value} holds random "
-            f"patterns up to {self.capacity:.3f} ({held} of them): recalls may go wrong"
+            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; {self.rule.value}{self.lowered(told)} "
+            f"holds random patterns up to {told:.3f} ({math.floor(told * self.neurons)} of them): recalls may go wrong"
         )
+        cure = self._cure
+        unbiased = self.capacity_with(NO_BIAS)
+        if self.lowered(told) and unbiased is not None and load <= unbiased:
+            return f"{advice};{cure} it holds up to {math.floor(unbiased * self.neurons)}"
         if self.rule not in {Rule.PSEUDO_INVERSE, Rule.PERCEPTRON} and load < 1:
-            advice += f"; pseudo_inverse holds up to {self.neurons}"
+            return f"{advice};{cure} pseudo_inverse holds up to {self.neurons}"
         return advice
+
+    @property
+    def _cure(self) -> str:
+        """The thresholds with which there is no bias, in words, as they stand in a sentence."""
+        if self.coding is Coding.BINARY:
+            return f" with {BALANCED}"
+        return " without thresholds" if self.thresholds else ""
 
     def changed(self, changes: Mapping[str, Any]) -> Self:
         """See Spec."""
@@ -309,9 +346,28 @@ class PairwiseNetwork(Weighted):
         hebbian = self.spec.rule is Rule.HEBBIAN
         return self._couplings.kept_as_factors and not (hebbian and any(self.spec.thresholds))
 
+    @cached_property
+    def capacity(self) -> float | None:
+        """See Network: by the thresholds as they are beside these weights."""
+        spec = self.spec
+        unbiased = not spec.thresholds and (spec.coding is Coding.BIPOLAR or not spec.self_coupling)
+        if unbiased or not len(self.stored) or spec.rule is Rule.PERCEPTRON:
+            return spec.capacity
+        couplings = self._couplings
+        # The field of a stored pattern at its own neurons, and fields in units of it.
+        signal = spec.neurons / couplings.divisor if isinstance(couplings, Hebbian) else 1.0
+        row_sums, diagonal = (sums / couplings.divisor / signal for sums in couplings.row_sums)
+        added = -(1 + spec.coding) * self.thresholds / signal
+        if spec.coding is Coding.BINARY:
+            # Of a diagonal, half is a part of the field.
+            added += row_sums + diagonal
+        return spec.capacity_with(capacity.bias_of(added, row_sums))
+
     def prepare(self) -> None:
         """See Network."""
         _ = self.dynamics
+        # It is told with the store.
+        _ = self.capacity
 
     @property
     def nbytes(self) -> int:
@@ -420,7 +476,7 @@ class PairwiseNetwork(Weighted):
         return Diagnosis(
             pattern_count=len(self.stored),
             load=len(self.stored) / self.spec.neurons,
-            capacity=self.spec.capacity,
+            capacity=self.capacity,
             stability=stability,
             similarity=similarity,
             weights=diagnostics.weight_statistics(self.local_field, interruption),
@@ -428,7 +484,8 @@ class PairwiseNetwork(Weighted):
             verdict=verdict(
                 self.spec.rule.value,
                 len(self.stored) / self.spec.neurons,
-                self.spec.capacity,
+                self.capacity,
+                self.spec.lowered(self.capacity),
                 stability,
                 None if similarity is None else diagnostics.correlated(similarity, self.spec.neurons),
                 self.outcome,
@@ -438,8 +495,8 @@ class PairwiseNetwork(Weighted):
         )
 
     def _without_self_coupling(self, interruption: Interruption) -> Stability | None:
-        """Whether the patterns would be fixed points if the neurons did not hold themselves; None where they do not."""
-        if not self.spec.self_coupling:
+        """Whether the patterns would be fixed points if the neurons did not hold themselves; None where they do not, as in 0/1 coding."""
+        if not self.spec.self_coupling or self.spec.coding is Coding.BINARY:
             return None
         weights = self._couplings.weights.copy()
         np.fill_diagonal(weights, 0)
@@ -449,7 +506,10 @@ class PairwiseNetwork(Weighted):
         return diagnostics.stability(alone, self.stored.bits, interruption)
 
     def _trials(self, interruption: Interruption) -> Iterator[tuple[str, Stability | None]]:
-        """What other rules would make of the patterns, found by trying them."""
+        """What other rules, and in 0/1 coding thresholds that balance the weights, would make of the patterns, found by trying them."""
+        learns_with_thresholds = self.spec.rule is Rule.PERCEPTRON
+        if self.spec.coding is Coding.BINARY and not learns_with_thresholds:
+            yield f"{self.spec.rule.value} with {BALANCED}", self._stability_balanced(self.local_field, interruption)
         trials: dict[Rule, dict[str, Any]] = {
             Rule.PSEUDO_INVERSE: {},
             Rule.PERCEPTRON: {"max_sweeps": _TRIAL_SWEEPS},
@@ -461,3 +521,10 @@ class PairwiseNetwork(Weighted):
                 unfinished = network.outcome is not None and not network.outcome.converged
                 name = f"{rule.value} in {_TRIAL_SWEEPS} sweeps" if unfinished else rule.value
                 yield name, diagnostics.stability(network.local_field, self.stored.bits, interruption)
+                if rule is Rule.PSEUDO_INVERSE and spec.coding is Coding.BINARY:
+                    yield f"{name} with {BALANCED}", self._stability_balanced(network.local_field, interruption)
+
+    def _stability_balanced(self, local_field: LocalField, interruption: Interruption) -> Stability | None:
+        """That of the patterns by some weights of 0/1 coding, with half of their row sums as thresholds."""
+        balanced = replace(local_field, thresholds=local_field.totals / local_field.divisor / 2)
+        return diagnostics.stability(balanced, self.stored.bits, interruption)

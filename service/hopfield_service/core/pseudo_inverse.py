@@ -129,6 +129,14 @@ class PseudoInverse(LearningRule):
         return squares
 
     @property
+    def row_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """See Couplings."""
+        sums, diagonal = np.zeros(self.parameters.neurons), self.diagonal
+        for block in self.blocks:
+            sums += block.sum(axis=1) @ block
+        return sums - diagonal, diagonal if self.parameters.self_coupling else np.zeros_like(diagonal)
+
+    @property
     def largest_row_sum(self) -> float:
         """See Couplings: of a projection, `sum_j |J_ij| <= sqrt(N sum_j J_ij^2) = sqrt(N J_ii)`."""
         return math.sqrt(self.parameters.neurons * float(self.diagonal.max(initial=0.0)))

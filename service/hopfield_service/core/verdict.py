@@ -10,6 +10,7 @@ def verdict(
     rule: str,
     load: float,
     capacity: float | None,
+    remark: str,
     stability: Stability | None,
     correlated: bool | None,
     outcome: LearningOutcome | None,
@@ -21,7 +22,8 @@ def verdict(
     Args:
         rule: its learning rule.
         load: P / N.
-        capacity: load up to which the rule holds random patterns; None where there is no rule.
+        capacity: load up to which it holds random patterns; None where there is no rule.
+        remark: what is to be said of the capacity, as it follows its number; "" for nothing.
         stability: of the patterns; None where nothing is stored.
         correlated: whether the patterns are; None where there are less than two.
         outcome: how learning ended, where the rule iterates.
@@ -46,20 +48,21 @@ def verdict(
     if stability.held_count < count:
         findings.append(_better_rule(stability, trials))
     elif capacity is not None and load > capacity:
-        findings.append(f"the load {load:.3f} is beyond the rule's capacity of {capacity:.3f}")
+        findings.append(f"the load {load:.3f} is beyond the rule's capacity of {capacity:.3f}{remark}")
     else:
         findings.append(f"the smallest margin is {stability.smallest_margin:.3g}")
     return "; ".join(findings)
 
 
 def _better_rule(present: Stability, trials: Iterable[tuple[str, Stability | None]]) -> str:
+    """The first rule that holds all patterns, or the one that holds most: more by their fields than today's, and no fewer than it leaves as they are."""
     best, held, tried = "", present.held_count, []
     for rule, stability in trials:
         tried.append(rule)
         count = 0 if stability is None else stability.held_count
         if count == present.pattern_count:
             return f"{rule} would hold all {count}"
-        if count > held:
+        if count > held and count >= present.stable_count:
             best, held = rule, count
     if best:
         return f"{best} would hold {held}"

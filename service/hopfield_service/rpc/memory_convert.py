@@ -237,7 +237,7 @@ def memory_out(head: Head) -> memory_pb2.Memory:
         create_time=_timestamp(head.created),
         update_time=_timestamp(head.updated),
         learning=_outcome_out(head.outcome),
-        capacity=head.spec.capacity,
+        capacity=head.capacity,
     )
 
 
@@ -279,7 +279,7 @@ def _outcome_out(outcome: LearningOutcome | None) -> memory_pb2.LearningOutcome 
 def warnings_out(head: Head) -> list[memory_pb2.Warning]:
     """What whoever changed a memory so that it stands there should know."""
     found = []
-    advice = head.spec.advice(head.pattern_count)
+    advice = head.spec.advice(head.pattern_count, head.capacity)
     if advice is not None:
         found.append(
             memory_pb2.Warning(reason=memory_pb2.WARNING_REASON_CAPACITY, message=f"memory {head.name!r}: {advice}")

@@ -279,6 +279,7 @@ class NetworkLoader:
                     spec=network.spec,
                     pattern_count=len(network.stored),
                     outcome=network.outcome,
+                    capacity=network.capacity,
                 )
             head = newer
         if base.head.snapshot != head.snapshot and head.snapshot is not None:

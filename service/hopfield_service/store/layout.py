@@ -113,6 +113,7 @@ class Head:
         created: microseconds since 1970, UTC.
         updated: the same, of the last commit.
         outcome: how learning ended at that revision, where the rule iterates; None before the first time.
+        capacity: load up to which it holds random patterns at that revision, which may depend on the weights; None where no load tells.
         snapshot: where the state at some revision can be read without the operations before it; None before the first.
         generation: how often the log was compacted.
         base: what the operations before the present log added up to; None in generation 0, whose log begins at the first.
@@ -129,6 +130,7 @@ class Head:
     created: int
     updated: int
     outcome: LearningOutcome | None = None
+    capacity: float | None = None
     snapshot: Manifest | None = None
     generation: int = 0
     base: Manifest | None = None
@@ -151,6 +153,7 @@ class Head:
             "created": str(self.created),
             "updated": str(self.updated),
             "outcome": json.dumps(asdict(self.outcome)) if self.outcome else "",
+            "capacity": "" if self.capacity is None else repr(float(self.capacity)),
         }
 
     @classmethod
@@ -164,7 +167,7 @@ class Head:
             if int(fields[b"format"]) != FORMAT_VERSION:
                 raise Corrupt(f"format {fields[b'format']!r} is not {FORMAT_VERSION}")
             spec = read_spec(fields[b"spec"], fields.get(b"bulk", b""))
-            outcome = fields.get(b"outcome")
+            outcome, capacity = fields.get(b"outcome"), fields.get(b"capacity")
             manifests = {
                 field: Manifest.from_json(text)
                 for field in ("snapshot", "base", "imported")
@@ -180,6 +183,7 @@ class Head:
                 created=int(fields[b"created"]),
                 updated=int(fields[b"updated"]),
                 outcome=LearningOutcome(**json.loads(outcome)) if outcome else None,
+                capacity=float(capacity) if capacity else None,
                 generation=int(fields.get(b"generation", 0)),
                 log_bytes=int(fields.get(b"log_bytes", 0)),
                 **manifests,

@@ -408,7 +408,7 @@ class RedisStore:
             NotReplicated: it was made, and too few replicas have it.
         """
         now = _now()
-        head = Head(name, secrets.token_hex(8), spec, 0, "", 0, now, now)
+        head = Head(name, secrets.token_hex(8), spec, 0, "", 0, now, now, capacity=spec.capacity)
         manifest: Manifest | None = None
         entry: list[str | bytes] = []
         if first is not None:
@@ -467,6 +467,7 @@ class RedisStore:
             spec=network.spec,
             pattern_count=len(network.stored),
             outcome=network.outcome,
+            capacity=network.capacity,
             updated=max(_now(), head.updated),
             log_bytes=head.log_bytes + log_bytes,
         )

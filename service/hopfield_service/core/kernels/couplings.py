@@ -2,6 +2,10 @@
 
 All of them answer the same questions, as the patterns of a network without weights do (interactions.py), with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
 coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
+
+In binary coding `V_i^2 = V_i`, so that the diagonal is a part of the linear term: the field of a neuron is `sum_{j != i} T_ij V_j - U_i + T_ii / 2`, in units of
+twice that `T v - T_ii s_i`. Its sign is the value of lower energy, and its fixed points are the local minima of the energy. (A bipolar neuron that keeps its own
+weight counts it in full: `s_i^2 = 1` says nothing about `s_i`, and the rule of Hopfield 1982 with a diagonal is what is asked for there.)
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -69,6 +73,7 @@ class Matrix(NamedTuple):
         thresholds: (N,) float64.
         tolerance: a field of at most this size counts as zero.
         coding: BIPOLAR or BINARY.
+        folded: (N,) as `weights`, their diagonal, in binary coding where it is not zero; otherwise (0,).
     """
 
     weights: NDArray[Any]
@@ -84,6 +89,7 @@ class Matrix(NamedTuple):
     thresholds: Floats
     tolerance: float
     coding: int
+    folded: NDArray[Any]
 
 
 class Patterns(NamedTuple):
@@ -94,6 +100,7 @@ class Patterns(NamedTuple):
         words: (P, W) uint64, the patterns packed.
         counts: (P,) int64, `sum_i xi_i^mu`.
         excluded: what the sum of a neuron has too much by its own weight: P where the diagonal is zero, 0 where it is kept.
+        folded: the diagonal, P, where it is kept in binary coding; otherwise 0.
         scale, coding: as of Matrix.
         thresholds: (0,) float64: there are none, so that sums of whole numbers decide by themselves.
     """
@@ -102,6 +109,7 @@ class Patterns(NamedTuple):
     words: Words
     counts: Indices
     excluded: int
+    folded: int
     scale: float
     coding: int
     thresholds: Floats
@@ -120,6 +128,7 @@ class Basis(NamedTuple):
         upper: (r, r) float64, the transpose of L.
         diagonal: (N,) float64, `sum_k B_ki^2`.
         zeroed: 1 where the diagonal of the weights is zero, 0 where it is kept.
+        folded: 1 where it is kept in binary coding; otherwise 0.
         step: of the rows.
         overlap_step: of the rounded overlaps.
         doubt: as of Matrix.
@@ -133,6 +142,7 @@ class Basis(NamedTuple):
     upper: Floats
     diagonal: Floats
     zeroed: int
+    folded: int
     step: float
     overlap_step: float
     doubt: float
@@ -197,7 +207,11 @@ def pattern_overlap(couplings: Couplings, kept: Kept, mu: int) -> int:
 
 
 def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
-    """`s'Js`, or in binary coding `2 V'TV`, of a state of which `kept` was just written: what `energy` takes."""
+    """`s'Js`, or in binary coding `2 V'TV`, of a state of which `kept` was just written: what `energy` takes.
+
+    In binary coding `V_i^2` is read as `V_i`, which says the same of a known neuron: so an unknown one, `V_i = 1/2`, has the mean energy of its
+    two values, and to take the one of lower energy never raises it.
+    """
     raise NotImplementedError
 
 
@@ -234,7 +248,10 @@ def _matrix_look_ahead(couplings: Matrix, order: Order, position: int) -> None:
 
 
 def _matrix_sign(couplings: Matrix, kept: Kept, state: Signs, i: int) -> int:
-    field = kept.values[i] / couplings.scale - couplings.thresholds[i]
+    total = kept.values[i]
+    if couplings.folded.shape[0] > 0:
+        total -= couplings.folded[i] * state[i]
+    field = total / couplings.scale - couplings.thresholds[i]
     if abs(field) <= couplings.doubt:
         field = exact_field(couplings, state, i)
     return sign_of(field, couplings.tolerance)
@@ -250,6 +267,7 @@ def exact_field(couplings: Matrix, state: Signs, i: int) -> float:
         for j in range(state.shape[0]):
             constant += couplings.exact[i, j]
         total += constant
+        total -= couplings.exact[i, i] * state[i]
     return float(total / couplings.exact_scale - couplings.thresholds[i])
 
 
@@ -266,10 +284,19 @@ def _matrix_coupling(couplings: Matrix, kept: Kept, state: Signs) -> float:
     coupling = 0 * kept.values[0]
     for i in range(state.shape[0]):
         coupling += kept.values[i] * (state[i] + couplings.coding)
+    folded = couplings.folded.shape[0] > 0
+    if folded:
+        for i in range(state.shape[0]):
+            coupling += couplings.folded[i] * (state[i] == 0)
     if couplings.fine.shape[0] == 0:
         return float(coupling / couplings.scale)
     sum_rests(couplings, kept.rests, state)
-    rest = kept.rests.sums[0] + kept.rests.sums[1] / FINEST_STEP
+    fine, finest = kept.rests.sums[0], kept.rests.sums[1]
+    if folded:
+        for i in range(state.shape[0]):
+            fine += couplings.fine[i, i] * (state[i] == 0)
+            finest += couplings.finest[i, i] * (state[i] == 0)
+    rest = fine + finest / FINEST_STEP
     return float((coupling + rest / FINE_STEP) / couplings.scale)
 
 
@@ -313,7 +340,7 @@ def _patterns_look_ahead(couplings: Patterns, order: Order, position: int) -> No
 
 def _patterns_sign(couplings: Patterns, kept: Kept, state: Signs, i: int) -> int:
     total = pattern_product(couplings.rows, i, kept.values)
-    own = couplings.excluded * (state[i] + couplings.coding)
+    own = couplings.excluded * (state[i] + couplings.coding) + couplings.folded * state[i]
     return int(total > own) - int(total < own)
 
 
@@ -343,7 +370,11 @@ def _patterns_coupling(couplings: Patterns, kept: Kept, state: Signs) -> float:
         squares += np.int64(kept.values[mu]) * np.int64(kept.values[mu])
     for i in range(state.shape[0]):
         lengths += (state[i] + couplings.coding) * (state[i] + couplings.coding)
-    return float((squares - couplings.excluded * lengths) / couplings.scale)
+    coupling = squares - couplings.excluded * lengths
+    if couplings.folded != 0:
+        for i in range(state.shape[0]):
+            coupling += couplings.folded * (state[i] == 0)
+    return float(coupling / couplings.scale)
 
 
 # Basis
@@ -389,7 +420,7 @@ def _basis_look_ahead(couplings: Basis, order: Order, position: int) -> None:
 
 
 def _basis_sign(couplings: Basis, kept: Kept, state: Signs, i: int) -> int:
-    own = couplings.zeroed * (state[i] + couplings.coding)
+    own = couplings.zeroed * (state[i] + couplings.coding) + couplings.folded * state[i]
     rough = padded_product(couplings.rows[i], kept.rounded) / (couplings.step * couplings.overlap_step)
     field = (rough - own * couplings.diagonal[i]) / couplings.scale - couplings.thresholds[i]
     if abs(field) <= couplings.doubt:
@@ -415,6 +446,9 @@ def _basis_coupling(couplings: Basis, kept: Kept, state: Signs) -> float:
     if couplings.zeroed:
         for i in range(state.shape[0]):
             own += couplings.diagonal[i] * ((state[i] + couplings.coding) * (state[i] + couplings.coding))
+    if couplings.folded:
+        for i in range(state.shape[0]):
+            own -= couplings.diagonal[i] * (state[i] == 0)
     return float((squares - own) / couplings.scale)
 
 

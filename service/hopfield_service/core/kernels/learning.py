@@ -221,13 +221,15 @@ def storkey_second_order(patterns: Signs, diagonal: bool, weights: Floats) -> No
 def perceptron(patterns: Signs, thresholds: Floats, kappa: float, coding: int, diagonal: bool, sums: Floats) -> int:
     """The symmetric perceptron rule, one pattern after the other; returns how many had a neuron within the margin.
 
-    `sums` is N J, of integers, which float64 adds exactly. All neurons of a pattern are judged on the same weights, without their
-    diagonal: `v_i = 1` where `xi_i h_i <= kappa`; then `(N J)_ij += (v_i + v_j) xi_i xi_j`.
+    `sums` is N J, of integers, which float64 adds exactly. All neurons of a pattern are judged on the same weights: `v_i = 1` where
+    `xi_i h_i <= kappa`; then `(N J)_ij += v_i xi_i x_j + v_j xi_j x_i`, where x are the values that neurons have, -1 and 1 or 0 and 1, so that a step
+    raises each margin that is too small. The bipolar field leaves out the diagonal here, which the step above makes 2 v_i; the binary one has half of
+    it, as in recall, and the step is `v_i xi_i`.
     """
     n = sums.shape[0]
     values = np.empty(n, np.float64)
     h = np.empty(n, np.float64)
-    v = np.empty(n, np.float64)
+    steps = np.empty(n, np.float64)
     within = 0
     for mu in range(patterns.shape[0]):
         for i in range(n):
@@ -235,20 +237,21 @@ def perceptron(patterns: Signs, thresholds: Floats, kappa: float, coding: int, d
         fields_without_diagonal(sums, values, h)
         count = 0
         for i in range(n):
-            v[i] = 1.0 if patterns[mu, i] * (h[i] / n - thresholds[i]) <= kappa else 0.0
-            count += int(v[i])
+            field = (h[i] + 0.5 * coding * sums[i, i]) / n - thresholds[i]
+            steps[i] = patterns[mu, i] if patterns[mu, i] * field <= kappa else 0
+            count += int(steps[i] != 0.0)
         if count == 0:
             continue
         within += 1
         for i in range(n):
-            sign = float(patterns[mu, i])
-            kept = sums[i, i]
-            if v[i] == 1.0 or 4 * count > n:
+            value, step, kept = values[i], steps[i], sums[i, i]
+            if step != 0.0 or 4 * count > n:
                 for j in range(n):
-                    sums[i, j] += (v[i] + v[j]) * sign * patterns[mu, j]
-            else:
+                    sums[i, j] += step * values[j] + value * steps[j]
+            elif value != 0.0:
                 for j in range(n):
-                    if v[j] == 1.0:
-                        sums[i, j] += sign * patterns[mu, j]
-            sums[i, i] = kept + 2.0 * v[i] if diagonal else 0.0
+                    if steps[j] != 0.0:
+                        sums[i, j] += value * steps[j]
+            own = step if coding != 0 else 2.0 * abs(step)
+            sums[i, i] = kept + own if diagonal else 0.0
     return within
