@@ -2,23 +2,28 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TypeVar
 
 import pytest
+from tests.waiting import until as until_true
 
 from hopfield_service.core.interruption import Interrupted, Interruption
 from hopfield_service.serving.executor import KernelExecutor
+from hopfield_service.serving.turns import Account
 
 Result = TypeVar("Result")
+
+wait_until = partial(until_true, within=60)
 
 A, B = object(), object()
 """Stand for two networks."""
 
 
-async def on_thread(executor: KernelExecutor, function: Callable[[Interruption], Result], of: object = A) -> Result:
-    return await executor.recall(function, of)
+async def on_thread(executor: KernelExecutor, function: Callable[[Interruption], Result], source: object = A) -> Result:
+    return await executor.recall(function, source)
 
 
 def until(interruption: Interruption) -> None:
@@ -186,7 +191,7 @@ async def test_parts_of_a_recall_run_at_the_same_time_and_their_results_come_in_
         return "second"
 
     assert executor.idle_threads == 2
-    assert await executor.recall_all([first, second], A) == ["first", "second"]
+    assert await executor.recall_all([first, second], A, Account()) == ["first", "second"]
     await executor.close()
 
 
@@ -206,7 +211,7 @@ async def test_the_error_of_a_part_is_that_of_the_whole_and_the_other_parts_are_
             given_up.set()
 
     with pytest.raises(ZeroDivisionError):
-        await executor.recall_all([wrong, other], A)
+        await executor.recall_all([wrong, other], A, Account())
     assert await asyncio.to_thread(given_up.wait, 60)
     await executor.close()
     assert executor.idle_threads == 2
@@ -227,13 +232,117 @@ async def test_a_long_recall_keeps_the_others_of_its_batch_for_a_moment_only() -
     others = [asyncio.create_task(on_thread(executor, lambda _: "done")) for _ in range(3)]
     await asyncio.sleep(0)
     await occupied.let_go()
-    # It is put back, and runs alone when they are done.
+    # It goes on when they are done.
     assert await asyncio.gather(*others) == ["done"] * 3
     long.cancel()
     with pytest.raises(asyncio.CancelledError):
         await long
     assert await on_thread(executor, lambda _: "next") == "next"
     await executor.close()
+
+
+async def test_long_work_lets_short_work_pass_and_goes_on_where_it_was() -> None:
+    executor = KernelExecutor(2)
+    passed = threading.Event()
+    tries: list[int] = []
+
+    def long(interruption: Interruption) -> str:
+        tries.append(1)
+        while not passed.is_set():
+            assert not interruption()
+        return "done"
+
+    for run in (partial(on_thread, executor), executor.learn, executor.load):
+        passed.clear()
+        tries.clear()
+        under_way = [asyncio.create_task(run(long)) for _ in range(20)]
+        assert await run(lambda _: "short") == "short"
+        passed.set()
+        assert await asyncio.gather(*under_way) == ["done"] * 20
+        assert len(tries) == 20
+    await executor.close()
+
+
+async def test_all_long_work_goes_on() -> None:
+    executor = KernelExecutor(2)
+    counts = [0] * 50
+
+    def long(interruption: Interruption, number: int) -> None:
+        # Until each of the others has had several turns.
+        while min(counts) < 5:
+            assert not interruption()
+            counts[number] += 1
+
+    under_way = [executor.recall(partial(long, number=number), object(), long=True) for number in range(50)]
+    await asyncio.wait_for(asyncio.gather(*under_way), 120)
+    await executor.close()
+
+
+async def test_a_steady_stream_of_short_work_does_not_stop_long_work() -> None:
+    executor = KernelExecutor(1)
+    ended = threading.Event()
+    turns: list[float] = []
+
+    def long(interruption: Interruption) -> None:
+        while len(turns) < 5:
+            before = time.monotonic()
+            assert not interruption()
+            if time.monotonic() - before > 0.01:
+                turns.append(before)
+        ended.set()
+
+    def short(interruption: Interruption) -> None:
+        end = time.monotonic() + 0.005
+        while time.monotonic() < end:
+            interruption()
+
+    async def callers() -> None:
+        while not ended.is_set():
+            await on_thread(executor, short, object())
+
+    await asyncio.wait_for(asyncio.gather(on_thread(executor, long), *(callers() for _ in range(4))), 60)
+    await executor.close()
+
+
+async def test_work_that_waits_for_its_turn_ends_at_once_when_it_is_given_up() -> None:
+    executor = KernelExecutor(1)
+    began: list[int] = []
+    ended: list[int] = []
+
+    def long(interruption: Interruption, number: int) -> None:
+        began.append(number)
+        try:
+            until(interruption)
+        finally:
+            ended.append(number)
+
+    under_way = [asyncio.create_task(executor.learn(partial(long, number=number))) for number in range(10)]
+    await asyncio.to_thread(wait_until, lambda: len(began) == 10)
+    for task in under_way[1:]:
+        task.cancel()
+    await asyncio.gather(*under_way[1:], return_exceptions=True)
+    await asyncio.to_thread(wait_until, lambda: len(ended) >= 9)
+    under_way[0].cancel()
+    await asyncio.gather(under_way[0], return_exceptions=True)
+    await asyncio.to_thread(wait_until, lambda: len(ended) == 10)
+    assert await executor.learn(lambda _: "next") == "next"
+    await executor.close()
+
+
+async def test_closing_does_not_wait_for_what_does_not_ask() -> None:
+    executor = KernelExecutor(1)
+    let_go, began = threading.Event(), threading.Event()
+
+    def deaf(_: Interruption) -> None:
+        began.set()
+        let_go.wait(60)
+
+    task = asyncio.create_task(executor.learn(deaf))
+    await asyncio.to_thread(began.wait)
+    await asyncio.wait_for(executor.close(), 10)
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    let_go.set()
 
 
 async def test_a_recall_given_up_while_it_waits_does_not_run() -> None:

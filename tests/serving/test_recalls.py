@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hopfield_service.core.interruption import never
-from hopfield_service.serving.recalls import _LONG_RECALL, _SHORT_RECALL, _turns
+from hopfield_service.serving.recalls import _LONG_RECALL, _SHORT_RECALL, _parts
 
 
 def turns(count: int, additions: int, idle_threads: int) -> list[list[range]]:
@@ -15,7 +15,7 @@ def turns(count: int, additions: int, idle_threads: int) -> list[list[range]]:
     def run(start: int, end: int, _: object) -> Any:
         return range(start, end)
 
-    return [[cast("range", part(never)) for part in turn] for turn in _turns(run, count, additions, idle_threads)]
+    return [[cast("range", part(never)) for part in turn] for turn in _parts(run, count, additions, idle_threads)]
 
 
 @given(count=st.integers(1, 5000), of_each=st.integers(1, 1 << 24), idle_threads=st.integers(0, 5))

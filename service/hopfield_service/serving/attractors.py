@@ -21,6 +21,8 @@ _LONGEST = 600.0
 _MOST_RATES = 1 << 21
 # Multiplications that take about as long as the way to a thread and back.
 _SHORT = 1 << 19
+# Multiplications that take about a tenth of a second.
+_LONG = 1 << 26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +87,8 @@ class Attractors:
         _check_length(name, network, rates, "rates.neurons")
         if not 0 < max_time <= _LONGEST:
             raise InvalidField("max_time", f"must be more than 0 and at most {_LONGEST:g} seconds, is {max_time:g}")
-        return head, await self._executor.recall(partial(network.settle, rates, max_time), network)
+        long = network.multiplications(max_time) > _LONG
+        return head, await self._executor.recall(partial(network.settle, rates, max_time), network, long=long)
 
     async def track(
         self,
@@ -124,7 +127,7 @@ class Attractors:
             _check_moves(network, some, with_rates)
             work = sum(map(network.multiplications, some.durations.tolist()))
             run = partial(_run, network, activity, some, with_rates)
-            activity, positions, rates = await self._executor.run(run, network, short=work <= _SHORT)
+            activity, positions, rates = await self._executor.run(run, network, short=work <= _SHORT, long=work > _LONG)
             yield Whereabouts(head, positions, network.lattice(activity) if len(positions) else (), rates)
 
     async def _network(self, name: str, dimensions: int, token: Token | None) -> tuple[Head, Attractor]:

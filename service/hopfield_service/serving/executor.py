@@ -1,15 +1,12 @@
 """Where kernels run: short recalls at once, everything else on threads. Kernels release the GIL, so that the event loop goes on."""
 
 import asyncio
-import math
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any, Generic, TypeVar
+from typing import TypeVar
 
-from hopfield_service.core.interruption import Interrupted, Interruption
+from hopfield_service.core.interruption import Interrupted, Interruption, never
+from hopfield_service.serving.turns import Account, Turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -18,73 +15,31 @@ Result = TypeVar("Result")
 _PIECE = 0.05
 # Seconds that a recall taken for short may keep the event loop; then it is begun anew on a thread.
 _SHORT = 0.001
-# Seconds that a recall may keep others of its batch; then it is put back, to run alone.
-_PATIENCE = 0.1
-
-
-class _Waiting(Generic[Result]):
-    """A recall that waits for a thread.
-
-    Attributes:
-        function: as `KernelExecutor.recall` takes it.
-        of: what it recalls from.
-        result: where its result goes.
-        alone: it takes long, and must not keep others of a batch.
-        abandoned: nobody waits for it any longer.
-    """
-
-    def __init__(
-        self,
-        function: Callable[[Interruption], Result],
-        of: object,
-        result: "asyncio.Future[Result]",
-        *,
-        alone: bool,
-    ) -> None:
-        self.function = function
-        self.of = of
-        self.result = result
-        self.alone = alone
-        self.abandoned = False
-
-    def succeed(self, result: Result) -> None:
-        if not self.result.done():
-            self.result.set_result(result)
-
-    def fail(self, error: Exception) -> None:
-        if not self.result.done():
-            self.result.set_exception(error)
-
-    def abandon(self) -> None:
-        """Says that nobody waits for the result any longer, nor wonders at an error."""
-        self.abandoned = True
-        if not self.result.cancel() and not self.result.cancelled():
-            self.result.exception()
 
 
 class KernelExecutor:
-    """A fixed number of threads for recalls, and as many for learning, which recalls however long do not keep waiting."""
+    """Turns on threads (turns.py) for recalls, as many for learning, and as many for loading, which keep one another waiting for nothing."""
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._learning = ThreadPoolExecutor(threads, thread_name_prefix="learning")
-        self._recalling = ThreadPoolExecutor(threads, thread_name_prefix="recalling")
-        # In order; a dictionary, since any of them may be given up.
-        self._waiting: dict[_Waiting[Any], None] = {}
-        self._unanswered: set[_Waiting[Any]] = set()
-        self._idle = threads
-        self._closing = threading.Event()
+        self._recalling = Turns(threads, "recalling")
+        self._learning = Turns(threads, "learning")
+        self._loading = Turns(threads, "loading")
 
     async def learn(self, function: Callable[[Interruption], Result]) -> Result:
-        """Runs a function on a thread for learning.
+        """Runs a function that makes a network, or tells about one.
 
         Args:
             function: is given another that says, from any thread, whether nobody waits for the result any longer: when the
                 awaiting task was cancelled, as gRPC does when the caller went away or the deadline passed, or when the
-                service is closing.
+                service is closing. It is to be asked every few milliseconds, which is when others get their turns.
         """
-        with self._interruption() as interruption:
-            return await asyncio.get_running_loop().run_in_executor(self._learning, function, interruption)
+        (result,) = await _all_of(self._learning, [function], object(), Account())
+        return result
+
+    async def load(self, function: Callable[[Interruption], Result]) -> Result:
+        """Runs a function that makes a network known to Redis: recalls and changes wait for it. Arguments: as `learn`."""
+        (result,) = await _all_of(self._loading, [function], object(), Account())
+        return result
 
     def at_once(self, function: Callable[[Interruption], Result]) -> Result | None:
         """Runs a function that is expected to take less time than the way to a thread and back: here and now.
@@ -93,7 +48,7 @@ class KernelExecutor:
             function: as for `learn`. It may be run anew, and must give the same result then.
 
         Returns:
-            Its result; None where it took longer and was interrupted, to be run by `recall`, alone.
+            Its result; None where it took longer and was interrupted, to be run by `recall`.
         """
         end = time.monotonic() + _SHORT
         try:
@@ -101,101 +56,54 @@ class KernelExecutor:
         except Interrupted:
             return None
 
-    async def recall(self, function: Callable[[Interruption], Result], of: object, *, alone: bool = False) -> Result:
-        """Runs a function that recalls on a thread for recalls.
+    async def recall(self, function: Callable[[Interruption], Result], source: object, *, long: bool = False) -> Result:
+        """Runs a function that recalls.
 
         Those of one network that wait for a thread are run as one batch, one right after the other, while its weights are in the
         cache. None waits for a batch to fill: a batch is what came while all threads were busy.
 
         Args:
-            function: as for `at_once`.
-            of: the network it recalls from.
-            alone: whether it must not keep others of a batch.
+            function: as for `learn`.
+            source: the network it recalls from.
+            long: whether it is expected to take a tenth of a second or longer.
         """
-        (result,) = await self.recall_all([function], of, alone=alone)
+        (result,) = await _all_of(self._recalling, [function], source, Account.of(long=long))
         return result
 
     async def recall_all(
-        self, functions: Iterable[Callable[[Interruption], Result]], of: object, *, alone: bool = False
+        self, functions: Iterable[Callable[[Interruption], Result]], source: object, account: Account
     ) -> list[Result]:
         """Runs each of some functions as `recall` does, all at the same time where threads are idle.
+
+        Args:
+            functions: as for `recall`.
+            source: the network they recall from.
+            account: of the call that they are pieces of.
 
         Returns:
             Their results, in order.
         """
-        loop = asyncio.get_running_loop()
-        waiting = [_Waiting(function, of, loop.create_future(), alone=alone) for function in functions]
-        self._unanswered.update(waiting)
-        for one in waiting:
-            self._wait_for_thread(one)
-        try:
-            return [await one.result for one in waiting]
-        finally:
-            for one in waiting:
-                one.abandon()
-                self._waiting.pop(one, None)
-            self._unanswered.difference_update(waiting)
+        return await _all_of(self._recalling, functions, source, account)
 
-    async def run(self, function: Callable[[Interruption], Result], of: object, *, short: bool) -> Result:
+    async def run(
+        self, function: Callable[[Interruption], Result], source: object, *, short: bool, long: bool = False
+    ) -> Result:
         """Runs a function that recalls: `at_once` if it is expected to be short, and on a thread if it is not, or was not."""
         result = self.at_once(function) if short else None
-        return await self.recall(function, of, alone=short) if result is None else result
+        return await self.recall(function, source, long=long) if result is None else result
 
     @property
     def idle_threads(self) -> int:
         """How many threads for recalls nobody uses now."""
-        return self._idle
-
-    def _wait_for_thread(self, waiting: _Waiting[Any]) -> None:
-        if self._closing.is_set():
-            waiting.result.cancel()
-            return
-        self._waiting[waiting] = None
-        self._start_batches()
-
-    def _start_batches(self) -> None:
-        while self._idle and self._waiting and not self._closing.is_set():
-            self._idle -= 1
-            self._recalling.submit(self._run_batch, self._next_batch(), asyncio.get_running_loop())
-
-    def _next_batch(self) -> list[_Waiting[Any]]:
-        """The recall that has waited longest, and a thread's share of those that recall from the same."""
-        first = next(iter(self._waiting))
-        same = [first] if first.alone else [one for one in self._waiting if one.of is first.of and not one.alone]
-        batch = same[: math.ceil(len(same) / self._threads)]
-        for one in batch:
-            del self._waiting[one]
-        return batch
-
-    def _run_batch(self, batch: list[_Waiting[Any]], loop: asyncio.AbstractEventLoop) -> None:
-        """Runs on a thread for recalls."""
-        for one in batch:
-            if self._given_up(one):
-                continue
-            end = math.inf if one.alone or len(batch) == 1 else time.monotonic() + _PATIENCE
-            try:
-                result = one.function(lambda: self._given_up(one) or time.monotonic() > end)  # noqa: B023 - called here alone
-            except Interrupted as error:
-                if self._given_up(one):
-                    loop.call_soon_threadsafe(one.fail, error)
-                else:
-                    one.alone = True
-                    loop.call_soon_threadsafe(self._wait_for_thread, one)
-            except Exception as error:  # noqa: BLE001 - it is raised where the result is awaited
-                loop.call_soon_threadsafe(one.fail, error)
-            else:
-                loop.call_soon_threadsafe(one.succeed, result)
-        loop.call_soon_threadsafe(self._batch_ended)
-
-    def _given_up(self, waiting: _Waiting[Any]) -> bool:
-        return waiting.abandoned or self._closing.is_set()
-
-    def _batch_ended(self) -> None:
-        self._idle += 1
-        self._start_batches()
+        return self._recalling.free
 
     async def trace(self, function: Callable[[Interruption], Iterator[Item]], most: int) -> AsyncIterator[list[Item]]:
-        """Runs an iterator on threads for recalls.
+        """Runs an iterator on threads for recalls. Otherwise as `read`."""
+        async for piece in _pieces(self._recalling, function, most):
+            yield piece
+
+    async def read(self, function: Callable[[Interruption], Iterator[Item]], most: int) -> AsyncIterator[list[Item]]:
+        """Runs an iterator on threads for learning.
 
         Args:
             function: makes the iterator; is given what `learn` gives.
@@ -204,29 +112,42 @@ class KernelExecutor:
         Yields:
             The next items, at least one: as many as come in some milliseconds. The iterator stands still until they are taken.
         """
-        with self._interruption() as interruption:
-            items = function(interruption)
-            while piece := await asyncio.get_running_loop().run_in_executor(self._recalling, _piece, items, most):
-                yield piece
-
-    @contextmanager
-    def _interruption(self) -> Iterator[Interruption]:
-        abandoned = threading.Event()
-        try:
-            yield lambda: abandoned.is_set() or self._closing.is_set()
-        finally:
-            abandoned.set()
+        async for piece in _pieces(self._learning, function, most):
+            yield piece
 
     async def close(self) -> None:
-        """Interrupts the recalls, waits for what runs, and starts nothing more."""
-        self._closing.set()
-        for one in self._waiting:
-            one.result.cancel()
-        for pool in (self._recalling, self._learning):
-            await asyncio.to_thread(pool.shutdown, wait=True, cancel_futures=True)
-        # Of those whose batch never began; what ran has come to its end, and said so before this.
-        for one in self._unanswered:
-            one.result.cancel()
+        """Interrupts what runs, waits a moment for it to end, and starts nothing more."""
+        await asyncio.gather(*(turns.close() for turns in (self._recalling, self._learning, self._loading)))
+
+
+async def _all_of(
+    turns: Turns, functions: Iterable[Callable[[Interruption], Result]], source: object, account: Account
+) -> list[Result]:
+    under_way = [turns.begin(function, source, account) for function in functions]
+    try:
+        return [await work.result for work in under_way]
+    finally:
+        for work in under_way:
+            turns.give_up(work)
+
+
+async def _pieces(
+    turns: Turns, function: Callable[[Interruption], Iterator[Item]], most: int
+) -> AsyncIterator[list[Item]]:
+    account = Account()
+    # Each piece is work of its own, with an interruption of its own.
+    of_piece: list[Interruption] = [never]
+    items = function(lambda: of_piece[0]())
+
+    def piece(interruption: Interruption) -> list[Item]:
+        of_piece[0] = interruption
+        return _piece(items, most)
+
+    while True:
+        (found,) = await _all_of(turns, [piece], items, account)
+        if not found:
+            return
+        yield found
 
 
 def _piece(items: Iterator[Item], most: int) -> list[Item]:

@@ -125,7 +125,7 @@ class NetworkLoader:
 
     async def made(self, head: Head) -> None:
         """Takes note of a memory made here that is whole without any operation, and waits until its weights are in Redis."""
-        network = await self._executor.learn(lambda _: head.spec.empty())
+        network = await self._executor.load(lambda _: head.spec.empty())
         made = Loaded(head, network, 0)
         self._cache.put(made)
         await self._writer.write_when_due(made)
@@ -199,7 +199,7 @@ class NetworkLoader:
                 with errors_of(name):
                     raise
             if loaded is not None:
-                await self._executor.learn(partial(_prepared, loaded.network))
+                await self._executor.load(partial(_prepared, loaded.network))
                 # Not where it was deleted here since: what began before that may have read what was there before.
                 if self._loads.get(name) is this:
                     self._cache.put(loaded)
@@ -251,7 +251,7 @@ class NetworkLoader:
         return Loaded(at, network, 0)
 
     async def _log_base(self, head: Head) -> Loaded:
-        network = await self._executor.learn(await self._store.snapshots.base(head))
+        network = await self._executor.load(await self._store.snapshots.base(head))
         revision, commit = (head.base.revision, head.base.commit) if head.base else (0, "")
         return Loaded(replace(head, revision=revision, commit=commit), network, 0)
 
@@ -263,7 +263,7 @@ class NetworkLoader:
         async for entry in self._store.log.entries(head, at.revision):
             if entry.previous != at.commit:
                 return None
-            network = await self._executor.learn(partial(network.apply, entry.operation))
+            network = await self._executor.load(partial(network.apply, entry.operation))
             tail += network.cost(entry.operation)
             at = replace(at, revision=entry.revision, commit=entry.commit)
         if at.revision < head.revision or (at.revision == head.revision and at.commit != head.commit):

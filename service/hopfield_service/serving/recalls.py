@@ -20,6 +20,7 @@ from hopfield_service.serving.checks import Block, check_name, check_order, hold
 from hopfield_service.serving.conversion import on_thread_if
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
+from hopfield_service.serving.turns import Account
 from hopfield_service.store.layout import Head
 
 MANY_ANSWERS = 1 << 11
@@ -128,7 +129,8 @@ class Recalls:
         # Not by `run`, which would be a coroutine more for every recall.
         result = self._executor.at_once(run) if short else None
         if result is None:
-            result = await self._executor.recall(run, network, alone=short)
+            long = _additions(network, options, 1) > _LONG_RECALL
+            result = await self._executor.recall(run, network, long=long)
         return _recalled(loaded.head, network.stored, result)
 
     async def recall_batch(
@@ -150,8 +152,9 @@ class Recalls:
         if found is not None:
             return RecalledBatch(loaded.head, found, network.stored.labels)
         parts: list[RecallResults] = []
-        for runs in _turns(results, count, additions, self._executor.idle_threads):
-            parts += await self._executor.recall_all(runs, network, alone=short)
+        account = Account.of(long=additions > _LONG_RECALL)
+        for runs in _parts(results, count, additions, self._executor.idle_threads):
+            parts += await self._executor.recall_all(runs, network, account)
         return RecalledBatch(
             loaded.head, await on_thread_if(count > MANY_ANSWERS, lambda _: joined(parts)), network.stored.labels
         )
@@ -250,10 +253,10 @@ def _additions(network: PatternNetwork, options: RecallOptions, count: int) -> i
     return count * (1 + heated) * (network.recall_size + _RECALL_OVERHEAD)
 
 
-def _turns(
+def _parts(
     run: Callable[[int, int, Interruption], RecallResults], count: int, additions: int, idle_threads: int
 ) -> Iterator[list[Callable[[Interruption], RecallResults]]]:
-    """So many recalls in parts, those of a turn to be run at the same time.
+    """So many recalls in parts, some of them to be run at the same time, then the next.
 
     A part for each thread that has nothing else to do, and that is worth the way there; and none that keeps a thread for long, since others wait for
     their turn.

@@ -40,7 +40,9 @@ from hopfield_service.store.codec import (
 )
 
 FORMAT_VERSION = 1
-LISTED_FIELDS = ("format", "uid", "spec", "revision", "commit", "pattern_count", "created", "updated", "outcome")
+LISTED_FIELDS = (
+    *("format", "uid", "spec", "revision", "commit", "pattern_count", "created", "updated", "outcome", "capacity"),
+)
 """What a list of memories reads of a head, and the bulk of its spec, where there is some."""
 
 _STORE, _FORGET, _IMPORT, _CONFIGURE = "STORE", "FORGET", "IMPORT", "CONFIGURE"
