@@ -28,11 +28,13 @@ from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
-from hopfield_service.rpc.interceptors import AnswerErrors
+from hopfield_service.rpc.admission import MessageLimits
+from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
 from hopfield_service.rpc.server_servicer import ServerServicer
 from hopfield_service.serving import compilation
+from hopfield_service.serving.admission import Admission
 from hopfield_service.serving.attractors import Attractors
 from hopfield_service.serving.cache import NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
@@ -194,8 +196,10 @@ async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None
 
 
 def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
+    admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
+    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     return grpc.aio.server(
-        interceptors=[AnswerErrors()],
+        interceptors=[AdmitCalls(admission, limits)],
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),
