@@ -107,7 +107,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     health = HealthServicer()
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-    server = _grpc_server(settings, shares_address)
+    admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
+    server = _grpc_server(settings, admission, shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
     port = bound_port(server, settings.listen)
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
@@ -123,7 +124,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     stack.push_async_callback(store.close)
     executor = KernelExecutor(settings.threads)
     stack.push_async_callback(executor.close)
-    loader = NetworkLoader(store, NetworkCache(settings.cache_bytes), executor, settings.max_snapshot_bytes)
+    cache = NetworkCache(settings.cache_bytes, admission.charge_while_used)
+    loader = NetworkLoader(store, cache, executor, settings.max_snapshot_bytes, admission.account)
     stack.push_async_callback(loader.close)
     memories = Memories(store, loader, executor, Limits(settings.max_neurons, settings.max_patterns))
     recalls = Recalls(loader, executor, settings.max_iterations)
@@ -195,8 +197,7 @@ async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None
     await finishing
 
 
-def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
-    admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
+def _grpc_server(settings: Settings, admission: Admission, shares_address: bool) -> grpc.aio.Server:
     limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     return grpc.aio.server(
         interceptors=[AdmitCalls(admission, limits)],

@@ -11,6 +11,7 @@ from google.protobuf.message import Message
 
 from hopfield_service.errors import MalformedMessage, MessageTooLarge, Overloaded
 from hopfield_service.rpc.parsing import SMALL, parsed, parsed_small
+from hopfield_service.rpc.streaming import BLOCKS_AHEAD
 from hopfield_service.serving.admission import ALLOWANCE, Account, Admission, Lane
 
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
@@ -38,7 +39,7 @@ _CALL_BYTES = 1 << 20
 # And where it is more, what a message with some numbers for each neuron takes.
 _NEURON_BYTES = 16
 # Messages of a stream that are in use when the next one is read, beside that one.
-_AHEAD = {"/hopfield.v1.RecallService/StreamRecall": 4}
+_AHEAD = {"/hopfield.v1.RecallService/StreamRecall": BLOCKS_AHEAD}
 # Bytes of a message of a stream that are not charged.
 _PART_ALLOWANCE = ALLOWANCE // 8
 

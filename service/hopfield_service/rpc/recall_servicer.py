@@ -17,15 +17,16 @@ from hopfield_service.core.options import RecallOptions
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, recall_convert
 from hopfield_service.rpc.convert import LARGE, converted, is_large
-from hopfield_service.rpc.streaming import answered_in_order
+from hopfield_service.rpc.streaming import BLOCKS_AHEAD, answered_in_order
+from hopfield_service.serving import admission
 from hopfield_service.serving.checks import Encoding, check_name
 from hopfield_service.serving.loader import Token
 from hopfield_service.serving.recalls import MANY_ANSWERS, RecalledBatch, Recalls
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
-# Blocks of a stream that are taken in and not answered yet; see the .proto.
-_BLOCKS_AHEAD = 4
+# Bytes of a block of a stream and its answer that are not charged.
+_ANSWERED_FREELY = 1 << 14
 
 
 class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
@@ -59,16 +60,21 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
     ) -> AsyncIterator[recall_service_pb2.StreamRecallResponse]:
         """See the .proto."""
 
-        async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
-            queries = await converted(block.queries, recall_convert.queries_in)
-            recalled = await self._recalls.recall_batch(block.name, queries, block.options, block.token)
-            return recall_service_pb2.StreamRecallResponse(
-                block=await _batch(recalled, queries.encoding, block.options.seed)
-            )
+        account = admission.current()
 
-        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
-            async for response in answers:
+        async def answer(block: _StreamedBlock) -> tuple[recall_service_pb2.StreamRecallResponse, admission.Account]:
+            part = account.part(_ANSWERED_FREELY)
+            with admission.charged_to(part):
+                queries = await converted(block.queries, recall_convert.queries_in)
+                recalled = await self._recalls.recall_batch(block.name, queries, block.options, block.token)
+                answers = await _batch(recalled, queries.encoding, block.options.seed)
+            return recall_service_pb2.StreamRecallResponse(block=answers), part
+
+        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, BLOCKS_AHEAD)) as answers:
+            async for response, part in answers:
                 yield response
+                # It is sent.
+                account.release_part(part)
 
     async def TraceRecall(
         self, request: recall_service_pb2.TraceRecallRequest, context: Context

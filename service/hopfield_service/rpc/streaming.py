@@ -2,7 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import TypeVar
+from typing import Final, TypeVar
+
+BLOCKS_AHEAD: Final = 4
+"""Blocks of a stream that are taken in and not answered yet; see the .proto."""
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")

@@ -13,9 +13,10 @@ what the message costs.
 """
 
 import asyncio
+import weakref
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
 
@@ -24,6 +25,8 @@ from hopfield_service.errors import InvalidField, Overloaded
 ALLOWANCE: Final = 1 << 16
 """Bytes that a call may take beside those that all calls share: no small call waits for a large one."""
 
+# Who calls, where it is the service itself.
+_NOBODY: Callable[[], str] = str
 # Seconds that a call waits for bytes that others have taken.
 _PATIENCE = 5.0
 # Seconds that a message may take to come while other calls wait for the slot it holds.
@@ -289,7 +292,20 @@ class Admission:
         self.control = Lane(max(16, calls // 4), control, message_bytes)
         self._pool = _Pool(max(0, bytes_in_flight - slots * message_bytes))
 
-    def account(self, peer: Callable[[], str]) -> Account:
+    def charge_while_used(self, thing: object, nbytes: int) -> None:
+        """Charges for something that is used still, until nobody uses it any longer, whether or not so much is free.
+
+        Args:
+            thing: such as a network that is cached no longer, while recalls from it go on.
+            nbytes: that it takes.
+        """
+        if nbytes > ALLOWANCE:
+            self._pool.free -= nbytes
+            # It may be on a thread of kernels that the last recall ends.
+            loop = asyncio.get_running_loop()
+            weakref.finalize(thing, _soon, loop, self._pool, nbytes).atexit = False
+
+    def account(self, peer: Callable[[], str] = _NOBODY) -> Account:
         """An account for a call.
 
         Args:
@@ -298,8 +314,13 @@ class Admission:
         return Account(self._pool, peer)
 
 
+def _soon(loop: asyncio.AbstractEventLoop, pool: _Pool, nbytes: int) -> None:
+    with suppress(RuntimeError):  # the loop is closed, and the service with it
+        loop.call_soon_threadsafe(pool.give_back, nbytes)
+
+
 # Of what runs outside of any call, which nobody bounds.
-_UNBOUNDED = Account(_Pool(1 << 62), str)
+_UNBOUNDED = Account(_Pool(1 << 62), _NOBODY)
 _current: ContextVar[Account] = ContextVar("account", default=_UNBOUNDED)
 
 

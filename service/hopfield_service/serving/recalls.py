@@ -16,6 +16,7 @@ from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Bits
 from hopfield_service.core.results import RecallResult, RecallResults, TraceStep, joined
 from hopfield_service.errors import InvalidField
+from hopfield_service.serving import admission, costs
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_name, check_order, holding_patterns
 from hopfield_service.serving.executor import KernelExecutor
@@ -26,6 +27,8 @@ from hopfield_service.store.layout import Head
 MANY_ANSWERS = 1 << 11
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
+# And everything else of a step.
+_STEP_BYTES = 256
 # What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
 _NEAREST_EACH = 1000
 _NEAREST_ALL = 1 << 20
@@ -140,6 +143,11 @@ class Recalls:
         network = self._to_recall(loaded, queries, options)
 
         count, additions = len(queries), _additions(network, options, len(queries))
+        row_bytes = queries.row_bytes
+        costs.check_batch_answer(count, row_bytes)
+        account, cost = admission.current(), costs.batch(network, count, row_bytes)
+        if not account.take_now(cost):
+            await account.take(cost, "queries.count")
 
         def results(start: int, end: int, interruption: Interruption) -> RecallResults:
             asked = queries.part(start, end).queries(network.spec.coding)
@@ -167,7 +175,8 @@ class Recalls:
         """
         loaded = await self._loaded(name, token)
         network = self._to_recall(loaded, query, options)
-        most = max(1, _TRACE_BYTES // network.spec.neurons)
+        await admission.current().take(costs.STREAMED, "query")
+        most = max(1, _TRACE_BYTES // (network.spec.neurons + _STEP_BYTES))
         async for items in self._executor.trace(
             partial(network.trace, query.queries(network.spec.coding), options), most
         ):
@@ -226,6 +235,9 @@ class Recalls:
                 f"must not be set for more than {most} patterns of {spec.neurons} neurons, are {total}",
             )
 
+        row_bytes = queries.row_bytes if include_patterns else 0
+        await admission.current().take(costs.nearest(network, len(queries), each, row_bytes), "k")
+
         def answers(interruption: Interruption) -> NearestPatterns:
             positions = np.empty((len(queries), each), np.int64)
             overlaps = np.empty((len(queries), each), np.float64)
@@ -277,6 +289,7 @@ def _recalled(head: Head, stored: StoredPatterns, result: RecallResult) -> Recal
 def _batch_recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> RecalledBatch:
     results = joined(parts)
     labels = _labels(stored, results.nearest) if len(stored) else ()
+    costs.check_batch_answer(len(results.energies), results.bits.shape[1], sum(map(len, labels)))
     told = () if results.attention is None else _labels(stored, results.attention.positions)
     return RecalledBatch(head, results, labels, told)
 
