@@ -16,6 +16,8 @@
     ├── RevisionAhead          FAILED_PRECONDITION  a token from the future
     ├── PatternLimit           RESOURCE_EXHAUSTED
     ├── StorageFull            RESOURCE_EXHAUSTED
+    ├── Overloaded             RESOURCE_EXHAUSTED   too much to do at the moment
+    ├── MessageTooLarge        RESOURCE_EXHAUSTED   for the method
     ├── StorageUnavailable     UNAVAILABLE
     └── CorruptMemory          DATA_LOSS
 
@@ -234,6 +236,30 @@ class StorageFull(ServiceError):
 
     def __init__(self) -> None:
         super().__init__("the storage is full; nothing was changed")
+
+
+class Overloaded(ServiceError):
+    """The calls in flight take all that they may take together; nothing was changed."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "OVERLOADED"
+    retry_after = 1.0
+
+    def __init__(self, what: str) -> None:
+        """Says what there is too much of, as what follows "the server is overloaded: "."""
+        super().__init__(f"the server is overloaded: {what}; try again in a moment")
+
+
+class MessageTooLarge(ServiceError):
+    """A message is larger than its method takes."""
+
+    code = "RESOURCE_EXHAUSTED"
+    reason = "MESSAGE_TOO_LARGE"
+
+    def __init__(self, method: str, limit: int, size: int) -> None:
+        super().__init__(
+            f"a message of {method} must be at most {limit} bytes, is {size}", method=method, limit=limit, size=size
+        )
 
 
 class StorageUnavailable(ServiceError):

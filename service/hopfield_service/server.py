@@ -26,12 +26,14 @@ from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.logs import say
+from hopfield_service.rpc.admission import MessageLimits
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
-from hopfield_service.rpc.interceptors import AnswerErrors
+from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
 from hopfield_service.rpc.server_servicer import ServerServicer
 from hopfield_service.serving import compilation
+from hopfield_service.serving.admission import Admission
 from hopfield_service.serving.attractors import Attractors
 from hopfield_service.serving.cache import NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
@@ -106,7 +108,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     health = HealthServicer()
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-    server = _grpc_server(settings, shares_address)
+    admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
+    server = _grpc_server(settings, admission, shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
     port = bound_port(server, settings.listen)
     address = f"{settings.listen.rpartition(':')[0]}:{port}"
@@ -132,7 +135,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
         raise RedisUnusable(f"no memories can be kept in {where}: {refusal.reason}")
     executor = KernelExecutor(settings.threads)
     stack.push_async_callback(executor.close)
-    loader = NetworkLoader(store, NetworkCache(settings.cache_bytes), executor, settings.max_snapshot_bytes)
+    cache = NetworkCache(settings.cache_bytes, admission.charge_while_used)
+    loader = NetworkLoader(store, cache, executor, settings.max_snapshot_bytes, admission.account)
     stack.push_async_callback(loader.close)
     follower = Follower(store, loader)
     # Says early what is wrong with Redis: compiling may take a minute.
@@ -189,9 +193,10 @@ async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None
     await finishing
 
 
-def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
+def _grpc_server(settings: Settings, admission: Admission, shares_address: bool) -> grpc.aio.Server:
+    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     return grpc.aio.server(
-        interceptors=[AnswerErrors()],
+        interceptors=[AdmitCalls(admission, limits)],
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),

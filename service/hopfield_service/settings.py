@@ -16,6 +16,9 @@ from hopfield_service.machine import memory_bytes
 
 ENV_PREFIX = "HOPFIELD_"
 
+MESSAGES_IN_FLIGHT = 16
+"""How many of the largest messages the bytes in flight hold at least."""
+
 # What pydantic finds wrong, in words for people who do not know it.
 _RULES = {
     "int_parsing": "must be a whole number",
@@ -117,7 +120,14 @@ class Settings(BaseSettings):
     max_neurons: int = Field(16_384, ge=1, le=1 << 17, description="Neurons of a memory, at most.")
     max_patterns: int = Field(65_536, ge=1, le=1 << 24, description="Patterns stored in one memory, at most.")
     max_iterations: int = Field(1_000_000, ge=1, lt=1 << 32, description="Iterations of a recall, at most.")
-    max_message_bytes: int = Field(64 << 20, ge=1 << 16, lt=1 << 31, description="Bytes of one gRPC message, at most.")
+    max_message_bytes: int = Field(16 << 20, ge=1 << 16, lt=1 << 31, description="Bytes of one gRPC message, at most.")
+    max_bytes_in_flight: int = Field(
+        0,
+        ge=0,
+        description="Bytes that all calls in flight may take together: messages, what is computed from them, answers. At least 16 times "
+        "the bytes of a message; with 0 a quarter of the memory of the machine or container, shared out among the workers.",
+    )
+    max_calls: int = Field(1000, ge=1, le=1 << 20, description="Calls in flight, at most.")
     max_snapshot_bytes: int = Field(
         256 << 20, ge=0, description="Bytes of a snapshot, at most; a larger memory is always folded from its log."
     )
@@ -142,6 +152,12 @@ class Settings(BaseSettings):
         description="Seconds that calls in flight are given to finish after SIGTERM; a second SIGTERM gives them none.",
     )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged to stderr.")
+
+    @property
+    def bytes_in_flight(self) -> int:
+        """`max_bytes_in_flight`, or what is taken where it is 0."""
+        share = memory_bytes() // 4 // self.workers
+        return self.max_bytes_in_flight or max(share, MESSAGES_IN_FLIGHT * self.max_message_bytes)
 
     @property
     def where(self) -> str:
@@ -195,6 +211,16 @@ class Settings(BaseSettings):
         # What cannot be seen is a mistake, and braces say which node of a Redis Cluster has a key.
         if not (value.isprintable() and re.fullmatch(r"[^\s{}]+", value)):
             raise ValueError("must be printable characters other than spaces and braces")
+        return value
+
+    @field_validator("max_bytes_in_flight")
+    @classmethod
+    def _messages_fit_in_flight(cls, value: int, info: ValidationInfo) -> int:
+        least = MESSAGES_IN_FLIGHT * info.data.get("max_message_bytes", 0)
+        if 0 < value < least:
+            raise ValueError(
+                f"must be at least {MESSAGES_IN_FLIGHT} times {variable('max_message_bytes')}, {least}, or 0"
+            )
         return value
 
     @field_validator("appendfsync", "log_level", mode="before")

@@ -68,7 +68,7 @@ async def serve(settings: Settings) -> None:
 
 def _of_worker(settings: Settings, address: str, redis_url: str) -> Settings:
     """The settings of one worker: it has its share of the threads, unless it is said how many."""
-    changed = {"listen": address, "redis_url": redis_url, "workers": 1}
+    changed = {"listen": address, "redis_url": redis_url, "workers": 1, "max_bytes_in_flight": settings.bytes_in_flight}
     if "threads" not in settings.model_fields_set:
         changed["threads"] = math.ceil(settings.threads / settings.workers)
     return settings.model_copy(update=changed)

@@ -548,11 +548,11 @@ def test_garbage_to_a_method_that_streams_its_answer_is_an_invalid_argument(wire
 
 
 def test_a_message_too_large_is_refused_with_its_size_and_the_limit(wire: Wire) -> None:
-    patterns = patterns_pb2.Patterns(count=1, neurons=4, signs=bytes(65 << 20))
+    patterns = patterns_pb2.Patterns(count=1, neurons=4, signs=bytes(17 << 20))
     answer = refused(wire, store(patterns))
     assert answer.code is grpc.StatusCode.RESOURCE_EXHAUSTED
     assert "larger than max" in answer.message
-    assert str(64 << 20) in answer.message
+    assert str(16 << 20) in answer.message
 
 
 def test_an_unknown_method_is_unimplemented(wire: Wire) -> None:

@@ -48,7 +48,7 @@ def test_reflection_shows_every_service_and_the_fields_of_its_messages(wire: Wir
 def test_server_info_states_version_limits_and_rules(wire: Wire) -> None:
     info = wire.server.GetServerInfo(server_service_pb2.GetServerInfoRequest())
     assert info.version == version("hopfield-recall")
-    assert (info.limits.max_neurons, info.limits.max_message_bytes) == (16_384, 64 << 20)
+    assert (info.limits.max_neurons, info.limits.max_message_bytes) == (16_384, 16 << 20)
     assert list(info.learning_rules) == [
         memory_pb2.LEARNING_RULE_HEBBIAN,
         memory_pb2.LEARNING_RULE_STORKEY,

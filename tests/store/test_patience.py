@@ -18,7 +18,7 @@ STALL = 1.0
 
 @pytest.fixture
 async def redis(valkey: ValkeyProcess) -> AsyncIterator[BoundedRedis]:
-    client = BoundedRedis(f"redis://127.0.0.1:{valkey.port}/0", SECONDS)
+    client = BoundedRedis(f"redis://127.0.0.1:{valkey.port}/0", SECONDS, connections=8)
     yield client
     await client.aclose()
 
@@ -44,8 +44,8 @@ async def asked(valkey: ValkeyProcess, answering: Coroutine[Any, Any, Any]) -> A
 async def test_a_redis_that_answers_is_not_away_when_the_loop_stood_still(
     redis: BoundedRedis, valkey: ValkeyProcess
 ) -> None:
-    assert await redis.answers(SECONDS)
-    assert await asked(valkey, redis.answers(SECONDS))
+    assert await redis._answers(SECONDS)
+    assert await asked(valkey, redis._answers(SECONDS))
 
 
 async def test_a_command_is_answered_when_the_loop_stood_still(redis: BoundedRedis, valkey: ValkeyProcess) -> None:
@@ -55,9 +55,9 @@ async def test_a_command_is_answered_when_the_loop_stood_still(redis: BoundedRed
 
 
 async def test_a_redis_that_is_silent_is_away_after_its_seconds(silent: str) -> None:
-    client = BoundedRedis(silent, SECONDS)
+    client = BoundedRedis(silent, SECONDS, connections=8)
     began = time.monotonic()
-    assert not await client.answers(SECONDS)
+    assert not await client._answers(SECONDS)
     assert time.monotonic() - began < 10 * SECONDS
     await client.aclose()
 

@@ -26,6 +26,8 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_NOT_REPLICATED: _ClassVar[ErrorReason]
     ERROR_REASON_NO_WEIGHTS: _ClassVar[ErrorReason]
     ERROR_REASON_WRONG_FAMILY: _ClassVar[ErrorReason]
+    ERROR_REASON_OVERLOADED: _ClassVar[ErrorReason]
+    ERROR_REASON_MESSAGE_TOO_LARGE: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
@@ -46,3 +48,5 @@ ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_NOT_REPLICATED: ErrorReason
 ERROR_REASON_NO_WEIGHTS: ErrorReason
 ERROR_REASON_WRONG_FAMILY: ErrorReason
+ERROR_REASON_OVERLOADED: ErrorReason
+ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason

@@ -118,6 +118,20 @@ class StoredPatterns:
         """Where the pattern of each label stands."""
         return {label: position for position, label in enumerate(self.labels)}
 
+    @cached_property
+    def _label_sizes(self) -> NDArray[np.int64]:
+        """Bytes of the labels in UTF-8, falling."""
+        return np.sort(np.array([len(label.encode()) for label in self.labels], np.int64))[::-1]
+
+    @property
+    def longest_label(self) -> int:
+        """Bytes of the longest label in UTF-8; 0 where nothing is stored."""
+        return self.label_bytes(1)
+
+    def label_bytes(self, count: int) -> int:
+        """Bytes in UTF-8 that the labels of so many patterns take, at most."""
+        return int(self._label_sizes[:count].sum())
+
     @property
     def nbytes(self) -> int:
         """Bytes the patterns take in memory, as bits and as words."""

@@ -1,19 +1,23 @@
-"""What happens to every call, whatever its method: bytes that do not parse, and errors, are answered as the wire promises."""
+"""What happens to every call, whatever its method: it is admitted or refused, its messages are read, and errors are answered.
+
+grpc.aio reads the message of a unary call before anybody is asked, and keeps it until the call is over. On the wire it is
+a stream of one message; so every method is served as one that takes a stream, and its messages are read here.
+"""
 
 import inspect
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
-from google.protobuf.message import Message
 
 from hopfield_service.errors import ServiceError
-from hopfield_service.rpc.parsing import SMALL, parsed, parsed_small, request_type
+from hopfield_service.rpc.admission import MessageLimits, Reader
 from hopfield_service.rpc.serializing import serialized
 from hopfield_service.rpc.status import DETAILS_KEY, InternalError, rich_status, status_code
 from hopfield_service.rpc.streaming import written
+from hopfield_service.serving.admission import Account, Admission, charge_to
 
 _log = logging.getLogger(__name__)
 
@@ -26,96 +30,144 @@ else:
     Interceptor = grpc.aio.ServerInterceptor
 Details: TypeAlias = grpc.HandlerCallDetails
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+Answer: TypeAlias = Callable[[Context, Account], Coroutine[Any, Any, Any]]
 
 
-class AnswerErrors(Interceptor):
-    """Answers a ServiceError with its status and details, a request that does not parse with MalformedMessage, and
-    anything else that goes wrong with INTERNAL, logged here and nowhere else.
+class AdmitCalls(Interceptor):
+    """Serves calls within what they may take together, and answers a ServiceError with its status and details.
 
-    grpc.aio by itself answers both of the latter with UNKNOWN, and with the text of the exception.
-    """  # noqa: D205 - the summary does not fit a line
+    Anything else that goes wrong is answered with INTERNAL, logged here and nowhere else: grpc.aio by itself answers with
+    UNKNOWN, and with the text of the exception.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, admission: Admission, limits: MessageLimits) -> None:
+        """Takes what calls may take together, and how large their messages may be."""
+        self._admission = admission
+        self._limits = limits
         # The handler of a method is the same for every call, and so is what is made of it.
-        self._answering: dict[str, Handler] = {}
+        self._handlers: dict[str, Handler] = {}
 
     # The stubs forget that a method nobody serves has no handler.
     async def intercept_service(  # type: ignore[override]
         self, continuation: Callable[[Details], Awaitable[Handler | None]], handler_call_details: Details
     ) -> Handler | None:
         """See grpc.aio.ServerInterceptor."""
+        method = handler_call_details.method
+        known = self._handlers.get(method)
+        if known is not None:
+            return known
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
-        method = handler_call_details.method
-        if method not in self._answering:
-            self._answering[method] = _answering(method, handler)
-        return self._answering[method]
+        self._handlers[method] = self._admitting(method, handler)
+        return self._handlers[method]
+
+    def _admitting(self, method: str, handler: Handler) -> Handler:
+        streams = bool(handler.request_streaming)
+        # The deserializer is the class method of the message's class.
+        message_type = handler.request_deserializer.__self__  # type: ignore[union-attr]
+        reader = Reader(method, message_type, streams, self._admission, self._limits)
+        if handler.response_streaming:
+            serve = self._serve(method, reader, _answering_often(handler, reader))
+            return grpc.stream_stream_rpc_method_handler(serve, None, serialized)
+        serve = self._serve(method, reader, _answering_once(handler, reader))
+        return grpc.stream_unary_rpc_method_handler(serve, None, serialized)
+
+    def _serve(self, method: str, reader: Reader, answer: Answer) -> Any:
+        admission, lane = self._admission, reader.lane
+
+        async def serve(_: object, context: Context) -> Any:
+            account = None
+            try:
+                lane.enter()
+                account = admission.account(context.peer)
+                charge_to(account)
+                return await answer(context, account)
+            except grpc.aio.BaseError:
+                # The call is gone.
+                raise
+            except Exception as error:  # noqa: BLE001 - the outermost edge
+                refused = _refused(method, error)
+            finally:
+                if account is not None:
+                    lane.leave()
+                    if account.holds_bytes:
+                        # The answer is in memory until it is sent.
+                        context.add_done_callback(lambda _, account=account: account.release())
+            # Not where the error is handled: its traceback holds the request, and gRPC would keep it.
+            aborting = _abort(context, refused)
+            # The error that this raises is kept by the context, and keeps this frame.
+            del context
+            return await aborting
+
+        return serve
 
 
-def _answering(method: str, handler: Handler) -> Handler:
-    if handler.unary_unary is not None:
-        return grpc.unary_unary_rpc_method_handler(
-            _answering_once(method, handler.unary_unary, streamed=False), None, serialized
-        )
-    if handler.stream_unary is not None:
-        return grpc.stream_unary_rpc_method_handler(
-            _answering_once(method, handler.stream_unary, streamed=True), None, serialized
-        )
-    if handler.unary_stream is not None:
-        return grpc.unary_stream_rpc_method_handler(
-            _answering_often(method, handler.unary_stream, streamed=False), None, serialized
-        )
-    return grpc.stream_stream_rpc_method_handler(
-        _answering_often(method, handler.stream_stream, streamed=True), None, serialized
-    )
+def _answering_once(handler: Handler, reader: Reader) -> Answer:
+    if handler.request_streaming:
+        behavior: Any = handler.stream_unary
 
+        async def answer_stream(context: Context, account: Account) -> Any:
+            async with aclosing(reader.messages(context, account)) as messages:
+                return await behavior(messages, context)
 
-async def _parsed(method: str, request: Any, *, streamed: bool) -> Any:
-    message_type = request_type(method)
-    if streamed:
-        return _each_parsed(method, message_type, request)
-    if len(request) <= SMALL:
-        return parsed_small(method, message_type, request)
-    return await parsed(method, message_type, request)
+        return answer_stream
+    behavior = handler.unary_unary
 
-
-async def _each_parsed(method: str, message_type: type[Message], requests: AsyncIterator[bytes]) -> AsyncIterator[Any]:
-    async for request in requests:
-        yield await parsed(method, message_type, request)
-
-
-def _answering_once(method: str, behavior: Any, *, streamed: bool) -> Any:
-    async def answer(request: Any, context: Context) -> Any:
-        try:
-            return await behavior(await _parsed(method, request, streamed=streamed), context)
-        except Exception as error:  # noqa: BLE001 - the outermost edge
-            return await _abort(method, error, context)
+    async def answer(context: Context, account: Account) -> Any:
+        return await behavior(await reader.message(context, account), context)
 
     return answer
 
 
-def _answering_often(method: str, behavior: Any, *, streamed: bool) -> Any:
-    if not inspect.isasyncgenfunction(behavior):
-        # It writes its answers to the context itself, as the health service's Watch does.
-        return _answering_once(method, behavior, streamed=streamed)
+def _answering_often(handler: Handler, reader: Reader) -> Answer:
+    if handler.request_streaming:
+        behavior: Any = handler.stream_stream
 
-    # Not a generator: gRPC by itself logs a traceback where it cannot send what that yields.
-    async def answer(request: Any, context: Context) -> None:
-        try:
-            async with aclosing(behavior(await _parsed(method, request, streamed=streamed), context)) as responses:
+        async def answer_stream(context: Context, account: Account) -> None:
+            async with (
+                aclosing(reader.messages(context, account)) as messages,
+                aclosing(behavior(messages, context)) as responses,
+            ):
                 async for response in responses:
                     await written(response, context)
-        except Exception as error:  # noqa: BLE001 - the outermost edge
-            await _abort(method, error, context)
+
+        return answer_stream
+    behavior = handler.unary_stream
+    if not inspect.isasyncgenfunction(behavior):
+        # It writes its answers to the context itself, as the health service's Watch does.
+        async def answer_itself(context: Context, account: Account) -> None:
+            await behavior(await reader.message(context, account), context)
+
+        return answer_itself
+
+    async def answer(context: Context, account: Account) -> None:
+        async with aclosing(behavior(await reader.message(context, account), context)) as responses:
+            async for response in responses:
+                await written(response, context)
 
     return answer
 
 
-async def _abort(method: str, error: Exception, context: Context) -> None:
-    if isinstance(error, grpc.aio.AbortError):
-        raise error
+def _refused(method: str, error: Exception) -> ServiceError:
+    """What a caller is told of an error, without what led to it."""
     if not isinstance(error, ServiceError):
         _log.error("%s failed", method, exc_info=error)
         error = InternalError()
-    await context.abort(status_code(error), error.message, ((DETAILS_KEY, rich_status(error).SerializeToString()),))
+    seen: BaseException | None = error
+    while seen is not None:
+        seen.__traceback__ = None
+        seen = seen.__cause__ or seen.__context__
+    return error
+
+
+async def _abort(context: Context, error: ServiceError) -> None:
+    aborting = context.abort(
+        status_code(error), error.message, ((DETAILS_KEY, rich_status(error).SerializeToString()),)
+    )
+    del context
+    try:
+        await aborting
+    except grpc.aio.InternalError:
+        # The caller has gone.
+        return

@@ -17,6 +17,7 @@ from hopfield.v1 import (
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, memory_convert
 from hopfield_service.rpc.convert import LARGE, converted
+from hopfield_service.serving import admission, costs
 from hopfield_service.serving.checks import check_name
 from hopfield_service.serving.conversion import PIECE, on_thread, on_thread_if
 from hopfield_service.serving.memories import Memories, weight_rows
@@ -149,6 +150,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         header, payload = await self._read_import(request_iterator)
         identity = await on_thread(partial(memory_convert.streamed_request_in, header, payload, "header.request_id"))
         spec = memory_convert.imported_spec_in(header)
+        # Written to, as a bytearray may be.
         weights = np.frombuffer(payload, "<f8").reshape(header.neurons, header.neurons).astype(np.float64, copy=False)
         head = await self._memories.import_weights(header.name, spec, weights, identity)
         return memory_service_pb2.ImportWeightsResponse(memory=memory_convert.memory_out(head))
@@ -168,7 +170,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
         """The header, and the bytes of the matrix, which are taken in only as far as the header says."""
         header: memory_service_pb2.ImportWeightsHeader | None = None
         payload = bytearray()
-        expected = 0
+        expected = received = 0
         async for request in requests:
             part = request.WhichOneof("part")
             if header is None:
@@ -179,16 +181,20 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
                 if not 1 <= header.neurons <= self._max_neurons:
                     raise InvalidField("header.neurons", f"must be 1 to {self._max_neurons}, is {header.neurons}")
                 expected = 8 * header.neurons**2
+                await admission.current().take(costs.imported(header.neurons), "header.neurons")
+                # All of it at once: what grows is copied.
+                payload = bytearray(expected)
             elif part != "rows":
                 raise InvalidField("rows", "must follow the header, which comes once")
-            elif len(payload) + len(request.rows) > expected:
+            elif received + len(request.rows) > expected:
                 raise InvalidField("rows", f"must be {expected} bytes for {header.neurons} neurons, are more")
             else:
-                payload += request.rows
+                payload[received : received + len(request.rows)] = request.rows
+                received += len(request.rows)
         if header is None:
             raise InvalidField("header", "must come first")
-        if len(payload) != expected:
-            raise InvalidField("rows", f"must be {expected} bytes for {header.neurons} neurons, are {len(payload)}")
+        if received != expected:
+            raise InvalidField("rows", f"must be {expected} bytes for {header.neurons} neurons, are {received}")
         return header, memoryview(payload)
 
 

@@ -13,10 +13,8 @@ from functools import cache
 from typing import TypeVar
 
 import numpy as np
-from google.protobuf import descriptor_pool
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import DecodeError, Message
-from google.protobuf.message_factory import GetMessageClass
 from numpy.typing import NDArray
 
 from hopfield_service.core.kernels import wire
@@ -76,21 +74,6 @@ _bytes_of_request: ContextVar[int] = ContextVar("_bytes_of_request", default=0)
 def bytes_of_request() -> int:
     """Bytes of the message that this task parsed last. Protobuf itself serializes a message to tell its size."""
     return _bytes_of_request.get()
-
-
-@cache
-def request_type(method: str) -> type[Message]:
-    """The message that a method takes.
-
-    Args:
-        method: as gRPC names it, "/hopfield.v1.RecallService/Recall".
-
-    Raises:
-        KeyError: there is no such method.
-    """
-    service, _, name = method.lstrip("/").partition("/")
-    described = descriptor_pool.Default().FindMethodByName(f"{service}.{name}")
-    return GetMessageClass(described.input_type)
 
 
 def parsed_small(method: str, message_type: type[AnyMessage], raw: bytes) -> AnyMessage:

@@ -18,7 +18,8 @@ from hopfield_service.core.options import RecallOptions
 from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, recall_convert
 from hopfield_service.rpc.convert import LARGE, converted, is_large
-from hopfield_service.rpc.streaming import answered_in_order
+from hopfield_service.rpc.streaming import BLOCKS_AHEAD, answered_in_order
+from hopfield_service.serving import admission, costs
 from hopfield_service.serving.checks import Encoding, check_name
 from hopfield_service.serving.conversion import on_thread, on_thread_if
 from hopfield_service.serving.loader import Token
@@ -28,8 +29,8 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 # Steps of a trace that it takes less than a millisecond to convert.
 _FEW_STEPS = 100
-# Blocks of a stream that are taken in and not answered yet; see the .proto.
-_BLOCKS_AHEAD = 4
+# Bytes of a block of a stream and its answer that are not charged.
+_ANSWERED_FREELY = 1 << 14
 
 
 class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
@@ -63,16 +64,21 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
     ) -> AsyncIterator[recall_service_pb2.StreamRecallResponse]:
         """See the .proto."""
+        account = admission.current()
 
-        async def answer(block: _StreamedBlock) -> recall_service_pb2.StreamRecallResponse:
-            queries = await converted(block.queries, recall_convert.queries_in)
-            recalled = await self._recalls.recall_batch(block.name, queries, block.options, block.token)
-            answer = await _made(recall_convert.block_out, recalled, queries.encoding, block.options.seed)
-            return cast("recall_service_pb2.StreamRecallResponse", answer)
+        async def answer(block: _StreamedBlock) -> tuple[recall_service_pb2.StreamRecallResponse, admission.Account]:
+            part = account.part(_ANSWERED_FREELY)
+            with admission.charged_to(part):
+                queries = await converted(block.queries, recall_convert.queries_in)
+                recalled = await self._recalls.recall_batch(block.name, queries, block.options, block.token)
+                made = await _made(recall_convert.block_out, recalled, queries.encoding, block.options.seed)
+            return cast("recall_service_pb2.StreamRecallResponse", made), part
 
-        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, _BLOCKS_AHEAD)) as answers:
-            async for response in answers:
+        async with aclosing(answered_in_order(_streamed_blocks(request_iterator), answer, BLOCKS_AHEAD)) as answers:
+            async for response, part in answers:
                 yield response
+                # It is sent.
+                account.release_part(part)
 
     async def TraceRecall(
         self, request: recall_service_pb2.TraceRecallRequest, context: Context
@@ -144,4 +150,7 @@ async def _made(
     """The answer of many recalls on the wire; of very many made on a thread."""
     results = recalled.results
     large = len(results.energies) > MANY_ANSWERS or results.bits.nbytes >= LARGE
-    return await on_thread_if(large, partial(answer_of, recalled, encoding, seed))
+    answer = await on_thread_if(large, partial(answer_of, recalled, encoding, seed))
+    # With its labels, of which only an upper bound was known before.
+    costs.check_batch_answer(len(answer))
+    return answer

@@ -2,9 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import grpc
+
+BLOCKS_AHEAD: Final = 4
+"""Blocks of a stream that are taken in and not answered yet; see the .proto."""
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")

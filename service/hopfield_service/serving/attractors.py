@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hopfield_service.core.attractor import Activity, Attractor, Lattice, Rates, Settled
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.errors import InvalidField, WrongFamily
+from hopfield_service.serving import admission
 from hopfield_service.serving.checks import check_name
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
@@ -19,6 +20,9 @@ from hopfield_service.store.layout import Head
 _LONGEST = 600.0
 # Rates that an answer may hold.
 _MOST_RATES = 1 << 21
+# What a position, or the rate of a neuron, takes in arrays and in messages; and what is not charged.
+_MOVE_BYTES = 20
+_ANSWERED_FREELY = 1 << 15
 # Multiplications that take about as long as the way to a thread and back.
 _SHORT = 1 << 19
 # Multiplications that take about a tenth of a second.
@@ -125,10 +129,16 @@ class Attractors:
             activity = await self._executor.recall(partial(network.activity_at, start), network)
         async for some in moves:
             _check_moves(network, some, with_rates)
+            account = admission.current()
+            answer = account.part(_ANSWERED_FREELY)
+            size = _MOVE_BYTES * len(some.durations) * (1 + with_rates * network.spec.neurons)
+            if not answer.take_now(size):
+                await answer.take(size, some.field)
             work = sum(map(network.multiplications, some.durations.tolist()))
             run = partial(_run, network, activity, some, with_rates)
             activity, positions, rates = await self._executor.run(run, network, short=work <= _SHORT, long=work > _LONG)
             yield Whereabouts(head, positions, network.lattice(activity) if len(positions) else (), rates)
+            account.release_part(answer)
 
     async def _network(self, name: str, dimensions: int, token: Token | None) -> tuple[Head, Attractor]:
         check_name(name)

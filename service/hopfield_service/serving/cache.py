@@ -2,6 +2,7 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hopfield_service.core.network import Network
@@ -33,8 +34,10 @@ _LABEL = 200
 class NetworkCache:
     """Loaded networks by the name of their memory, up to a number of bytes; the one last used stays whatever its size."""
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, dropped: Callable[[object, int], None] | None = None) -> None:
+        """Takes the bytes to keep, and what is told of a network that is kept no longer, and of its bytes."""
         self._limit = limit_bytes
+        self._dropped = dropped
         self._total = 0
         self._loaded: OrderedDict[str, Loaded] = OrderedDict()
 
@@ -62,6 +65,8 @@ class NetworkCache:
         # In its place in the order: to be kept up to date is not to be used.
         self._loaded[name] = loaded
         size = _bytes_of(loaded)
+        if kept is not None and kept.network is not loaded.network:
+            self._say_dropped(kept)
         self._total += size - (0 if kept is None else _bytes_of(kept))
         if size > self._limit and (kept is None or _bytes_of(kept) <= self._limit):
             _log.warning(
@@ -76,6 +81,11 @@ class NetworkCache:
         loaded = self._loaded.pop(name, None)
         if loaded is not None:
             self._total -= _bytes_of(loaded)
+            self._say_dropped(loaded)
+
+    def _say_dropped(self, loaded: Loaded) -> None:
+        if self._dropped is not None:
+            self._dropped(loaded.network, _bytes_of(loaded))
 
 
 def _bytes_of(loaded: Loaded) -> int:

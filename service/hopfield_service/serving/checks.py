@@ -17,6 +17,8 @@ from hopfield_service.serving.conversion import PIECE
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LABEL_LENGTH = 256
+# Neurons of a block of weights.
+_SQUARE = 512
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -48,6 +50,11 @@ class Block:
 
     def __len__(self) -> int:
         return len(self.values)
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes that each of them, and each answer to one of them, takes."""
+        return self.values.nbytes // max(1, len(self.values))
 
     def part(self, start: int, end: int) -> "Block":
         """Some of them."""
@@ -159,26 +166,45 @@ def check_order(order: Order | NDArray[np.int64], neurons: int) -> None:
         raise InvalidField("options.explicit_order", f"must hold each of 0 to {neurons - 1} exactly once")
 
 
-def symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A matrix that is symmetric up to rounding, made exactly so by the mean of its halves.
+def make_symmetric(weights: NDArray[np.float64]) -> None:
+    """Makes a matrix that is symmetric up to rounding exactly so, in place, by the mean of its halves.
+
+    Args:
+        weights: (N, N), which is left half done where an error is raised.
 
     Raises:
         InvalidField: it is not finite, or not symmetric to 1e-9 of its largest entry.
     """
-    infinite = ~np.isfinite(weights)
-    if infinite.any():
-        i, j = divmod(int(infinite.argmax()), len(weights))
-        raise InvalidField("rows", f"must be finite; weight ({i}, {j}) is {weights[i, j]}")
-    largest = float(np.abs(weights).max())
-    if largest * weights.shape[0] ** 2 > np.finfo(np.float64).max / 4:
+    neurons = len(weights)
+    largest = 0.0
+    for rows in _slices(neurons):
+        block = weights[rows]
+        infinite = ~np.isfinite(block)
+        if infinite.any():
+            i, j = divmod(int(infinite.argmax()), neurons)
+            raise InvalidField("rows", f"must be finite; weight ({rows.start + i}, {j}) is {block[i, j]}")
+        largest = max(largest, float(np.abs(block).max()))
+    if largest * neurons**2 > np.finfo(np.float64).max / 4:
         raise InvalidField(
             "rows", f"must be small enough for an energy to be finite; the largest weight is {largest:g}"
         )
-    difference = np.abs(weights - weights.T)
-    if difference.max() > 1e-9 * largest:
-        i, j = divmod(int(difference.argmax()), len(weights))
-        raise InvalidField(
-            "rows",
-            f"must be symmetric; weight ({i}, {j}) is {weights[i, j]:g} and weight ({j}, {i}) is {weights[j, i]:g}",
-        )
-    return (weights + weights.T) / 2
+    for rows in _slices(neurons):
+        for columns in _slices(neurons):
+            if columns.start < rows.start:
+                continue
+            upper, lower = weights[rows, columns], weights[columns, rows].T
+            difference = np.abs(upper - lower)
+            if difference.max() > 1e-9 * largest:
+                row, column = divmod(int(difference.argmax()), difference.shape[1])
+                i, j = rows.start + row, columns.start + column
+                raise InvalidField(
+                    "rows",
+                    f"must be symmetric; weight ({i}, {j}) is {weights[i, j]:g} and weight ({j}, {i}) is {weights[j, i]:g}",
+                )
+            mean = (upper + lower) / 2
+            weights[rows, columns], weights[columns, rows] = mean, mean.T
+
+
+def _slices(neurons: int) -> list[slice]:
+    """Neurons in blocks, a square of which fits into a cache."""
+    return [slice(start, min(start + _SQUARE, neurons)) for start in range(0, neurons, _SQUARE)]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -9,6 +10,8 @@ from functools import partial
 from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.network import Network, Operation
 from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead, StorageUnavailable
+from hopfield_service.serving import costs
+from hopfield_service.serving.admission import Account, charged_to, current
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.snapshot_writer import SnapshotWriter
@@ -35,8 +38,15 @@ class NetworkLoader:
     """The network of each memory, at least as new as who asks must see. Every method may raise what RedisStore raises."""
 
     def __init__(
-        self, store: RedisStore, cache: NetworkCache, executor: KernelExecutor, max_snapshot_bytes: int
+        self,
+        store: RedisStore,
+        cache: NetworkCache,
+        executor: KernelExecutor,
+        max_snapshot_bytes: int,
+        account: Callable[[], Account],
     ) -> None:
+        """Takes what it needs; each load is charged to an account of its own."""
+        self._account = account
         self._store = store
         self._cache = cache
         self._executor = executor
@@ -157,7 +167,7 @@ class NetworkLoader:
     def _load_of(self, name: str) -> asyncio.Task[Loaded]:
         load = self._loads.get(name)
         if load is None:
-            load = self._loads[name] = asyncio.create_task(self._load(name))
+            load = self._loads[name] = asyncio.create_task(self._charged_load(name))
             self._running.add(load)
             load.add_done_callback(lambda done: self._load_ended(name, done))
         return load
@@ -175,6 +185,15 @@ class NetworkLoader:
         if error is not None and not isinstance(error, MemoryNotFound | StorageUnavailable):
             _log.warning("memory %r was not loaded: %s", name, error)
 
+    async def _charged_load(self, name: str) -> Loaded:
+        """Loads for all who wait for it, and not on the account of one of them."""
+        account = self._account()
+        with charged_to(account):
+            try:
+                return await self._load(name)
+            finally:
+                account.release()
+
     async def _load(self, name: str) -> Loaded:
         """The present network, from the nearest of: what is cached, the snapshot, the base; and the log after it.
 
@@ -190,6 +209,7 @@ class NetworkLoader:
             head = await self._store.head(name)
             if head is None:
                 raise MemoryNotFound(name)
+            await current().take(_cost(head, self._cache.peek(name)), "name")
             try:
                 loaded = await self._loaded_at(head)
             except Corrupt:
@@ -286,6 +306,16 @@ class NetworkLoader:
             # Another replica has written one since: what it leaves to be replayed, at a pass an operation.
             tail = max(0, head.revision - head.snapshot.revision)
         return Loaded(head, network, tail)
+
+
+def _cost(head: Head, cached: Loaded | None) -> int:
+    """Bytes that it takes to load a memory, or to catch up with it."""
+    if cached is not None:
+        return 2 * cached.network.nbytes
+    written = sum(
+        array.nbytes for manifest in (head.snapshot, head.imported, head.base) if manifest for array in manifest.arrays
+    )
+    return costs.load(head.spec.neurons, head.pattern_count, written + head.log_bytes)
 
 
 def _prepared(network: Network, _: Interruption) -> None:

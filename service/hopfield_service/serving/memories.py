@@ -44,8 +44,9 @@ from hopfield_service.errors import (
     ServiceError,
     WeightsImported,
 )
+from hopfield_service.serving import admission, costs
 from hopfield_service.serving.cache import Loaded
-from hopfield_service.serving.checks import Block, check_labels, check_name, holding_patterns, symmetric
+from hopfield_service.serving.checks import Block, check_labels, check_name, holding_patterns, make_symmetric
 from hopfield_service.serving.conversion import PIECE, on_thread_if
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
@@ -60,6 +61,8 @@ _log = logging.getLogger(__name__)
 _PAGE_BYTES = 1 << 20
 # Bytes of patterns that it takes about a millisecond to work through.
 _LARGE_BYTES = 1 << 18
+# What a change is large by.
+_LARGE_PART = {Store: "patterns", Forget: "labels", Configure: "spec"}
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -133,7 +136,7 @@ class Memories:
         Args:
             name: of the memory.
             spec: its parameters, whose rule says that the weights are given.
-            weights: (N, N) float64.
+            weights: (N, N) float64, which are made symmetric in place.
             request: to recognise a repeat.
 
         Raises:
@@ -141,8 +144,8 @@ class Memories:
             MemoryExists: the name is taken.
         """
         self._check_spec(name, spec)
-        mean_of_halves = await self._executor.learn(lambda _: symmetric(weights))
-        first = Import({"weights": StateArray(mean_of_halves, symmetric=True)})
+        await self._executor.learn(lambda _: make_symmetric(weights))
+        first = Import({"weights": StateArray(weights, symmetric=True)})
         return await self._make(name, spec, first, request, allow_existing=False)
 
     def _check_spec(self, name: str, spec: Spec) -> None:
@@ -402,11 +405,15 @@ class Memories:
                         return loaded.head, ()
                     continue
                 labels = operation.labels if numbered and isinstance(operation, Store) else ()
+                account = admission.current()
+                attempt = account.part()
+                await attempt.take(costs.change(loaded.network, operation), _LARGE_PART[type(operation)])
                 network = await self._executor.learn(partial(_applied, loaded.network, operation))
                 outcome, head = await self._store.commit(loaded.head, operation, network, request, labels)
                 if outcome is Outcome.DONE:
                     await self._loader.committed(loaded, operation, head, network)
                     return head, labels
+                account.release_part(attempt)
         raise Contention(name)
 
     # Reading
@@ -447,6 +454,7 @@ class Memories:
         loaded = await self._loader.cached_or_loaded(name, token)
         if not isinstance(loaded.network, Weighted):
             raise NoWeights(name, loaded.network.spec.family)
+        await admission.current().take(costs.STREAMED, "name")
         return loaded.head, loaded.network
 
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
@@ -457,8 +465,10 @@ class Memories:
         """
         check_name(name)
         loaded = await self._loader.cached_or_loaded(name, token)
+        network = holding_patterns(name, loaded.network)
+        await admission.current().take(costs.diagnosis(network.spec.neurons, len(network.stored)), "name")
         # Not on the threads that recalls wait for: it may take long.
-        return loaded.head, await self._executor.learn(holding_patterns(name, loaded.network).diagnose)
+        return loaded.head, await self._executor.learn(network.diagnose)
 
 
 def _applied(network: Network, operation: Operation, interruption: Interruption) -> Network:

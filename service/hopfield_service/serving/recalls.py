@@ -15,18 +15,20 @@ from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Bits
 from hopfield_service.core.results import RecallResult, RecallResults, TraceStep, joined
 from hopfield_service.errors import InvalidField
+from hopfield_service.serving import admission, costs, turns
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_name, check_order, holding_patterns
 from hopfield_service.serving.conversion import on_thread_if
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
-from hopfield_service.serving.turns import Account
 from hopfield_service.store.layout import Head
 
 MANY_ANSWERS = 1 << 11
 """Answers that it takes about a millisecond to put into words."""
 # The states of a piece of a trace take at most about so much, a byte a neuron.
 _TRACE_BYTES = 1 << 20
+# And everything else of a step.
+_STEP_BYTES = 256
 # What an answer may hold of nearest patterns: for a query, for all queries of a request, and in neurons where the patterns come too.
 _NEAREST_EACH = 1000
 _NEAREST_ALL = 1 << 20
@@ -141,6 +143,11 @@ class Recalls:
         network = self._to_recall(loaded, queries, options)
 
         count, additions = len(queries), _additions(network, options, len(queries))
+        row_bytes = queries.row_bytes
+        costs.check_batch_answer(costs.batch_on_wire(count, row_bytes))
+        account, cost = admission.current(), costs.batch(network, count, row_bytes)
+        if not account.take_now(cost):
+            await account.take(cost, "queries.count")
 
         def results(start: int, end: int, interruption: Interruption) -> RecallResults:
             asked = queries.part(start, end).queries(network.spec.coding)
@@ -152,9 +159,9 @@ class Recalls:
         if found is not None:
             return RecalledBatch(loaded.head, found, network.stored.labels)
         parts: list[RecallResults] = []
-        account = Account.of(long=additions > _LONG_RECALL)
+        share = turns.Account.of(long=additions > _LONG_RECALL)
         for runs in _parts(results, count, additions, self._executor.idle_threads):
-            parts += await self._executor.recall_all(runs, network, account)
+            parts += await self._executor.recall_all(runs, network, share)
         return RecalledBatch(
             loaded.head, await on_thread_if(count > MANY_ANSWERS, lambda _: joined(parts)), network.stored.labels
         )
@@ -169,7 +176,8 @@ class Recalls:
         """
         loaded = await self._loaded(name, token)
         network = self._to_recall(loaded, query, options)
-        most = max(1, _TRACE_BYTES // network.spec.neurons)
+        await admission.current().take(costs.STREAMED, "query")
+        most = max(1, _TRACE_BYTES // (network.spec.neurons + _STEP_BYTES))
         async for items in self._executor.trace(
             partial(network.trace, query.queries(network.spec.coding), options), most
         ):
@@ -227,6 +235,9 @@ class Recalls:
                 "include_patterns",
                 f"must not be set for more than {most} patterns of {spec.neurons} neurons, are {total}",
             )
+
+        row_bytes = queries.row_bytes if include_patterns else 0
+        await admission.current().take(costs.nearest(network, len(queries), each, row_bytes), "k")
 
         def answers(interruption: Interruption) -> NearestPatterns:
             positions = np.empty((len(queries), each), np.int64)

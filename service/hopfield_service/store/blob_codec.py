@@ -105,16 +105,21 @@ class Manifest:
 
 def write_blob(
     arrays: Mapping[str, StateArray], blob: str, revision: int, commit: str, next_number: int
-) -> tuple[Manifest, list[bytes]]:
+) -> tuple[Manifest, list[memoryview]]:
     """Writes arrays as a blob.
 
     Returns:
         Its manifest, and its chunks.
     """
     described: list[BlobArray] = []
-    written: list[bytes] = []
+    # Each byte once: they may be as many as fit into memory.
+    whole = memoryview(bytearray(blob_nbytes(arrays)))
+    start = 0
     for name, array in arrays.items():
-        payload, dtype = _array_bytes(array)
+        dtype = _written_dtype(array.values)
+        payload = whole[start : start + _written_entries(array) * dtype.itemsize]
+        start += len(payload)
+        _write_array(array, dtype, payload)
         described.append(
             BlobArray(
                 name=name,
@@ -126,9 +131,7 @@ def write_blob(
                 checksum=checksum(payload),
             )
         )
-        written.append(payload)
-    whole = memoryview(b"".join(written))
-    chunks = [bytes(whole[start : start + CHUNK_BYTES]) for start in range(0, len(whole), CHUNK_BYTES)]
+    chunks = [whole[start : start + CHUNK_BYTES] for start in range(0, len(whole), CHUNK_BYTES)]
     return Manifest(blob, revision, commit, next_number, len(chunks), tuple(described)), chunks
 
 
@@ -142,7 +145,7 @@ def _written_entries(array: StateArray) -> int:
     return size * (size + 1) // 2 if array.symmetric else array.values.size
 
 
-def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[Any]]:
+def read_blob(manifest: Manifest, chunks: Sequence[bytes | memoryview]) -> dict[str, NDArray[Any]]:
     """Reads the arrays of a blob.
 
     Raises:
@@ -163,11 +166,15 @@ def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[
     return arrays
 
 
-def _array_bytes(array: StateArray) -> tuple[bytes, np.dtype[Any]]:
-    dtype = _written_dtype(array.values)
+def _write_array(array: StateArray, dtype: np.dtype[Any], into: memoryview) -> None:
+    entries = np.frombuffer(into, dtype)
     if not array.symmetric:
-        return array.values.astype(dtype).tobytes(), dtype
-    return b"".join(row[i:].astype(dtype).tobytes() for i, row in enumerate(array.values)), dtype
+        entries[:] = array.values.ravel()
+        return
+    start = 0
+    for i, row in enumerate(array.values):
+        entries[start : start + len(row) - i] = row[i:]
+        start += len(row) - i
 
 
 def _written_dtype(values: NDArray[Any]) -> np.dtype[Any]:

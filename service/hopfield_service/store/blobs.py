@@ -37,7 +37,7 @@ class Blobs:
         try:
             with errors_of(head.name):
                 for key, chunk in zip(self.keys(head, manifest), chunks, strict=True):
-                    await self._redis.set(key, chunk, ex=_STAGED_TTL)
+                    await self._redis.set(key, bytes(chunk), ex=_STAGED_TTL)
         except StorageFull:
             # What fitted would keep others from storing.
             await self.unstage(head, manifest)

@@ -1,0 +1,103 @@
+"""What requests take of memory while they are answered: bytes, about, and rather too many than too few.
+
+Measured as the growth of a process that answers one request; see the tests of what calls take.
+"""
+
+from typing import Final
+
+from hopfield_service.core.network import Configure, Forget, Network, Operation, PatternNetwork, Store
+from hopfield_service.errors import InvalidField
+
+ANSWER_BYTES: Final = 64 << 20
+"""Bytes of one message of an answer, at most: a larger one would be built, written and sent while others wait."""
+
+# An answer as arrays, as lists, in a message, and as it is sent.
+_COPIES = 4
+# Of the numbers of one recall, in lists and in a message; of a label or a weight that is named beside; and on the wire.
+_RECALL = 320
+_NAMED = 100
+_RECALL_ON_WIRE = 24
+_NAMED_ON_WIRE = 12
+# Patterns with the largest softmax weights that a modern memory names.
+_ATTENDED = 8
+# A message of a stream whose answer is as large as the server likes: some blocks of about a mebibyte.
+STREAMED: Final = 4 << 20
+# A block of the arrays that a diagnosis is computed with, and how many of them there are at once.
+_DIAGNOSED_ENTRIES = 1 << 22
+_DIAGNOSED_ARRAYS = 6
+
+
+def batch(network: PatternNetwork, count: int, row_bytes: int) -> int:
+    """Of recalling so many queries, each of whose answers takes so many bytes."""
+    label = network.stored.longest_label
+    attended = (
+        min(_ATTENDED, len(network.stored)) * (_NAMED + _COPIES * label) if network.spec.family == "modern" else 0
+    )
+    return count * (_RECALL + _COPIES * (row_bytes + label) + attended)
+
+
+def batch_on_wire(count: int, row_bytes: int) -> int:
+    """Bytes of the answer to so many queries, without the labels."""
+    return count * (_RECALL_ON_WIRE + row_bytes)
+
+
+def check_batch_answer(size: int) -> None:
+    """Refuses a batch whose answer would be too large.
+
+    Args:
+        size: bytes of the answer on the wire.
+
+    Raises:
+        InvalidField: it would be.
+    """
+    if size > ANSWER_BYTES:
+        raise InvalidField(
+            "queries.count", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have {size}"
+        )
+
+
+def nearest(network: PatternNetwork, queries: int, each: int, row_bytes: int) -> int:
+    """Of finding so many patterns for each of some queries, and sending so many bytes of each.
+
+    Raises:
+        InvalidField: the answer would be too large.
+    """
+    labels = network.stored.label_bytes(each)
+    size = queries * (each * (_NAMED_ON_WIRE + row_bytes) + labels)
+    if size > ANSWER_BYTES:
+        raise InvalidField(
+            "k", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have up to {size}"
+        )
+    return _COPIES * size + queries * each * _NAMED
+
+
+def change(network: Network, operation: Operation) -> int:
+    """Of a network after one more operation, and of learning it."""
+    neurons, count = network.spec.neurons, len(network.stored)
+    added = 0
+    if isinstance(operation, Store):
+        count += len(operation.labels)
+        added = operation.bits.nbytes
+    elif not isinstance(operation, Forget | Configure):
+        count = neurons
+    return 2 * network.nbytes + _learnt(neurons, count) + 8 * added
+
+
+def load(neurons: int, patterns: int, written: int) -> int:
+    """Of loading a network from what was written of it."""
+    return 3 * written + _learnt(neurons, patterns)
+
+
+def _learnt(neurons: int, patterns: int) -> int:
+    """The numbers that a rule keeps, and those that it computes them with."""
+    return 16 * neurons * min(neurons, patterns)
+
+
+def imported(neurons: int) -> int:
+    """Of a matrix of weights from outside: itself, half of it as it is written, and some rows."""
+    return 12 * neurons**2 + STREAMED
+
+
+def diagnosis(neurons: int, patterns: int) -> int:
+    """Of looking at all weights and all patterns, in blocks."""
+    return neurons * neurons * 8 + 8 * _DIAGNOSED_ARRAYS * min(_DIAGNOSED_ENTRIES, neurons * max(neurons, patterns))
