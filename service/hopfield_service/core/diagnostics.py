@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_service.core.blas import product
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import LearningOutcome
 from hopfield_service.core.local_field import LocalField
@@ -113,8 +114,7 @@ def stability(local_field: LocalField, stored: Bits, interruption: Interruption)
     for patterns in _blocks(stored, neurons):
         lowest = np.full(len(patterns), np.inf)
         for rows in _slices(neurons, neurons):
-            check(interruption)
-            sums = patterns @ weights[rows].T.astype(np.float64) + offsets[rows]
+            sums = product(patterns, weights[rows].T.astype(np.float64), interruption) + offsets[rows]
             margins = patterns[:, rows] * (sums / local_field.scale - local_field.thresholds[rows])
             lowest = np.minimum(lowest, margins.min(axis=1))
             total += float(margins.sum())
@@ -132,11 +132,11 @@ def similarity(stored: Bits, neurons: int, interruption: Interruption) -> Simila
     squares, pairs = 0.0, 0.0
     for patterns in _blocks(stored, neurons):
         sums = np.zeros(patterns.shape)
-        for others in _blocks(stored, neurons):
-            check(interruption)
-            products = patterns @ others.T
+        # So many that their products with the patterns make no larger block. All these sums are of integers, and exact.
+        for others in _blocks(stored, neurons, len(patterns)):
+            products = product(patterns, others.T, interruption)
             pairs += float(np.abs(products).sum())
-            sums += products @ others
+            sums += product(products, others, interruption)
         noise = (sums - (neurons + count - 1) * patterns) / neurons
         squares += float(np.square(noise).sum())
     # Every pair was met twice, and every pattern once with itself.
@@ -151,10 +151,14 @@ def weight_statistics(local_field: LocalField, interruption: Interruption) -> We
     off_diagonal = neurons * (neurons - 1)
     low, high, total, asymmetry = np.inf, -np.inf, 0.0, 0.0
     for rows in _slices(neurons, neurons):
+        # Each of these takes some ten milliseconds.
         check(interruption)
         block = weights[rows] / divisor
+        check(interruption)
         asymmetry = max(asymmetry, float(np.abs(block - weights[:, rows].T / divisor).max()))
+        check(interruption)
         others = block[_off_diagonal(rows, neurons)]
+        check(interruption)
         if others.size:
             low, high = min(low, float(others.min())), max(high, float(others.max()))
             total += float(others.sum())
@@ -180,8 +184,9 @@ def correlated(similarity: Similarity, neurons: int) -> bool:
     return similarity.mean_overlap >= 2 * math.sqrt(2 / (math.pi * neurons))
 
 
-def _blocks(stored: Bits, neurons: int) -> Iterator[NDArray[np.float64]]:
-    for rows in _slices(len(stored), neurons):
+def _blocks(stored: Bits, neurons: int, width: int = 0) -> Iterator[NDArray[np.float64]]:
+    """The patterns, so many at a time that a block of rows as wide as they are, or as `width`, is no larger than a block."""
+    for rows in _slices(len(stored), max(neurons, width)):
         yield unpack(stored[rows], neurons).astype(np.float64)
 
 

@@ -161,8 +161,9 @@ class ModernNetwork(ExemplarNetwork):
         largest = float(np.square(self.lengths).max())
         return logarithm(float(len(self.stored))) / self.spec.beta + largest / 2
 
-    def prepare(self) -> None:
+    def prepare(self, interruption: Interruption = never) -> None:
         """See Network."""
+        check(interruption)
         if len(self.stored):
             _ = self.columns, self.offset
 

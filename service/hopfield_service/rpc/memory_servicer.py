@@ -18,7 +18,7 @@ from hopfield_service.errors import InvalidField
 from hopfield_service.rpc import convert, memory_convert
 from hopfield_service.rpc.convert import converted
 from hopfield_service.serving.checks import check_name
-from hopfield_service.serving.memories import Memories, weight_rows
+from hopfield_service.serving.memories import Memories
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -149,7 +149,7 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
                 coding=convert.coding_out(network.spec.coding),
             )
         )
-        for rows in weight_rows(network):
+        async for rows in self._memories.weight_rows(network):
             yield memory_service_pb2.GetWeightsResponse(rows=rows.astype("<f8", copy=False).tobytes())
 
     async def ImportWeights(

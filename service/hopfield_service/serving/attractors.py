@@ -127,9 +127,7 @@ class Attractors:
             _check_moves(network, some, with_rates)
             work = sum(map(network.multiplications, some.durations.tolist()))
             run = partial(_run, network, activity, some, with_rates)
-            activity, positions, rates = await self._executor.run(
-                run, network, short=work <= _SHORT, long=work > _LONG
-            )
+            activity, positions, rates = await self._executor.run(run, network, short=work <= _SHORT, long=work > _LONG)
             yield Whereabouts(head, positions, network.lattice(activity) if len(positions) else (), rates)
 
     async def _network(self, name: str, dimensions: int, token: Token | None) -> tuple[Head, Attractor]:

@@ -1,13 +1,14 @@
 """The rules that requests are held to before anything is done."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.network import Network, PatternNetwork, PatternSpec
 from hopfield_service.core.options import Order
 from hopfield_service.core.patterns import Bits, Coding, Queries, pack
@@ -15,6 +16,8 @@ from hopfield_service.errors import InvalidField, WrongFamily, shown
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,127}")
 _LABEL_LENGTH = 256
+# Entries of the largest array that is made beside a matrix.
+_BLOCK = 1 << 20
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -154,26 +157,47 @@ def check_order(order: Order | NDArray[np.int64], neurons: int) -> None:
         raise InvalidField("options.explicit_order", f"must hold each of 0 to {neurons - 1} exactly once")
 
 
-def symmetric(weights: NDArray[np.float64]) -> NDArray[np.float64]:
+def symmetric(weights: NDArray[np.float64], interruption: Interruption) -> NDArray[np.float64]:
     """A matrix that is symmetric up to rounding, made exactly so by the mean of its halves.
+
+    Args:
+        weights: (N, N) float64.
+        interruption: asked between blocks of rows.
 
     Raises:
         InvalidField: it is not finite, or not symmetric to 1e-9 of its largest entry.
+        Interrupted: `interruption` said so.
     """
-    infinite = ~np.isfinite(weights)
-    if infinite.any():
-        i, j = divmod(int(infinite.argmax()), len(weights))
-        raise InvalidField("rows", f"must be finite; weight ({i}, {j}) is {weights[i, j]}")
-    largest = float(np.abs(weights).max())
-    if largest * weights.shape[0] ** 2 > np.finfo(np.float64).max / 4:
+    neurons, largest = len(weights), 0.0
+    for rows in _blocks_of_rows(neurons, interruption):
+        infinite = ~np.isfinite(weights[rows])
+        if infinite.any():
+            i, j = divmod(rows.start * neurons + int(infinite.argmax()), neurons)
+            raise InvalidField("rows", f"must be finite; weight ({i}, {j}) is {weights[i, j]}")
+        largest = max(largest, float(np.abs(weights[rows]).max()))
+    if largest * neurons**2 > np.finfo(np.float64).max / 4:
         raise InvalidField(
             "rows", f"must be small enough for an energy to be finite; the largest weight is {largest:g}"
         )
-    difference = np.abs(weights - weights.T)
-    if difference.max() > 1e-9 * largest:
-        i, j = divmod(int(difference.argmax()), len(weights))
+    mean, worst, at = np.empty_like(weights), 0.0, 0
+    for rows in _blocks_of_rows(neurons, interruption):
+        turned = weights[:, rows].T
+        difference = np.abs(weights[rows] - turned)
+        if difference.max() > worst:
+            worst, at = float(difference.max()), rows.start * neurons + int(difference.argmax())
+        mean[rows] = (weights[rows] + turned) / 2
+    if worst > 1e-9 * largest:
+        i, j = divmod(at, neurons)
         raise InvalidField(
             "rows",
             f"must be symmetric; weight ({i}, {j}) is {weights[i, j]:g} and weight ({j}, {i}) is {weights[j, i]:g}",
         )
-    return (weights + weights.T) / 2
+    return mean
+
+
+def _blocks_of_rows(neurons: int, interruption: Interruption) -> Iterator[slice]:
+    """The rows of a matrix, so many at a time that each pass over them takes some milliseconds."""
+    size = max(1, _BLOCK // neurons)
+    for start in range(0, neurons, size):
+        check(interruption)
+        yield slice(start, start + size)

@@ -6,13 +6,12 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.network import Network, Operation
 from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead, StorageUnavailable
 from hopfield_service.serving.cache import Loaded, NetworkCache
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.snapshot_writer import SnapshotWriter
-from hopfield_service.store.layout import Head
+from hopfield_service.store.layout import Corrupt, Head
 from hopfield_service.store.redis_errors import errors_of
 from hopfield_service.store.redis_store import Position, RedisStore
 
@@ -194,7 +193,7 @@ class NetworkLoader:
                     _log.warning("memory %r was folded from its log, since its snapshot does not lead to it", name)
                     self._writer.replace_unreadable(loaded)
             if loaded is not None:
-                await self._executor.load(partial(_prepared, loaded.network))
+                await self._executor.load(loaded.network.prepare)
                 # Not where it was deleted here since: what began before that may have read what was there before.
                 if self._loads.get(name) is this:
                     self._cache.put(loaded)
@@ -210,8 +209,12 @@ class NetworkLoader:
                 raise CorruptMemory(name)
 
     async def _snapshot_base(self, head: Head) -> Loaded | None:
-        network = await self._store.snapshots.snapshot(head)
-        if network is None or head.snapshot is None:
+        if head.snapshot is None:
+            return None
+        try:
+            network = await self._executor.load(await self._store.snapshots.snapshot(head, head.snapshot))
+        except Corrupt as error:
+            _log.warning("snapshot of memory %r at revision %d: %s", head.name, head.snapshot.revision, error)
             return None
         at = replace(head, revision=head.snapshot.revision, commit=head.snapshot.commit)
         return Loaded(at, network, 0)
@@ -252,11 +255,6 @@ class NetworkLoader:
             # Another replica has written one since: what it leaves to be replayed, at a pass an operation.
             tail = max(0, head.revision - head.snapshot.revision)
         return Loaded(head, network, tail)
-
-
-def _prepared(network: Network, _: Interruption) -> None:
-    """Makes a network ready to recall, which is not to be done where calls are answered."""
-    network.prepare()
 
 
 def _has_seen(head: Head, token: Token) -> bool:

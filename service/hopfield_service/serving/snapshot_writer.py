@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 from hopfield_service.errors import ServiceError
 from hopfield_service.serving.cache import Loaded, NetworkCache
@@ -85,7 +86,7 @@ class SnapshotWriter:
 
     async def _compacted(self, loaded: Loaded) -> bool:
         head, network = loaded.head, loaded.network
-        arrays = await self._executor.learn(lambda _: base_arrays(network))
+        arrays = await self._executor.load(lambda _: base_arrays(network))
         if blob_nbytes(arrays) > self._max_snapshot_bytes:
             return False
         base = await self._store.snapshots.compact(head, arrays, network.stored.next_number)
@@ -102,8 +103,8 @@ class SnapshotWriter:
     async def _snapshot(self, loaded: Loaded, unreadable: bool, generation: int) -> None:
         head, network = replace(loaded.head, generation=generation), loaded.network
         # Made once: the weights of some networks are not kept as they are written.
-        arrays = await self._executor.learn(lambda _: snapshot_arrays(network))
-        if await self._executor.learn(lambda _: blob_nbytes(arrays)) > self._max_snapshot_bytes:
+        arrays = await self._executor.load(partial(snapshot_arrays, network))
+        if await self._executor.load(lambda _: blob_nbytes(arrays)) > self._max_snapshot_bytes:
             return
         manifest = await self._store.snapshots.write_snapshot(
             head, arrays, network.stored.next_number, unreadable=unreadable

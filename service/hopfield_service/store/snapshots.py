@@ -1,7 +1,5 @@
 """What stands in for the log of a memory: a snapshot for all of it, a base for the part that was compacted."""
 
-import asyncio
-import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -13,11 +11,9 @@ from hopfield_service.core.learning import StateArray
 from hopfield_service.core.network import Network
 from hopfield_service.store import layout, scripts
 from hopfield_service.store.blobs import Blobs
-from hopfield_service.store.layout import Corrupt, Head, Keys, Manifest
+from hopfield_service.store.layout import Head, Keys, Manifest
 from hopfield_service.store.redis_client import BoundedRedis
 from hopfield_service.store.redis_errors import errors_of
-
-_log = logging.getLogger(__name__)
 
 # A reader that has begun on a blob which is then replaced has so long to finish.
 _REPLACED_TTL = 60
@@ -36,16 +32,13 @@ class SnapshotStore:
         self._compact = client.register_script(scripts.COMPACT)
         self._release = client.register_script(scripts.RELEASE)
 
-    async def snapshot(self, head: Head) -> Network | None:
-        """The network at the revision of the head's snapshot, or None where there is none, or none that can be read."""
-        if head.snapshot is None:
-            return None
-        try:
-            arrays = await self._blobs.read(head, head.snapshot)
-            return await asyncio.to_thread(layout.restored_network, head.snapshot, arrays)
-        except Corrupt as error:
-            _log.warning("snapshot of memory %r at revision %d: %s", head.name, head.snapshot.revision, error)
-            return None
+    async def snapshot(self, head: Head, manifest: Manifest) -> Callable[[Interruption], Network]:
+        """What makes the network at the revision of a snapshot of the head.
+
+        Raises:
+            Corrupt: the snapshot cannot be read; also when what is returned is called.
+        """
+        return partial(layout.restored_network, manifest, await self._blobs.read(head, manifest))
 
     async def base(self, head: Head) -> Callable[[Interruption], Network]:
         """What makes the network before the first entry of the present log: learns anew what the base says.
