@@ -109,11 +109,13 @@ def stability(local_field: LocalField, stored: Bits, interruption: Interruption)
     neurons = len(weights)
     if not len(stored):
         return None
+    check(interruption)
     offsets = local_field.sums(np.zeros(neurons, np.int8))
     stable_count, held_count, smallest, total = 0, 0, np.inf, 0.0
     for patterns in _blocks(stored, neurons):
         lowest = np.full(len(patterns), np.inf)
         for rows in _slices(neurons, neurons):
+            check(interruption)
             sums = product(patterns, weights[rows].T.astype(np.float64), interruption) + offsets[rows]
             margins = patterns[:, rows] * (sums / local_field.scale - local_field.thresholds[rows])
             lowest = np.minimum(lowest, margins.min(axis=1))
@@ -132,8 +134,8 @@ def similarity(stored: Bits, neurons: int, interruption: Interruption) -> Simila
     squares, pairs = 0.0, 0.0
     for patterns in _blocks(stored, neurons):
         sums = np.zeros(patterns.shape)
-        # So many that their products with the patterns make no larger block. All these sums are of integers, and exact.
-        for others in _blocks(stored, neurons, len(patterns)):
+        # So many that their products with the patterns make a small block. All these sums are of integers, and exact.
+        for others in _blocks(stored, neurons, 4 * len(patterns)):
             products = product(patterns, others.T, interruption)
             pairs += float(np.abs(products).sum())
             sums += product(products, others, interruption)

@@ -22,6 +22,8 @@ from hopfield_service.core.patterns import Bits, row_bytes, unpack, unpacked_blo
 # Entries of the largest array that Hebb's rule makes beside the weights. float32 holds every integer up to 2^24, and no partial
 # sum of that many products of signs is larger.
 _BLOCK = 1 << 24
+# Entries that are turned into another type within some ten milliseconds.
+_SMALL_BLOCK = 1 << 22
 # Patterns that are added to a matrix faster one after the other than by way of a product of matrices.
 _PATTERNS_IN_A_PASS = 4
 
@@ -85,7 +87,7 @@ class Hebbian(LearningRule):
         if self.sums is not None:
             return self.sums
         neurons = self.parameters.neurons
-        size = max(1, _BLOCK // neurons)
+        size = self._rows_at_once(len(self.bits))
         sums = np.empty((neurons, neurons), sums_dtype(len(self.bits)))
         for start, block in zip(range(0, neurons, size), self._products(self.bits, size, interruption), strict=True):
             sums[start : start + size] = block
@@ -129,7 +131,7 @@ class Hebbian(LearningRule):
         if before is not None and len(changed) <= _PATTERNS_IN_A_PASS:
             kernels.add_signs(before, unpack(changed, neurons), sign, self._diagonal(len(bits)), sums)
             return type(self)(self.parameters, bits, sums)
-        size = max(1, _BLOCK // neurons)
+        size = self._rows_at_once(len(bits if before is None else changed))
         products = self._products(bits if before is None else changed, size, interruption)
         for start in range(0, neurons, size):
             check(interruption)
@@ -142,6 +144,11 @@ class Hebbian(LearningRule):
                 sums[rows] += before[rows]
         np.fill_diagonal(sums, self._diagonal(len(bits)))
         return type(self)(self.parameters, bits, sums)
+
+    def _rows_at_once(self, count: int) -> int:
+        """How many rows of sums to make of so many patterns: few, where the patterns need not be unpacked anew for each block."""
+        neurons = self.parameters.neurons
+        return max(1, (_BLOCK if count * neurons > _BLOCK else _SMALL_BLOCK) // neurons)
 
     def _diagonal(self, count: int) -> int:
         return count if self.parameters.self_coupling else 0

@@ -22,6 +22,8 @@ from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks
 
 # What a kernel does between two questions whether anybody still waits, in passes over all weights times weights: some ten milliseconds.
 WORK_BETWEEN_QUESTIONS = 1 << 23
+# Entries of a matrix that numpy passes over a few times meanwhile.
+_ENTRIES_BETWEEN_QUESTIONS = 1 << 21
 
 
 class Normalization(Enum):
@@ -375,14 +377,21 @@ class Imported(Couplings):
         parameters: LearningParameters,  # noqa: ARG003
         arrays: Mapping[str, NDArray[Any]],
         stored: Bits,  # noqa: ARG003
-        interruption: Interruption = never,  # noqa: ARG003
+        interruption: Interruption = never,
     ) -> Self:
         """See Couplings: the matrix says it all."""
         matrix = np.ascontiguousarray(arrays["weights"], dtype=np.float64)
-        if np.abs(matrix).max(initial=0.0) > np.iinfo(np.int32).max:
-            return cls(matrix)
-        integers = matrix.astype(np.int32)
-        return cls(integers if np.array_equal(integers, matrix) else matrix)
+        integers = np.empty(matrix.shape, np.int32)
+        limits, size = np.iinfo(np.int32), max(1, _ENTRIES_BETWEEN_QUESTIONS // max(1, len(matrix)))
+        for start in range(0, len(matrix), size):
+            check(interruption)
+            rows = matrix[start : start + size]
+            if np.abs(rows).max() > limits.max:
+                return cls(matrix)
+            integers[start : start + size] = rows
+            if not np.array_equal(integers[start : start + size], rows):
+                return cls(matrix)
+        return cls(integers)
 
     def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002
         """See Couplings."""

@@ -17,6 +17,8 @@ _log = logging.getLogger(__name__)
 _SNAPSHOT_AFTER = 32
 # A log is compacted when it takes more bytes than this, and than so many times what it adds up to.
 _SHORT_LOG, _LONG_LOG = 1 << 20, 2
+# Seconds that closing waits for what is being written.
+_SECONDS_TO_CLOSE = 2.0
 # A label and a number, about.
 _LABEL_BYTES = 32
 
@@ -34,8 +36,13 @@ class SnapshotWriter:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Finishes what is being written."""
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        """Finishes what is being written, if that takes a moment. What is given up is no loss: the log says all."""
+        writing = list(self._tasks.values())
+        if writing:
+            _, unfinished = await asyncio.wait(writing, timeout=_SECONDS_TO_CLOSE)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def write_when_due(self, loaded: Loaded) -> None:
         """Has a snapshot written where replaying the log would cost more than loading one, and the log compacted where it is long.
