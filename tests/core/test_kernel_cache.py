@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numba.core import config
 
 import hopfield_service
 from hopfield_service.core.kernels import cache, generator
@@ -165,13 +166,13 @@ def test_a_damaged_file_is_compiled_again_with_a_warning(
     damage: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setattr(cache, "directory", functools.cache(cache.Directory))
-    monkeypatch.setattr(cache.numba.config, "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
 
     def drawn() -> tuple[int, int]:
         """A word, and how many kernels were found on disk for it: by a kernel that this process has not compiled yet."""
         next_word = compiled(generator.next_word.py_func)  # type: ignore[attr-defined]
         word = int(next_word(np.array([1234567], np.uint64)))
-        return word, sum(next_word.stats.cache_hits.values())  # type: ignore[attr-defined]
+        return word, sum(next_word.stats.cache_hits.values())
 
     assert drawn() == (WORD, 0)
     (file,) = tmp_path.rglob("generator.next_word.*")

@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import Configure, Network, Operation, Spec, StoredPatterns
 from hopfield_service.core.patterns import Coding
@@ -96,7 +96,7 @@ class Attractor(Network):
         """See Network."""
         return {}
 
-    def prepare(self) -> None:
+    def prepare(self, interruption: Interruption = never) -> None:
         """See Network. Its weights are all that it needs."""
 
     @property

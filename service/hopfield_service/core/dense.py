@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import NDArray
 
 from hopfield_service.core import diagnostics, interactions
 from hopfield_service.core.diagnostics import Diagnosis, Stability
@@ -19,7 +20,7 @@ from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels.interactions import Interactions, measure_fields
 from hopfield_service.core.network import InvalidParameter, Store, StoredPatterns
 from hopfield_service.core.options import RecallOptions
-from hopfield_service.core.patterns import Coding, Nearest, Queries, nearest, unpack
+from hopfield_service.core.patterns import Coding, Nearest, Queries, Signs, Words, nearest, unpack
 from hopfield_service.core.results import RecallResult, RecallResults, TraceStep
 from hopfield_service.core.verdict import verdict
 
@@ -28,6 +29,8 @@ MAX_DEGREE = 30
 _MANY_NEURONS = 2000
 # Patterns whose fields are computed at a time.
 _BLOCK = 64
+# Additions between two questions whether anybody still waits: some ten milliseconds.
+_WORK_BETWEEN_QUESTIONS = 1 << 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,18 +139,23 @@ class DenseNetwork(ExemplarNetwork):
     @cached_property
     def form(self) -> Interactions:
         """The patterns and the interaction function as recalls take them."""
+        return self._form_made(never)
+
+    def _form_made(self, interruption: Interruption) -> Interactions:
         spec, stored = self.spec, self.stored
         if spec.exponential:
-            return interactions.exponentials(stored.bits, stored.words, spec.neurons)
-        return interactions.powers(stored.bits, stored.words, spec.neurons, spec.degree)
+            return interactions.exponentials(stored.bits, stored.words, spec.neurons, interruption)
+        return interactions.powers(stored.bits, stored.words, spec.neurons, spec.degree, interruption)
 
     @cached_property
     def dynamics(self) -> Dynamics:
         """What recalls need."""
         return Dynamics(self.form, self.form, np.float64, self.stored.words)
 
-    def prepare(self) -> None:
+    def prepare(self, interruption: Interruption = never) -> None:
         """See Network."""
+        if "form" not in vars(self):
+            self.form = self._form_made(interruption)
         _ = self.dynamics
 
     @property
@@ -216,18 +224,32 @@ class DenseNetwork(ExemplarNetwork):
         if not count:
             return None
         stable, held, smallest, total = 0, 0, np.inf, 0.0
+        self.prepare(interruption)
         for start in range(0, count, _BLOCK):
-            check(interruption)
             patterns = unpack(self.stored.bits[start : start + _BLOCK], neurons)
             fields, signs = np.empty(patterns.shape), np.empty_like(patterns)
             words = self.stored.words[start : start + _BLOCK]
-            measure_fields(self.form, patterns, words, fields, signs)
+            self._measure_fields(patterns, words, fields, signs, interruption)
             margins = patterns * fields
             smallest = min(smallest, float(margins.min()))
             total += float(margins.sum())
             stable += int(np.count_nonzero((signs * patterns >= 0).all(axis=1)))
             held += int(np.count_nonzero((signs == patterns).all(axis=1)))
         return Stability(count, stable, stable - held, smallest, total / (count * neurons))
+
+    def _measure_fields(
+        self, patterns: Signs, words: Words, fields: NDArray[np.float64], signs: Signs, interruption: Interruption
+    ) -> None:
+        """Calls `measure_fields` for so many states, or for so many neurons of one, that it returns soon."""
+        neurons, stored = self.spec.neurons, len(self.stored)
+        states = max(1, _WORK_BETWEEN_QUESTIONS // (stored * neurons))
+        width = min(neurons, max(1, _WORK_BETWEEN_QUESTIONS // stored))
+        for start in range(0, len(patterns), states):
+            some = slice(start, start + states)
+            for first in range(0, neurons, width):
+                check(interruption)
+                last = min(first + width, neurons)
+                measure_fields(self.form, patterns[some], words[some], first, last, fields[some], signs[some])
 
     def _trials(self, interruption: Interruption) -> Iterator[tuple[str, Stability | None]]:
         """What other interaction functions would make of the patterns, found by trying them."""

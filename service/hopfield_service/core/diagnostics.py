@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from hopfield_service.core.blas import product
 from hopfield_service.core.interruption import Interruption, check
 from hopfield_service.core.learning import LearningOutcome
 from hopfield_service.core.local_field import LocalField
@@ -108,13 +109,14 @@ def stability(local_field: LocalField, stored: Bits, interruption: Interruption)
     neurons = len(weights)
     if not len(stored):
         return None
+    check(interruption)
     offsets = local_field.sums(np.zeros(neurons, np.int8))
     stable_count, held_count, smallest, total = 0, 0, np.inf, 0.0
     for patterns in _blocks(stored, neurons):
         lowest = np.full(len(patterns), np.inf)
         for rows in _slices(neurons, neurons):
             check(interruption)
-            sums = patterns @ weights[rows].T.astype(np.float64) + offsets[rows]
+            sums = product(patterns, weights[rows].T.astype(np.float64), interruption) + offsets[rows]
             if local_field.folds_diagonal:
                 sums -= weights.diagonal()[rows] * patterns[:, rows]
             margins = patterns[:, rows] * (sums / local_field.scale - local_field.thresholds[rows])
@@ -134,11 +136,11 @@ def similarity(stored: Bits, neurons: int, interruption: Interruption) -> Simila
     squares, pairs = 0.0, 0.0
     for patterns in _blocks(stored, neurons):
         sums = np.zeros(patterns.shape)
-        for others in _blocks(stored, neurons):
-            check(interruption)
-            products = patterns @ others.T
+        # So many that their products with the patterns make a small block. All these sums are of integers, and exact.
+        for others in _blocks(stored, neurons, 4 * len(patterns)):
+            products = product(patterns, others.T, interruption)
             pairs += float(np.abs(products).sum())
-            sums += products @ others
+            sums += product(products, others, interruption)
         noise = (sums - (neurons + count - 1) * patterns) / neurons
         squares += float(np.square(noise).sum())
     # Every pair was met twice, and every pattern once with itself.
@@ -153,10 +155,14 @@ def weight_statistics(local_field: LocalField, interruption: Interruption) -> We
     off_diagonal = neurons * (neurons - 1)
     low, high, total, asymmetry = np.inf, -np.inf, 0.0, 0.0
     for rows in _slices(neurons, neurons):
+        # Each of these takes some ten milliseconds.
         check(interruption)
         block = weights[rows] / divisor
+        check(interruption)
         asymmetry = max(asymmetry, float(np.abs(block - weights[:, rows].T / divisor).max()))
+        check(interruption)
         others = block[_off_diagonal(rows, neurons)]
+        check(interruption)
         if others.size:
             low, high = min(low, float(others.min())), max(high, float(others.max()))
             total += float(others.sum())
@@ -182,8 +188,9 @@ def correlated(similarity: Similarity, neurons: int) -> bool:
     return similarity.mean_overlap >= 2 * math.sqrt(2 / (math.pi * neurons))
 
 
-def _blocks(stored: Bits, neurons: int) -> Iterator[NDArray[np.float64]]:
-    for rows in _slices(len(stored), neurons):
+def _blocks(stored: Bits, neurons: int, width: int = 0) -> Iterator[NDArray[np.float64]]:
+    """The patterns, so many at a time that a block of rows as wide as they are, or as `width`, is no larger than a block."""
+    for rows in _slices(len(stored), max(neurons, width)):
         yield unpack(stored[rows], neurons).astype(np.float64)
 
 

@@ -6,7 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from numpy.typing import NDArray
 
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import (
     Configure,
@@ -60,7 +60,7 @@ class ExemplarNetwork(PatternNetwork):
         """See Network."""
         return 1
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002 - it takes no time
         """See Network."""
         return {}
 
@@ -80,7 +80,12 @@ class ExemplarSpec(PatternSpec, Generic[NetworkT]):
         """See Spec."""
         return self.of(StoredPatterns.none(self.row_bytes))
 
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> NetworkT:  # noqa: ARG002 - there are none
+    def restored(
+        self,
+        stored: StoredPatterns,
+        arrays: Mapping[str, NDArray[Any]],  # noqa: ARG002
+        interruption: Interruption = never,  # noqa: ARG002 - it takes no time
+    ) -> NetworkT:
         """See Spec."""
         return self.of(stored)
 

@@ -1,38 +1,46 @@
 """The form in which recall takes the weights of a network: see ARCHITECTURE.md, "How a recall is computed"."""
 
 import math
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.hebbian import Hebbian
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels import couplings as forms
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
 from hopfield_service.core.kernels.compilation import PADDED
 from hopfield_service.core.kernels.rests import FINE_STEP, FINEST_STEP
 from hopfield_service.core.local_field import LocalField, tolerance_of
-from hopfield_service.core.patterns import Bits, Coding, Signs, Words, unpacked_blocks, words
+from hopfield_service.core.patterns import Bits, Coding, Signs, Words, unpack, words
 from hopfield_service.core.pseudo_inverse import PseudoInverse
 
 # Bytes of all arrays together that have a number or two for each neuron, or for each pattern.
 _ENTRY = 64
 # Neurons whose weights, of 64 bits each, are soon read.
 _FEW = 512
+# Weights that a kernel passes over between two questions whether anybody still waits: some ten milliseconds.
+_WEIGHTS_BETWEEN_QUESTIONS = 1 << 22
 _INT16, _INT32 = (1 << 15) - 1, (1 << 31) - 1
 
 
-def patterns_form(couplings: Hebbian, packed: Words, coding: Coding) -> forms.Patterns:
+def patterns_form(couplings: Hebbian, packed: Words, coding: Coding, interruption: Interruption) -> forms.Patterns:
     """Hebb's weights, without thresholds, as their patterns.
 
     Args:
         couplings: kept as factors.
         packed: (P, ceil(N / 64)) uint64, the patterns.
         coding: of the network.
+        interruption: asked between blocks.
+
+    Raises:
+        Interrupted: `interruption` said so.
     """
     neurons, count = couplings.parameters.neurons, len(packed)
-    signs = neuron_by_neuron(couplings.bits, neurons)
+    signs = neuron_by_neuron(couplings.bits, neurons, interruption)
     return forms.Patterns(
         rows=signs,
         words=packed,
@@ -54,7 +62,13 @@ def overlaps_dtype(form: forms.Patterns) -> type[np.signedinteger[Any]]:
     return np.int16 if form.rows.shape[0] * (1 + form.coding) <= _INT16 else np.int64
 
 
-def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.float64], coding: Coding) -> forms.Basis:
+def basis_form(
+    couplings: PseudoInverse,
+    stored: Bits,
+    thresholds: NDArray[np.float64],
+    coding: Coding,
+    interruption: Interruption,
+) -> forms.Basis:
     """A projection as its basis.
 
     Overlaps with the basis are at most `|v| <= sqrt(N) (1 + coding)` in size, all together: they are those of a projection. So
@@ -66,6 +80,10 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
         stored: (P, ceil(N / 8)) uint8, the patterns.
         thresholds: (N,) float64.
         coding: of the network.
+        interruption: asked between blocks.
+
+    Raises:
+        Interrupted: `interruption` said so.
     """
     rank, neurons = couplings.rank, couplings.parameters.neurons
     spanning = stored[couplings.spanning]
@@ -79,6 +97,7 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
     exact, rows = np.empty((neurons, rank)), np.zeros((neurons, padded(rank)), np.int16)
     first = 0
     for block in couplings.blocks:
+        check(interruption)
         kernels.turn_neuron_by_neuron(block, first, step, exact, rows)
         first += len(block)
     tolerance = tolerance_of(couplings.largest_row_sum)
@@ -102,8 +121,12 @@ def basis_form(couplings: PseudoInverse, stored: Bits, thresholds: NDArray[np.fl
     )
 
 
-def matrix_form(local_field: LocalField) -> forms.Matrix:
-    """Weights as a matrix: of 16 bits each where that says all, or enough of them; of 64 where they are few or need it."""
+def matrix_form(local_field: LocalField, interruption: Interruption = never) -> forms.Matrix:
+    """Weights as a matrix: of 16 bits each where that says all, or enough of them; of 64 where they are few or need it.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
     weights, neurons = local_field.weights, len(local_field.weights)
     if weights.dtype == np.float64 and neurons <= _FEW:
         return exact_form(local_field)
@@ -111,7 +134,7 @@ def matrix_form(local_field: LocalField) -> forms.Matrix:
         row_sum = float(fields.largest_row_sum(weights))
         if (1 + local_field.coding) * (row_sum + neurons) <= _INT32:
             return whole_form(local_field)
-    form = rounded_form(local_field)
+    form = rounded_form(local_field, interruption)
     # Whole numbers that do not fit into 16 bits, or their sums into 32.
     return exact_form(local_field) if form.doubt >= 0 and local_field.is_whole else form
 
@@ -121,22 +144,32 @@ def whole_form(local_field: LocalField) -> forms.Matrix:
     return _unrounded(local_field, local_field.weights, local_field.totals.astype(np.int32))
 
 
-def rounded_form(local_field: LocalField) -> forms.Matrix:
+def rounded_form(local_field: LocalField, interruption: Interruption = never) -> forms.Matrix:
     """Weights as a matrix of 16 bits each, enough for fields that are not near zero, and 24 bits more for energies.
 
     With all of them, a weight is known to 2^-37 of the largest.
+
+    Raises:
+        Interrupted: `interruption` said so.
     """
     weights, coding = local_field.weights, local_field.coding
-    neurons = len(weights)
-    largest = float(np.abs(weights).max(initial=0.0))
+    neurons, largest = len(weights), 0.0
+    for some in _rows(neurons, interruption):
+        largest = max(largest, float(np.abs(weights[some]).max()))
     step = step_of(largest, float(fields.largest_row_sum(weights)), neurons, coding)
     rounded, totals = np.empty((neurons, neurons), np.int16), np.empty(neurons, np.int32)
-    error = kernels.round_to_step(weights, step, rounded, totals)
+    error = 0.0
+    for some in _rows(neurons, interruption):
+        error = max(error, kernels.round_to_step(weights[some], step, rounded[some], totals[some]))
     size = neurons if error > 0 else 0
     fine, finest = np.empty((size, size), np.int16), np.empty((size, size), np.int8)
     rest_totals = np.empty((2, size), np.int64)
-    if error > 0:
-        kernels.rests_of_rounding(weights, step, rounded, FINE_STEP, fine, FINEST_STEP, finest, rest_totals)
+    for some in _rows(size, interruption):
+        of_some = np.empty((2, len(fine[some])), np.int64)
+        kernels.rests_of_rounding(
+            weights[some], step, rounded[some], FINE_STEP, fine[some], FINEST_STEP, finest[some], of_some
+        )
+        rest_totals[:, some] = of_some
     return forms.Matrix(
         weights=rounded,
         totals=totals,
@@ -153,6 +186,14 @@ def rounded_form(local_field: LocalField) -> forms.Matrix:
         coding=int(coding),
         folded=_folded(local_field, rounded),
     )
+
+
+def _rows(neurons: int, interruption: Interruption) -> Iterator[slice]:
+    """The rows of a matrix, so many at a time that a pass over them takes some ten milliseconds."""
+    size = max(1, _WEIGHTS_BETWEEN_QUESTIONS // max(1, neurons))
+    for start in range(0, neurons, size):
+        check(interruption)
+        yield slice(start, start + size)
 
 
 def step_of(largest: float, largest_row_sum: float, neurons: int, coding: Coding) -> float:
@@ -225,11 +266,16 @@ def padded(count: int) -> int:
     return -(-count // PADDED) * PADDED
 
 
-def neuron_by_neuron(bits: Bits, neurons: int) -> Signs:
-    """(N, P padded) int8, the signs of a neuron in all patterns next to one another, with zeros behind."""
+def neuron_by_neuron(bits: Bits, neurons: int, interruption: Interruption) -> Signs:
+    """(N, P padded) int8, the signs of a neuron in all patterns next to one another, with zeros behind.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
     rows = np.zeros((neurons, padded(len(bits))), np.int8)
-    start = 0
-    for patterns in unpacked_blocks(bits, neurons):
+    size = max(1, _WEIGHTS_BETWEEN_QUESTIONS // neurons)
+    for start in range(0, len(bits), size):
+        check(interruption)
+        patterns = unpack(bits[start : start + size], neurons)
         rows[:, start : start + len(patterns)] = patterns.T
-        start += len(patterns)
     return rows

@@ -7,7 +7,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.blas import product
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels import learning as kernels
 from hopfield_service.core.learning import (
     LearningOutcome,
@@ -21,6 +22,8 @@ from hopfield_service.core.patterns import Bits, row_bytes, unpack, unpacked_blo
 # Entries of the largest array that Hebb's rule makes beside the weights. float32 holds every integer up to 2^24, and no partial
 # sum of that many products of signs is larger.
 _BLOCK = 1 << 24
+# Entries that are turned into another type within some ten milliseconds.
+_SMALL_BLOCK = 1 << 22
 # Patterns that are added to a matrix faster one after the other than by way of a product of matrices.
 _PATTERNS_IN_A_PASS = 4
 
@@ -59,24 +62,34 @@ class Hebbian(LearningRule):
         return cls(parameters, np.empty((0, row_bytes(parameters.neurons)), np.uint8), None)
 
     @classmethod
-    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:
+    def restored(
+        cls,
+        parameters: LearningParameters,
+        arrays: Mapping[str, NDArray[Any]],
+        stored: Bits,
+        interruption: Interruption = never,  # noqa: ARG003
+    ) -> Self:
         """See Couplings."""
         few = _has_few(len(stored), parameters.neurons)
         return cls(parameters, stored, None if few else arrays["sums"].astype(sums_dtype(len(stored)), copy=False))
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:
         """See Couplings."""
-        return {"sums": StateArray(self.weights, symmetric=True)}
+        return {"sums": StateArray(self.weights_made(interruption), symmetric=True)}
 
     @property
     def weights(self) -> NDArray[np.signedinteger[Any]]:
         """See Couplings."""
+        return self.weights_made(never)
+
+    def weights_made(self, interruption: Interruption) -> NDArray[np.signedinteger[Any]]:
+        """See Couplings."""
         if self.sums is not None:
             return self.sums
         neurons = self.parameters.neurons
-        size = max(1, _BLOCK // neurons)
+        size = self._rows_at_once(len(self.bits))
         sums = np.empty((neurons, neurons), sums_dtype(len(self.bits)))
-        for start, block in zip(range(0, neurons, size), self._products(self.bits, size), strict=True):
+        for start, block in zip(range(0, neurons, size), self._products(self.bits, size, interruption), strict=True):
             sums[start : start + size] = block
         return sums
 
@@ -85,10 +98,10 @@ class Hebbian(LearningRule):
         """See Couplings."""
         return self.sums is None
 
-    def weight_rows(self, rows: int) -> Iterator[NDArray[Any]]:
+    def weight_rows(self, rows: int, interruption: Interruption = never) -> Iterator[NDArray[Any]]:
         """See Couplings."""
         if self.sums is None:
-            yield from self._products(self.bits, rows)
+            yield from self._products(self.bits, rows, interruption)
         else:
             for start in range(0, len(self.sums), rows):
                 yield self.sums[start : start + rows]
@@ -129,8 +142,8 @@ class Hebbian(LearningRule):
         if before is not None and len(changed) <= _PATTERNS_IN_A_PASS:
             kernels.add_signs(before, unpack(changed, neurons), sign, self._diagonal(len(bits)), sums)
             return type(self)(self.parameters, bits, sums)
-        size = max(1, _BLOCK // neurons)
-        products = self._products(bits if before is None else changed, size)
+        size = self._rows_at_once(len(bits if before is None else changed))
+        products = self._products(bits if before is None else changed, size, interruption)
         for start in range(0, neurons, size):
             check(interruption)
             rows, product = slice(start, start + size), next(products)
@@ -143,10 +156,15 @@ class Hebbian(LearningRule):
         np.fill_diagonal(sums, self._diagonal(len(bits)))
         return type(self)(self.parameters, bits, sums)
 
+    def _rows_at_once(self, count: int) -> int:
+        """How many rows of sums to make of so many patterns: few, where the patterns need not be unpacked anew for each block."""
+        neurons = self.parameters.neurons
+        return max(1, (_BLOCK if count * neurons > _BLOCK else _SMALL_BLOCK) // neurons)
+
     def _diagonal(self, count: int) -> int:
         return count if self.parameters.self_coupling else 0
 
-    def _products(self, bits: Bits, rows: int) -> Iterator[NDArray[Any]]:
+    def _products(self, bits: Bits, rows: int, interruption: Interruption) -> Iterator[NDArray[Any]]:
         """`sum_mu xi^mu xi^mu'` in blocks of so many rows: whole numbers, as float32 where that holds them."""
         neurons = self.parameters.neurons
         if len(bits) * neurons <= _BLOCK:
@@ -155,12 +173,12 @@ class Hebbian(LearningRule):
             stop = min(start + rows, neurons)
             if len(bits) * neurons <= _BLOCK:
                 # BLAS may add in any order: sums of integers below 2^24 are exact in float32 all the same.
-                block: NDArray[Any] = patterns[:, start:stop].T @ patterns
+                block: NDArray[Any] = product(patterns[:, start:stop].T, patterns, interruption)
             else:
                 block = np.zeros((stop - start, neurons), np.int32)
                 for some in unpacked_blocks(bits, neurons):
                     wide = some.astype(np.float32)
-                    block += (wide[:, start:stop].T @ wide).astype(np.int32)
+                    block += product(wide[:, start:stop].T, wide, interruption).astype(np.int32)
             block[np.arange(stop - start), np.arange(start, stop)] = self._diagonal(len(bits))
             yield block
 

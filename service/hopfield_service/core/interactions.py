@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.forms import neuron_by_neuron, padded
+from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.kernels.interactions import Interactions
 from hopfield_service.core.kernels.updates import exponential
 from hopfield_service.core.patterns import Bits, Coding, Words
@@ -16,7 +17,7 @@ _NO_THRESHOLDS = np.empty(0)
 _FUNCTIONS = 4
 
 
-def powers(stored: Bits, packed: Words, neurons: int, degree: int) -> Interactions:
+def powers(stored: Bits, packed: Words, neurons: int, degree: int, interruption: Interruption) -> Interactions:
     """Patterns under `F(z) = z^degree`: in whole numbers where no sum can be too large for them to be exact, in shares of `F(N)` otherwise.
 
     Args:
@@ -24,6 +25,10 @@ def powers(stored: Bits, packed: Words, neurons: int, degree: int) -> Interactio
         packed: (P, ceil(N / 64)) uint64, the same.
         neurons: N.
         degree: of the power, at least 2.
+        interruption: asked between blocks of patterns.
+
+    Raises:
+        Interrupted: `interruption` said so.
     """
     # No term is larger than twice this.
     whole = 2 * len(stored) * (neurons + 3) ** degree <= _WHOLE
@@ -42,7 +47,7 @@ def powers(stored: Bits, packed: Words, neurons: int, degree: int) -> Interactio
     odd = at - (above + below) / 2
     difference = power(overlap + 1) - power(overlap - 1)
     return Interactions(
-        rows=neuron_by_neuron(stored, neurons),
+        rows=neuron_by_neuron(stored, neurons, interruption),
         words=packed,
         tables=np.stack([even, odd, difference, at]),
         exponential=False,
@@ -53,11 +58,11 @@ def powers(stored: Bits, packed: Words, neurons: int, degree: int) -> Interactio
     )
 
 
-def exponentials(stored: Bits, packed: Words, neurons: int) -> Interactions:
+def exponentials(stored: Bits, packed: Words, neurons: int, interruption: Interruption) -> Interactions:
     """Patterns under `F(z) = exp(z)`, in shares of `F` one above the largest overlap. Arguments: as `powers`."""
     shares = np.array([exponential(-float(behind)) for behind in range(2 * neurons + 3)])
     return Interactions(
-        rows=neuron_by_neuron(stored, neurons),
+        rows=neuron_by_neuron(stored, neurons, interruption),
         words=packed,
         tables=np.outer([_SINH_2, 1 - _COSH_2, 2 * _SINH_1, 1.0], shares),
         exponential=True,

@@ -16,13 +16,15 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels import fields
 from hopfield_service.core.kernels import learning as kernels
 from hopfield_service.core.patterns import Bits, Coding, Signs, unpacked_blocks
 
 # What a kernel does between two questions whether anybody still waits, in passes over all weights times weights: some ten milliseconds.
 WORK_BETWEEN_QUESTIONS = 1 << 23
+# Entries of a matrix that numpy passes over a few times meanwhile.
+_ENTRIES_BETWEEN_QUESTIONS = 1 << 21
 
 
 class Normalization(Enum):
@@ -98,20 +100,31 @@ class Couplings(ABC):
     def weights(self) -> NDArray[Any]:
         """(N, N) symmetric, `divisor * J`, of int16, int32 or float64. Made anew each time where they are kept as factors."""
 
+    def weights_made(self, interruption: Interruption) -> NDArray[Any]:  # noqa: ARG002 - where they are kept, there is nothing to wait for
+        """`weights`, which may take long to make.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
+        return self.weights
+
     @property
     def kept_as_factors(self) -> bool:
         """Whether the weights are kept as the patterns, or the basis, that they are a product of, and not as a matrix."""
         return False
 
-    def weight_rows(self, rows: int) -> Iterator[NDArray[Any]]:
-        """The weights in blocks of at most so many rows."""
+    def weight_rows(self, rows: int, interruption: Interruption = never) -> Iterator[NDArray[Any]]:  # noqa: ARG002 - as `weights_made`
+        """The weights in blocks of at most so many rows.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
         for start in range(0, len(self.weights), rows):
             yield self.weights[start : start + rows]
 
-    @property
-    def largest_row_sum(self) -> float:
-        """`max_i sum_j |J_ij|`, or what that does not exceed."""
-        return float(fields.largest_row_sum(self.weights)) / self.divisor
+    def row_sum_of(self, weights: NDArray[Any]) -> float:
+        """`max_i sum_j |J_ij|` of these `weights`, or what that does not exceed."""
+        return float(fields.largest_row_sum(weights)) / self.divisor
 
     @property
     def row_sums(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -128,12 +141,26 @@ class Couplings(ABC):
 
     @classmethod
     @abstractmethod
-    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:
-        """The couplings whose `arrays` had these values, after these patterns: (P, ceil(N / 8)) uint8."""
+    def restored(
+        cls,
+        parameters: LearningParameters,
+        arrays: Mapping[str, NDArray[Any]],
+        stored: Bits,
+        interruption: Interruption = never,
+    ) -> Self:
+        """The couplings whose `arrays` had these values, after these patterns: (P, ceil(N / 8)) uint8.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
 
     @abstractmethod
-    def arrays(self) -> dict[str, StateArray]:
-        """What a snapshot must keep, by name."""
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:
+        """What a snapshot must keep, by name.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
 
 
 class LearningRule(Couplings):
@@ -203,11 +230,17 @@ class _FloatRule(LearningRule):
         return cls(parameters, np.zeros((parameters.neurons, parameters.neurons)))
 
     @classmethod
-    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:  # noqa: ARG003
+    def restored(
+        cls,
+        parameters: LearningParameters,
+        arrays: Mapping[str, NDArray[Any]],
+        stored: Bits,  # noqa: ARG003
+        interruption: Interruption = never,  # noqa: ARG003
+    ) -> Self:
         """See Couplings."""
         return cls(parameters, np.ascontiguousarray(arrays["weights"], dtype=np.float64))
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002
         """See Couplings."""
         return {"weights": StateArray(self.weights, symmetric=True)}
 
@@ -289,13 +322,19 @@ class Perceptron(LearningRule):
         return cls(parameters, np.zeros((neurons, neurons)), LearningOutcome(converged=True, sweeps=0), 0)
 
     @classmethod
-    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:  # noqa: ARG003
+    def restored(
+        cls,
+        parameters: LearningParameters,
+        arrays: Mapping[str, NDArray[Any]],
+        stored: Bits,  # noqa: ARG003
+        interruption: Interruption = never,  # noqa: ARG003
+    ) -> Self:
         """See Couplings."""
         converged, sweeps, patterns = arrays["outcome"].tolist()
         weights = np.ascontiguousarray(arrays["weights"], dtype=np.float64)
         return cls(parameters, weights, LearningOutcome(bool(converged), sweeps), patterns)
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002
         """See Couplings."""
         outcome = np.array([self.outcome.converged, self.outcome.sweeps, self.patterns], np.int64)
         return {"weights": StateArray(self.matrix, symmetric=True), "outcome": StateArray(outcome)}
@@ -343,14 +382,27 @@ class Imported(Couplings):
         return self.matrix.nbytes
 
     @classmethod
-    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:  # noqa: ARG003
+    def restored(
+        cls,
+        parameters: LearningParameters,  # noqa: ARG003
+        arrays: Mapping[str, NDArray[Any]],
+        stored: Bits,  # noqa: ARG003
+        interruption: Interruption = never,
+    ) -> Self:
         """See Couplings: the matrix says it all."""
         matrix = np.ascontiguousarray(arrays["weights"], dtype=np.float64)
-        if np.abs(matrix).max(initial=0.0) > np.iinfo(np.int32).max:
-            return cls(matrix)
-        integers = matrix.astype(np.int32)
-        return cls(integers if np.array_equal(integers, matrix) else matrix)
+        integers = np.empty(matrix.shape, np.int32)
+        limits, size = np.iinfo(np.int32), max(1, _ENTRIES_BETWEEN_QUESTIONS // max(1, len(matrix)))
+        for start in range(0, len(matrix), size):
+            check(interruption)
+            rows = matrix[start : start + size]
+            if np.abs(rows).max() > limits.max:
+                return cls(matrix)
+            integers[start : start + size] = rows
+            if not np.array_equal(integers[start : start + size], rows):
+                return cls(matrix)
+        return cls(integers)
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002
         """See Couplings."""
         return {"weights": StateArray(self.matrix, symmetric=True)}

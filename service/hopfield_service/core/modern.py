@@ -161,10 +161,13 @@ class ModernNetwork(ExemplarNetwork):
         largest = float(np.square(self.lengths).max())
         return logarithm(float(len(self.stored))) / self.spec.beta + largest / 2
 
-    def prepare(self) -> None:
+    def prepare(self, interruption: Interruption = never) -> None:
         """See Network."""
+        check(interruption)
         if len(self.stored):
-            _ = self.columns, self.offset
+            _ = self.columns
+            check(interruption)
+            _ = self.offset
 
     @property
     def nbytes(self) -> int:
@@ -187,6 +190,8 @@ class ModernNetwork(ExemplarNetwork):
     ) -> Iterator[RecallResults]:
         """See Network."""
         size = min(_MOST, max(_FEWEST, _WEIGHTS // max(1, len(self.stored))))
+        # An iteration of all of them is never interrupted.
+        size = max(1, min(size, _WORK_BETWEEN_QUESTIONS // max(1, self.rows.size)))
         for first in range(0, len(queries.bits), size):
             retrieval = Retrieval(self, queries.part(first, first + size), options.max_iterations)
             retrieval.settle(interruption)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hopfield_service.core.diagnostics import Diagnosis
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Bits, Coding, Nearest, Queries, Words, pack, row_bytes, words
@@ -223,16 +223,24 @@ class Network(ABC):
         """What it cost to apply the operation that led to this network, in passes over the weights."""
 
     @abstractmethod
-    def arrays(self) -> dict[str, StateArray]:
-        """What a snapshot must keep beside the stored patterns, by name."""
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:
+        """What a snapshot must keep beside the stored patterns, by name.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
 
     @abstractmethod
     def given(self) -> dict[str, StateArray]:
         """Of `arrays`, those that cannot be learnt anew from the stored patterns: given from outside. Often none."""
 
     @abstractmethod
-    def prepare(self) -> None:
-        """Makes what recalls need, for which the first of them would otherwise wait: it may take as long as learning."""
+    def prepare(self, interruption: Interruption = never) -> None:
+        """Makes what recalls need, for which the first of them would otherwise wait: it may take as long as learning.
+
+        Raises:
+            Interrupted: `interruption` said so. It can be prepared again.
+        """
 
 
 class PatternNetwork(Network):
@@ -313,8 +321,12 @@ class Weighted(PatternNetwork):
         """(N,) float64, in the unit of the local field."""
 
     @abstractmethod
-    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
-        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64."""
+    def weight_rows(self, rows: int, interruption: Interruption = never) -> Iterator[NDArray[np.float64]]:
+        """J (or T) as recall uses it, in blocks of at most `rows` rows, (rows, N) float64.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
 
 
 class Spec(ABC):
@@ -376,8 +388,14 @@ class Spec(ABC):
         """The network before the first operation."""
 
     @abstractmethod
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> Network:
-        """The network whose `stored` and `arrays` had these values."""
+    def restored(
+        self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]], interruption: Interruption = never
+    ) -> Network:
+        """The network whose `stored` and `arrays` had these values.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
 
     @abstractmethod
     def relearnt(

@@ -16,7 +16,7 @@ from hopfield_service.core.capacity import NO_BIAS, Bias
 from hopfield_service.core.diagnostics import Diagnosis, Stability
 from hopfield_service.core.dynamics import Dynamics
 from hopfield_service.core.hebbian import Hebbian
-from hopfield_service.core.interruption import Interruption, never
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.learning import Couplings, LearningOutcome, LearningParameters, Normalization, StateArray
 from hopfield_service.core.local_field import LocalField
 from hopfield_service.core.network import (
@@ -237,14 +237,17 @@ class PairwiseSpec(PatternSpec):
     ) -> "PairwiseNetwork":
         """See Spec."""
         if self.rule is Rule.IMPORTED:
-            return self.restored(stored, given)
+            return self.restored(stored, given, interruption)
         rule = _LEARNING_RULES[self.rule].nothing(self.learning_parameters)
         return PairwiseNetwork(self, stored, rule.learn(stored.bits, stored.bits, interruption))
 
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "PairwiseNetwork":
+    def restored(
+        self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]], interruption: Interruption = never
+    ) -> "PairwiseNetwork":
         """See Spec."""
         couplings_type = _LEARNING_RULES.get(self.rule, learning.Imported)
-        return PairwiseNetwork(self, stored, couplings_type.restored(self.learning_parameters, arrays, stored.bits))
+        couplings = couplings_type.restored(self.learning_parameters, arrays, stored.bits, interruption)
+        return PairwiseNetwork(self, stored, couplings)
 
     @classmethod
     def warming(cls) -> Iterator[Callable[[], None]]:
@@ -265,7 +268,7 @@ class PairwiseSpec(PatternSpec):
                 network = network.apply(Store(_WARM_BITS[first:last], tuple("abcdef"[first:last])), never)
                 network.recall(_WARM_QUERY, _WARM_OPTIONS, never)
         network.nearest(_WARM_QUERY, 1)
-        list(network.weight_rows(_WARM_NEURONS))
+        list(network.weight_rows(_WARM_NEURONS, never))
         network.local_field.of(_WARM_STATE)
 
     @classmethod
@@ -320,23 +323,33 @@ class PairwiseNetwork(Weighted):
     @property
     def local_field(self) -> LocalField:
         """Field as a function of the state, by the matrix of weights, which is made for it where it is not kept."""
-        couplings = self._couplings
-        return LocalField(
-            couplings.weights, couplings.divisor, self.thresholds, self.spec.coding, couplings.largest_row_sum
-        )
+        return self.local_field_made(never)
+
+    def local_field_made(self, interruption: Interruption) -> LocalField:
+        """`local_field`, which may take long to make.
+
+        Raises:
+            Interrupted: `interruption` said so.
+        """
+        couplings, weights = self._couplings, self._couplings.weights_made(interruption)
+        check(interruption)
+        return LocalField(weights, couplings.divisor, self.thresholds, self.spec.coding, couplings.row_sum_of(weights))
 
     @cached_property
     def dynamics(self) -> Dynamics:
         """What recalls need."""
+        return self._dynamics_made(never)
+
+    def _dynamics_made(self, interruption: Interruption) -> Dynamics:
         couplings, stored, coding = self._couplings, self.stored, self.spec.coding
         if self._recalls_by_factors and isinstance(couplings, Hebbian):
-            patterns = forms.patterns_form(couplings, stored.words, coding)
+            patterns = forms.patterns_form(couplings, stored.words, coding, interruption)
             return Dynamics(patterns, patterns, forms.overlaps_dtype(patterns), stored.words)
         if self._recalls_by_factors and isinstance(couplings, PseudoInverse):
-            basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding)
+            basis = forms.basis_form(couplings, stored.bits, self.thresholds, coding, interruption)
             return Dynamics(basis, basis, np.float64, stored.words)
-        local_field = self.local_field
-        matrix = forms.matrix_form(local_field)
+        local_field = self.local_field_made(interruption)
+        matrix = forms.matrix_form(local_field, interruption)
         heated = forms.exact_form(local_field) if matrix.doubt >= 0 else matrix
         return Dynamics(matrix, heated, matrix.totals.dtype, stored.words)
 
@@ -363,9 +376,10 @@ class PairwiseNetwork(Weighted):
             added += row_sums + diagonal
         return spec.capacity_with(capacity.bias_of(added, row_sums))
 
-    def prepare(self) -> None:
+    def prepare(self, interruption: Interruption = never) -> None:
         """See Network."""
-        _ = self.dynamics
+        if "dynamics" not in vars(self):
+            self.dynamics = self._dynamics_made(interruption)
         # It is told with the store.
         _ = self.capacity
 
@@ -407,7 +421,8 @@ class PairwiseNetwork(Weighted):
             case Forget(labels):
                 return self._forget(labels, interruption)
             case Import(arrays):
-                return self.spec.restored(self.stored, {name: array.values for name, array in arrays.items()})
+                given = {name: array.values for name, array in arrays.items()}
+                return self.spec.restored(self.stored, given, interruption)
             case Configure(PairwiseSpec() as spec):
                 if (spec.rule, spec.learning_parameters) == (self.spec.rule, self.spec.learning_parameters):
                     return PairwiseNetwork(spec, self.stored, self._couplings)
@@ -436,17 +451,17 @@ class PairwiseNetwork(Weighted):
             raise TypeError("imported weights have no rule to learn by")
         return self._couplings
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:
         """See Network."""
-        return self._couplings.arrays()
+        return self._couplings.arrays(interruption)
 
     def given(self) -> dict[str, StateArray]:
         """See Network."""
-        return {} if self.learns else self._couplings.arrays()
+        return {} if self.learns else self._couplings.arrays(never)
 
-    def weight_rows(self, rows: int) -> Iterator[NDArray[np.float64]]:
+    def weight_rows(self, rows: int, interruption: Interruption = never) -> Iterator[NDArray[np.float64]]:
         """See Network."""
-        for block in self._couplings.weight_rows(rows):
+        for block in self._couplings.weight_rows(rows, interruption):
             yield np.asarray(block, np.float64) / self._couplings.divisor
 
     def recall(self, query: Queries, options: RecallOptions, interruption: Interruption) -> RecallResult:
@@ -471,7 +486,8 @@ class PairwiseNetwork(Weighted):
 
     def diagnose(self, interruption: Interruption) -> Diagnosis:
         """See Network."""
-        stability = diagnostics.stability(self.local_field, self.stored.bits, interruption)
+        local_field = self.local_field_made(interruption)
+        stability = diagnostics.stability(local_field, self.stored.bits, interruption)
         similarity = diagnostics.similarity(self.stored.bits, self.spec.neurons, interruption)
         return Diagnosis(
             pattern_count=len(self.stored),
@@ -479,7 +495,7 @@ class PairwiseNetwork(Weighted):
             capacity=self.capacity,
             stability=stability,
             similarity=similarity,
-            weights=diagnostics.weight_statistics(self.local_field, interruption),
+            weights=diagnostics.weight_statistics(local_field, interruption),
             outcome=self.outcome,
             verdict=verdict(
                 self.spec.rule.value,
@@ -498,18 +514,20 @@ class PairwiseNetwork(Weighted):
         """Whether the patterns would be fixed points if the neurons did not hold themselves; None where they do not, as in 0/1 coding."""
         if not self.spec.self_coupling or self.spec.coding is Coding.BINARY:
             return None
-        weights = self._couplings.weights.copy()
+        kept = self.local_field_made(interruption)
+        weights = kept.weights.copy()
         np.fill_diagonal(weights, 0)
-        alone = LocalField(
-            weights, self._couplings.divisor, self.thresholds, self.spec.coding, self._couplings.largest_row_sum
-        )
+        alone = LocalField(weights, kept.divisor, kept.thresholds, kept.coding, kept.largest_row_sum)
         return diagnostics.stability(alone, self.stored.bits, interruption)
 
     def _trials(self, interruption: Interruption) -> Iterator[tuple[str, Stability | None]]:
         """What other rules, and in 0/1 coding thresholds that balance the weights, would make of the patterns, found by trying them."""
         learns_with_thresholds = self.spec.rule is Rule.PERCEPTRON
         if self.spec.coding is Coding.BINARY and not learns_with_thresholds:
-            yield f"{self.spec.rule.value} with {BALANCED}", self._stability_balanced(self.local_field, interruption)
+            yield (
+                f"{self.spec.rule.value} with {BALANCED}",
+                self._stability_balanced(self.local_field_made(interruption), interruption),
+            )
         trials: dict[Rule, dict[str, Any]] = {
             Rule.PSEUDO_INVERSE: {},
             Rule.PERCEPTRON: {"max_sweeps": _TRIAL_SWEEPS},
@@ -520,9 +538,10 @@ class PairwiseNetwork(Weighted):
                 network = spec.relearnt(self.stored, {}, interruption)
                 unfinished = network.outcome is not None and not network.outcome.converged
                 name = f"{rule.value} in {_TRIAL_SWEEPS} sweeps" if unfinished else rule.value
-                yield name, diagnostics.stability(network.local_field, self.stored.bits, interruption)
+                local_field = network.local_field_made(interruption)
+                yield name, diagnostics.stability(local_field, self.stored.bits, interruption)
                 if rule is Rule.PSEUDO_INVERSE and spec.coding is Coding.BINARY:
-                    yield f"{name} with {BALANCED}", self._stability_balanced(network.local_field, interruption)
+                    yield f"{name} with {BALANCED}", self._stability_balanced(local_field, interruption)
 
     def _stability_balanced(self, local_field: LocalField, interruption: Interruption) -> Stability | None:
         """That of the patterns by some weights of 0/1 coding, with half of their row sums as thresholds."""

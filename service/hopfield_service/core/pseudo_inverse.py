@@ -8,7 +8,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.interruption import Interruption, check
+from hopfield_service.core.interruption import Interruption, check, never
 from hopfield_service.core.kernels import learning as kernels
 from hopfield_service.core.learning import (
     WORK_BETWEEN_QUESTIONS,
@@ -65,15 +65,21 @@ class PseudoInverse(LearningRule):
         return cls(parameters, (), np.empty((0, 0)), np.empty(0, np.int64), None)
 
     @classmethod
-    def restored(cls, parameters: LearningParameters, arrays: Mapping[str, NDArray[Any]], stored: Bits) -> Self:  # noqa: ARG003
+    def restored(
+        cls,
+        parameters: LearningParameters,
+        arrays: Mapping[str, NDArray[Any]],
+        stored: Bits,  # noqa: ARG003
+        interruption: Interruption = never,
+    ) -> Self:
         """See Couplings."""
         basis = np.ascontiguousarray(arrays["basis"], dtype=np.float64)
         lower = np.ascontiguousarray(arrays["lower"], dtype=np.float64)
         blocks = tuple(basis[first : first + _BLOCK] for first in range(0, len(basis), _BLOCK))
         factors = cls(parameters, blocks, lower, arrays["spanning"].astype(np.int64, copy=False), None)
-        return factors if factors.suits_recall else replace(factors, matrix=factors.weights)
+        return factors if factors.suits_recall else replace(factors, matrix=factors.weights_made(interruption))
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002
         """See Couplings."""
         return {
             "basis": StateArray(np.concatenate([np.empty((0, self.parameters.neurons)), *self.blocks])),
@@ -104,11 +110,16 @@ class PseudoInverse(LearningRule):
     @property
     def weights(self) -> NDArray[np.float64]:
         """See Couplings."""
+        return self.weights_made(never)
+
+    def weights_made(self, interruption: Interruption) -> NDArray[np.float64]:
+        """See Couplings."""
         if self.matrix is not None:
             return self.matrix
-        return next(self.weight_rows(self.parameters.neurons))
+        neurons = self.parameters.neurons
+        return self.matrix_with(np.zeros((neurons, neurons)), 0, interruption)
 
-    def weight_rows(self, rows: int) -> Iterator[NDArray[Any]]:
+    def weight_rows(self, rows: int, interruption: Interruption = never) -> Iterator[NDArray[Any]]:
         """See Couplings."""
         neurons = self.parameters.neurons
         for start in range(0, neurons, rows):
@@ -117,6 +128,7 @@ class PseudoInverse(LearningRule):
             else:
                 some = np.zeros((min(rows, neurons - start), neurons))
                 for block in self.blocks:
+                    check(interruption)
                     kernels.add_outer_products(some, block, self.parameters.self_coupling, start, some)
                 yield some
 
@@ -138,8 +150,12 @@ class PseudoInverse(LearningRule):
 
     @property
     def largest_row_sum(self) -> float:
-        """See Couplings: of a projection, `sum_j |J_ij| <= sqrt(N sum_j J_ij^2) = sqrt(N J_ii)`."""
+        """What no row sum exceeds: of a projection, `sum_j |J_ij| <= sqrt(N sum_j J_ij^2) = sqrt(N J_ii)`."""
         return math.sqrt(self.parameters.neurons * float(self.diagonal.max(initial=0.0)))
+
+    def row_sum_of(self, weights: NDArray[Any]) -> float:  # noqa: ARG002 - the basis tells
+        """See Couplings."""
+        return self.largest_row_sum
 
     @property
     def nbytes(self) -> int:
@@ -157,7 +173,7 @@ class PseudoInverse(LearningRule):
         for patterns in pieces(added, neurons):
             check(interruption)
             for pattern in patterns:
-                if basis.takes_in(pattern):
+                if basis.takes_in(pattern, interruption):
                     spanning.append(position)
                 position += 1
         blocks, lower = basis.ended()
@@ -165,7 +181,7 @@ class PseudoInverse(LearningRule):
         if factors.suits_recall:
             return factors
         if self.matrix is None:
-            return replace(factors, matrix=factors.matrix_with(np.zeros((neurons, neurons)), 0, interruption))
+            return replace(factors, matrix=factors.weights_made(interruption))
         return replace(factors, matrix=factors.matrix_with(self.matrix, self.rank, interruption))
 
     def matrix_with(self, before: NDArray[np.float64], first: int, interruption: Interruption) -> NDArray[np.float64]:
@@ -215,14 +231,18 @@ class _GrowingBasis:
         """Room for the block that the next vector is in."""
         return np.empty((min(_BLOCK, self._most - self._rank // _BLOCK * _BLOCK), self._neurons))
 
-    def takes_in(self, pattern: Signs) -> bool:
-        """Adds what of a pattern lies outside the span, unless that is nothing."""
+    def takes_in(self, pattern: Signs, interruption: Interruption) -> bool:
+        """Adds what of a pattern lies outside the span, unless that is nothing.
+
+        Raises:
+            Interrupted: `interruption` said so. The basis is of no use then.
+        """
         if self._rank == self._neurons:
             return False
         vector, products = pattern.astype(np.float64), self._lower[self._rank]
-        squared = self._outside(vector, products)
+        squared = self._outside(vector, products, interruption)
         if 2 * squared < self._neurons:
-            squared = self._outside(vector, products)
+            squared = self._outside(vector, products, interruption)
         if squared <= _LEAST_OUTSIDE * self._neurons:
             products[:] = 0
             return False
@@ -233,10 +253,13 @@ class _GrowingBasis:
         self._rank += 1
         return True
 
-    def _outside(self, vector: NDArray[np.float64], products: NDArray[np.float64]) -> float:
+    def _outside(self, vector: NDArray[np.float64], products: NDArray[np.float64], interruption: Interruption) -> float:
         """Takes out of a vector what of it lies in the span, and says how long it then is, squared."""
         for first in range(0, self._rank, _BLOCK):
             last = min(first + _BLOCK, self._rank)
+            # Not for each of few, since to ask takes about as long as they do.
+            if first:
+                check(interruption)
             kernels.take_out(self._blocks[first // _BLOCK][: last - first], vector, products[first:last])
         return float(kernels.squared_length(vector))
 

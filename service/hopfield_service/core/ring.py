@@ -83,7 +83,12 @@ class RingSpec(AttractorSpec):
         kernels.ring_weights(curve, _REGULARIZATION, weights, turning)
         return RingNetwork(self, weights, turning)
 
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "RingNetwork":  # noqa: ARG002 - none
+    def restored(
+        self,
+        stored: StoredPatterns,  # noqa: ARG002 - none
+        arrays: Mapping[str, NDArray[Any]],
+        interruption: Interruption = never,  # noqa: ARG002 - it takes no time
+    ) -> "RingNetwork":
         """See Spec."""
         return RingNetwork(self, arrays["weights"], arrays["turning"])
 
@@ -111,7 +116,7 @@ class RingNetwork(Attractor):
         self._weights = weights
         self._turning = turning
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002 - it takes no time
         """See Network."""
         return {"weights": StateArray(self._weights), "turning": StateArray(self._turning)}
 

@@ -131,7 +131,12 @@ class SheetSpec(AttractorSpec):
         kernels.sheet_weights(wavelength, self.waves, _GAIN, narrow, wide)
         return SheetNetwork(self, narrow, wide)
 
-    def restored(self, stored: StoredPatterns, arrays: Mapping[str, NDArray[Any]]) -> "SheetNetwork":  # noqa: ARG002 - none
+    def restored(
+        self,
+        stored: StoredPatterns,  # noqa: ARG002 - none
+        arrays: Mapping[str, NDArray[Any]],
+        interruption: Interruption = never,  # noqa: ARG002 - it takes no time
+    ) -> "SheetNetwork":
         """See Spec."""
         return SheetNetwork(self, arrays["narrow"], arrays["wide"])
 
@@ -170,7 +175,7 @@ class SheetNetwork(Attractor):
         self._wide = wide
         self._lattices = spec.lattices
 
-    def arrays(self) -> dict[str, StateArray]:
+    def arrays(self, interruption: Interruption = never) -> dict[str, StateArray]:  # noqa: ARG002 - it takes no time
         """See Network."""
         return {"narrow": StateArray(self._narrow), "wide": StateArray(self._wide)}
 

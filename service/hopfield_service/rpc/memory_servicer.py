@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from functools import partial
 from typing import Any, cast
 
@@ -20,7 +21,7 @@ from hopfield_service.rpc.convert import LARGE, converted
 from hopfield_service.serving import admission, costs
 from hopfield_service.serving.checks import check_name
 from hopfield_service.serving.conversion import PIECE, on_thread, on_thread_if
-from hopfield_service.serving.memories import Memories, weight_rows
+from hopfield_service.serving.memories import Memories
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -139,9 +140,9 @@ class MemoryServicer(memory_service_pb2_grpc.MemoryServiceServicer):
                 coding=convert.coding_out(network.spec.coding),
             )
         )
-        blocks = map(memory_convert.rows_out, weight_rows(network))
-        while (answer := await on_thread(lambda _: next(blocks, None))) is not None:
-            yield cast("memory_service_pb2.GetWeightsResponse", answer)
+        async with aclosing(self._memories.weight_rows(network)) as blocks:
+            async for rows in blocks:
+                yield cast("memory_service_pb2.GetWeightsResponse", memory_convert.rows_out(rows))
 
     async def ImportWeights(
         self, request_iterator: AsyncIterator[memory_service_pb2.ImportWeightsRequest], context: Context

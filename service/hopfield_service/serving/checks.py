@@ -166,18 +166,21 @@ def check_order(order: Order | NDArray[np.int64], neurons: int) -> None:
         raise InvalidField("options.explicit_order", f"must hold each of 0 to {neurons - 1} exactly once")
 
 
-def make_symmetric(weights: NDArray[np.float64]) -> None:
+def make_symmetric(weights: NDArray[np.float64], interruption: Interruption) -> None:
     """Makes a matrix that is symmetric up to rounding exactly so, in place, by the mean of its halves.
 
     Args:
-        weights: (N, N), which is left half done where an error is raised.
+        weights: (N, N) float64, which is left half done where an error is raised.
+        interruption: asked between blocks of rows.
 
     Raises:
         InvalidField: it is not finite, or not symmetric to 1e-9 of its largest entry.
+        Interrupted: `interruption` said so.
     """
     neurons = len(weights)
     largest = 0.0
     for rows in _slices(neurons):
+        check(interruption)
         block = weights[rows]
         infinite = ~np.isfinite(block)
         if infinite.any():
@@ -189,6 +192,7 @@ def make_symmetric(weights: NDArray[np.float64]) -> None:
             "rows", f"must be small enough for an energy to be finite; the largest weight is {largest:g}"
         )
     for rows in _slices(neurons):
+        check(interruption)
         for columns in _slices(neurons):
             if columns.start < rows.start:
                 continue

@@ -137,7 +137,11 @@ async def _pieces(
     account = Account()
     # Each piece is work of its own, with an interruption of its own.
     of_piece: list[Interruption] = [never]
-    items = function(lambda: of_piece[0]())
+
+    def interruption_of_piece() -> bool:
+        return of_piece[0]()
+
+    items = function(interruption_of_piece)
 
     def piece(interruption: Interruption) -> list[Item]:
         of_piece[0] = interruption

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 
-from hopfield_service.core.interruption import Interruption
 from hopfield_service.core.network import Network, Operation
 from hopfield_service.errors import CorruptMemory, MemoryNotFound, RevisionAhead, StorageUnavailable
 from hopfield_service.serving import costs
@@ -219,7 +218,7 @@ class NetworkLoader:
                 with errors_of(name):
                     raise
             if loaded is not None:
-                await self._executor.load(partial(_prepared, loaded.network))
+                await self._executor.load(loaded.network.prepare)
                 # Not where it was deleted here since: what began before that may have read what was there before.
                 if self._loads.get(name) is this:
                     self._cache.put(loaded)
@@ -261,7 +260,7 @@ class NetworkLoader:
         if head.snapshot is None:
             return None
         try:
-            network = await self._store.snapshots.snapshot(head, head.snapshot)
+            network = await self._executor.load(await self._store.snapshots.snapshot(head, head.snapshot))
         except Corrupt as error:
             if await self._was_replaced(head):
                 raise
@@ -316,11 +315,6 @@ def _cost(head: Head, cached: Loaded | None) -> int:
         array.nbytes for manifest in (head.snapshot, head.imported, head.base) if manifest for array in manifest.arrays
     )
     return costs.load(head.spec.neurons, head.pattern_count, written + head.log_bytes)
-
-
-def _prepared(network: Network, _: Interruption) -> None:
-    """Makes a network ready to recall, which is not to be done where calls are answered."""
-    network.prepare()
 
 
 def _has_seen(head: Head, token: Token) -> bool:

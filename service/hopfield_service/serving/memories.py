@@ -6,7 +6,7 @@ A change is: load, check, fold, commit where the memory still is what was loaded
 import asyncio
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -63,6 +63,8 @@ _PAGE_BYTES = 1 << 20
 _LARGE_BYTES = 1 << 18
 # What a change is large by.
 _LARGE_PART = {Store: "patterns", Forget: "labels", Configure: "spec"}
+# A block of rows of weights takes about so much.
+_ROWS_BYTES = 1 << 20
 # How often a change looks again when others committed first. Each time one of them got through, so this is reached only
 # by a writer with much worse luck than chance allows.
 _ATTEMPTS = 1000
@@ -144,7 +146,7 @@ class Memories:
             MemoryExists: the name is taken.
         """
         self._check_spec(name, spec)
-        await self._executor.learn(lambda _: make_symmetric(weights))
+        await self._executor.learn(partial(make_symmetric, weights))
         first = Import({"weights": StateArray(weights, symmetric=True)})
         return await self._make(name, spec, first, request, allow_existing=False)
 
@@ -457,6 +459,13 @@ class Memories:
         await admission.current().take(costs.STREAMED, "name")
         return loaded.head, loaded.network
 
+    async def weight_rows(self, network: Weighted) -> AsyncGenerator[NDArray[np.float64], None]:
+        """J as recall uses it, in blocks of whole rows of about 1 MiB, made on a thread."""
+        rows = max(1, _ROWS_BYTES // (8 * network.spec.neurons))
+        async for blocks in self._executor.read(partial(network.weight_rows, rows), 1):
+            for block in blocks:
+                yield block
+
     async def diagnose(self, name: str, token: Token | None) -> tuple[Head, Diagnosis]:
         """How well a memory holds what is stored in it, and where it stood.
 
@@ -474,10 +483,5 @@ class Memories:
 def _applied(network: Network, operation: Operation, interruption: Interruption) -> Network:
     """The network after one more operation, ready to recall."""
     after = network.apply(operation, interruption)
-    after.prepare()
+    after.prepare(interruption)
     return after
-
-
-def weight_rows(network: Weighted) -> Iterator[NDArray[np.float64]]:
-    """J as recall uses it, in blocks of whole rows of about 1 MiB."""
-    return network.weight_rows(max(1, (1 << 20) // (8 * network.spec.neurons)))

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from dataclasses import replace
+from functools import partial
 
 from hopfield_service.errors import ServiceError
 from hopfield_service.serving.cache import Loaded, NetworkCache
@@ -17,6 +18,8 @@ _log = logging.getLogger(__name__)
 _SNAPSHOT_AFTER = 32
 # A log is compacted when it takes more bytes than this, and than so many times what it adds up to.
 _SHORT_LOG, _LONG_LOG = 1 << 20, 2
+# Seconds that closing waits for what is being written.
+_SECONDS_TO_CLOSE = 2.0
 # A label and a number, about.
 _LABEL_BYTES = 32
 
@@ -34,8 +37,13 @@ class SnapshotWriter:
         self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
 
     async def close(self) -> None:
-        """Finishes what is being written."""
-        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+        """Finishes what is being written, if that takes a moment. What is given up is no loss: the log says all."""
+        writing = list(self._tasks.values())
+        if writing:
+            _, unfinished = await asyncio.wait(writing, timeout=_SECONDS_TO_CLOSE)
+            for task in unfinished:
+                task.cancel()
+            await asyncio.gather(*unfinished, return_exceptions=True)
 
     async def write_when_due(self, loaded: Loaded) -> None:
         """Has a snapshot written where replaying the log would cost more than loading one, and the log compacted where it is long.
@@ -86,7 +94,7 @@ class SnapshotWriter:
 
     async def _compacted(self, loaded: Loaded) -> bool:
         head, network = loaded.head, loaded.network
-        arrays = await self._executor.learn(lambda _: base_arrays(network))
+        arrays = await self._executor.load(lambda _: base_arrays(network))
         if blob_nbytes(arrays) > self._max_snapshot_bytes:
             return False
         base = await self._store.snapshots.compact(head, arrays, network.stored.next_number)
@@ -103,8 +111,8 @@ class SnapshotWriter:
     async def _snapshot(self, loaded: Loaded, unreadable: bool, generation: int) -> None:
         head, network = replace(loaded.head, generation=generation), loaded.network
         # Made once: the weights of some networks are not kept as they are written.
-        arrays = await self._executor.learn(lambda _: snapshot_arrays(network))
-        if await self._executor.learn(lambda _: blob_nbytes(arrays)) > self._max_snapshot_bytes:
+        arrays = await self._executor.load(partial(snapshot_arrays, network))
+        if await self._executor.load(lambda _: blob_nbytes(arrays)) > self._max_snapshot_bytes:
             return
         manifest = await self._store.snapshots.write_snapshot(
             head, arrays, network.stored.next_number, unreadable=unreadable

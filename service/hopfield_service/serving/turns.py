@@ -82,7 +82,8 @@ class Work(Generic[Result]):
         # Of the slice that it is in, or of waiting where it is paused; of time.monotonic().
         self.since = 0.0
         self.has_turn = True
-        self._resumed: threading.Lock | None = None
+        self._resumed = threading.Lock()
+        self._resumed.acquire()
 
     def goes_unwanted(self) -> bool:
         """The interruption: whether nobody waits for it any longer. Passes the turn to others where it is time to, before it answers."""
@@ -106,21 +107,16 @@ class Work(Generic[Result]):
 
     def wait_for_turn(self) -> None:
         """Waits on this thread for `resume`."""
-        assert self._resumed is not None
         self._resumed.acquire()
 
     def pause(self, now: float) -> None:
         """Begins to wait."""
         self.account.seconds += now - self.since
         self.since = now
-        if self._resumed is None:
-            self._resumed = threading.Lock()
-            self._resumed.acquire()
 
     def resume(self, now: float) -> None:
         """Has the thread that waits go on."""
         self.since = now
-        assert self._resumed is not None
         self._resumed.release()
 
     def abandon(self) -> None:
@@ -142,7 +138,7 @@ class Turns:
     """So many turns, and the work that waits for one."""
 
     def __init__(self, count: int, name: str) -> None:
-        """With `count` turns; threads are named after `name`."""
+        """With `count` turns, on the event loop that runs; threads are named after `name`."""
         self._count = count
         # They are made one by one, when there is none that has nothing to do.
         self._pool = ThreadPoolExecutor(2 * _MOST_PAUSED, thread_name_prefix=name)
@@ -155,7 +151,7 @@ class Turns:
         self._paused: dict[Work[Any], None] = {}
         self._unanswered: set[Work[Any]] = set()
         self._oldest_served = time.monotonic()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = asyncio.get_running_loop()
         self.closing = False
 
     @property
@@ -165,8 +161,7 @@ class Turns:
 
     def begin(self, function: Callable[[Interruption], Result], source: object, account: Account) -> Work[Result]:
         """Has a function run when its turn comes. To be given up by `give_up`, whatever becomes of it."""
-        self._loop = loop = asyncio.get_running_loop()
-        work = Work(self, function, source, account, loop.create_future())
+        work = Work(self, function, source, account, self._loop.create_future())
         if self.closing:
             work.result.cancel()
             return work
@@ -200,11 +195,10 @@ class Turns:
             work.pause(now)
             self._paused[work] = None
             chosen = self._chosen(now)
-            assert chosen is not None
-            if chosen is not work:
-                self._start(chosen)
-            else:
+            if chosen is None or chosen is work:
                 work.resume(now)
+            else:
+                self._start(chosen)
         work.wait_for_turn()
 
     async def close(self) -> None:
@@ -237,10 +231,11 @@ class Turns:
             return self._batch()
         least = min(paused, key=lambda work: work.account.seconds, default=None)
         later = min(self._later, key=lambda work: work.account.seconds, default=None)
-        if later is not None and 2 * room > _MOST_PAUSED:
-            if least is None or later.account.seconds < least.account.seconds:
-                del self._later[later]
-                return deque([later])
+        if later is not None and (2 * room <= _MOST_PAUSED or _has_had_less(least, later)):
+            later = None
+        if later is not None:
+            del self._later[later]
+            return deque([later])
         return None if least is None else self._resumable(least)
 
     def _resumable(self, work: Work[Any]) -> Work[Any]:
@@ -277,7 +272,6 @@ class Turns:
     # On a thread.
 
     def _run(self, batch: deque[Work[Any]] | None) -> None:
-        assert self._loop is not None
         while batch:
             began = time.monotonic()
             work = batch.popleft()
@@ -304,3 +298,8 @@ class Turns:
             else:
                 chosen.resume(now)
             return None
+
+
+def _has_had_less(one: Work[Any] | None, other: Work[Any]) -> bool:
+    """Whether there is one, and it has had no more time than another."""
+    return one is not None and one.account.seconds <= other.account.seconds

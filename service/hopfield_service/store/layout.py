@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hopfield_service.core.interruption import Interruption
+from hopfield_service.core.interruption import Interruption, never
 from hopfield_service.core.learning import LearningOutcome, StateArray
 from hopfield_service.core.network import Configure, Forget, Import, Network, Operation, Spec, Store, StoredPatterns
 from hopfield_service.store.blob_codec import Manifest
@@ -255,9 +255,13 @@ def _labels_of(labels: int | list[str], rest: bytes) -> tuple[tuple[str, ...], m
     return read_label_bytes(rest, labels) if isinstance(labels, int) else (tuple(labels), memoryview(rest))
 
 
-def snapshot_arrays(network: Network) -> dict[str, StateArray]:
-    """All arrays of a snapshot: those of the network's family, the stored patterns, and the spec, which may change after it."""
-    return {**network.arrays(), **_stored_arrays(network)}
+def snapshot_arrays(network: Network, interruption: Interruption = never) -> dict[str, StateArray]:
+    """All arrays of a snapshot: those of the network's family, the stored patterns, and the spec, which may change after it.
+
+    Raises:
+        Interrupted: `interruption` said so.
+    """
+    return {**network.arrays(interruption), **_stored_arrays(network)}
 
 
 def base_arrays(network: Network) -> dict[str, StateArray]:
@@ -277,15 +281,18 @@ def _stored_arrays(network: Network) -> dict[str, StateArray]:
     }
 
 
-def restored_network(manifest: Manifest, arrays: dict[str, NDArray[Any]]) -> Network:
+def restored_network(
+    manifest: Manifest, arrays: dict[str, NDArray[Any]], interruption: Interruption = never
+) -> Network:
     """The network that `snapshot_arrays` came from.
 
     Raises:
         Corrupt: the arrays are not those.
+        Interrupted: `interruption` said so.
     """
     try:
         spec, stored = _stored(manifest, arrays)
-        return spec.restored(stored, arrays)
+        return spec.restored(stored, arrays, interruption)
     except (ValueError, TypeError, KeyError) as error:
         raise Corrupt("a snapshot does not parse") from error
 

@@ -1,6 +1,5 @@
 """What stands in for the log of a memory: a snapshot for all of it, a base for the part that was compacted."""
 
-import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -34,14 +33,13 @@ class SnapshotStore:
         self._compact = client.register_script(scripts.COMPACT)
         self._release = client.register_script(scripts.RELEASE)
 
-    async def snapshot(self, head: Head, manifest: Manifest) -> Network:
-        """The network that a snapshot of a memory holds.
+    async def snapshot(self, head: Head, manifest: Manifest) -> Callable[[Interruption], Network]:
+        """What makes the network at the revision of a snapshot of the head.
 
         Raises:
-            Corrupt: it cannot be read, perhaps since another took its place.
+            Corrupt: the snapshot cannot be read; also when what is returned is called.
         """
-        arrays = await self._blobs.read(head, manifest)
-        return await asyncio.to_thread(layout.restored_network, manifest, arrays)
+        return partial(layout.restored_network, manifest, await self._blobs.read(head, manifest))
 
     async def base(self, head: Head) -> Callable[[Interruption], Network]:
         """What makes the network before the first entry of the present log: learns anew what the base says.

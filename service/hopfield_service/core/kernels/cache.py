@@ -21,6 +21,7 @@ from typing import Any
 import llvmlite
 import numba
 import numpy as np
+from numba.core import config
 from numba.core.caching import _Cache
 from numba.core.compiler import CompileResult
 from numba.core.serialize import dumps
@@ -49,8 +50,9 @@ def _digest() -> str:
 
 def _places() -> Iterator[Path]:
     """Where the directory may be, the best place first: where the user says, beside the kernels, where the user's caches are."""
-    if numba.config.CACHE_DIR:
-        yield Path(numba.config.CACHE_DIR)
+    told: str = config.CACHE_DIR  # type: ignore[attr-defined]  # numba sets it as it loads
+    if told:
+        yield Path(told)
     yield _SOURCES / "__pycache__"
     # There may be no home directory.
     with suppress(RuntimeError):
@@ -121,7 +123,7 @@ def directory() -> Directory:
     return Directory()
 
 
-class KernelCache(_Cache):  # type: ignore[misc]  # numba ships no types
+class KernelCache(_Cache):
     """What numba asks for a compiled kernel and gives it to: one file for each kernel, types of arguments, and processor."""
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -144,16 +146,13 @@ class KernelCache(_Cache):  # type: ignore[misc]  # numba ships no types
             content = path.read_bytes()
         except OSError:
             return None
-        try:
-            checksum, body = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
-            if _checksum(body) != checksum:
-                raise pickle.UnpicklingError
-            kept_key, reduced = pickle.loads(body)  # noqa: S301 - written here, as numba's own files are
-            # Types are told apart by their names, and may in theory have the same.
-            return CompileResult._rebuild(target_context, *reduced) if kept_key == key else None  # noqa: SLF001
-        except Exception:  # noqa: BLE001 - whatever is wrong with it, it can be compiled
+        checksum, body = content[:_CHECKSUM_BYTES], content[_CHECKSUM_BYTES:]
+        if _checksum(body) != checksum:
             complain(f"the compiled kernel {path} is damaged: compiling it again")
             return None
+        kept_key, reduced = pickle.loads(body)  # noqa: S301 - written here, as numba's own files are
+        # Types are told apart by their names, and may in theory have the same.
+        return CompileResult._rebuild(target_context, *reduced) if kept_key == key else None  # noqa: SLF001
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keeps a compiled kernel, where that is possible."""

@@ -204,13 +204,17 @@ answer(coupling_of, {Interactions: _coupling})
 
 
 @compiled
-def measure_fields(interactions: Interactions, states: Signs, words: Words, fields: Floats, signs: Signs) -> None:
-    """Writes what known states do to each of their neurons.
+def measure_fields(
+    interactions: Interactions, states: Signs, words: Words, first: int, last: int, fields: Floats, signs: Signs
+) -> None:
+    """Writes what known states do to their neurons from `first` to before `last`.
 
     Args:
         interactions: of the network.
         states: (count, N) int8, every value 1 or -1.
         words: (count, W) uint64, the same packed.
+        first: neuron.
+        last: the neuron after the last.
         fields: (count, N) float64, the local field of every neuron without what it adds to it itself.
         signs: (count, N) int8, the sign of the whole field, 0 where it counts as zero.
     """
@@ -223,6 +227,6 @@ def measure_fields(interactions: Interactions, states: Signs, words: Words, fiel
     )
     for k in range(states.shape[0]):
         begin(interactions, states[k], words[k], known, kept)
-        for i in range(states.shape[1]):
+        for i in range(first, last):
             fields[k, i] = field_of_others(interactions, kept, states[k], i)
             signs[k, i] = sign_of_field(interactions, kept, states[k], i)
