@@ -26,6 +26,10 @@ DIGITS = ten_digits()
 NOISY_EIGHT = corrupted(DIGITS, 0.3, 71)[8]
 
 
+# Few neurons, whose attractors can be counted, are beyond the capacity with their first patterns.
+beyond_capacity = pytest.mark.filterwarnings("ignore::hopfield_client.CapacityWarning")
+
+
 @pytest.fixture
 def client(server: ServiceProcess) -> Iterator[HopfieldClient]:
     """The blocking one: pictures are drawn by no other."""
@@ -208,9 +212,6 @@ def test_what_cannot_be_drawn_is_said(digits: Memory) -> None:
 
 
 # A landscape
-
-# Few neurons, whose attractors can be counted, are beyond the capacity with their first patterns.
-beyond_capacity = pytest.mark.filterwarnings("ignore::hopfield_client.CapacityWarning")
 
 
 def landscape(memory: Memory, neurons: int, **chosen: Any) -> Landscape:
