@@ -81,7 +81,7 @@ def _hebbian(bias: Bias) -> float:
 
 
 def storkey(neurons: int, bias: Bias) -> float:
-    """Load up to which Storkey's rules hold random patterns: Storkey's own figure, and with a bias no more than the projection.
+    """Load up to which Storkey's rules hold random patterns: his figure, and no more than the projection.
 
     Args:
         neurons: N.
