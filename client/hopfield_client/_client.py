@@ -94,8 +94,9 @@ class HopfieldClient:
             normalization: what Hebb's sums of outer products are divided by: "neurons" (N), "patterns" (P; energies, and what
                 thresholds and temperatures mean, then change with P) or "none"; other than "neurons" with "hebbian" only.
             thresholds: threshold of each neuron, N numbers in the unit of the local field, or one for them all; None: all zero.
-            self_coupling: keep the diagonal that the rule gives, instead of zero. Few memories are better for it. In 0/1 coding half
-                of it is a part of the field, whatever the neuron's own value.
+            self_coupling: keep the diagonal that the rule gives, instead of zero. Few memories are
+                better for it. In 0/1 coding half of it is a part of the field, whatever the
+                neuron's own value.
             coding: the two values a neuron has: "bipolar" (-1 and 1) or "binary" (0 and 1). Energies, thresholds and weights are in
                 this coding too. Cannot be changed.
             kappa: margin of the perceptron rule, in the unit of the local field: at least 0; other than 1 with "perceptron" only.
@@ -277,8 +278,9 @@ class HopfieldClient:
 
         Args:
             name: as in `create_memory`.
-            weights: (N, N) real numbers, finite and symmetric; the diagonal is kept as given. Of 0 and 1, `V_i V_i = V_i`: there a
-                diagonal is linear, and a QUBO `min V'QV` is `weights=-(Q + Q.T)`, `coding="binary"`.
+            weights: (N, N) real numbers, finite and symmetric; the diagonal is kept as given. Of 0
+                and 1, `V_i V_i = V_i`: there a diagonal is linear, and a QUBO `min V'QV` is
+                `weights=-(Q + Q.T)`, `coding="binary"`.
             thresholds: threshold of each neuron, N numbers in the unit of the local field, or one for them all; None: all zero.
             coding: the coding that weights and thresholds are for, as in `create_memory`.
             timeout: seconds this call may take; None: the client's.

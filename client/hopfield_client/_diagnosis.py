@@ -46,8 +46,8 @@ class Diagnosis(JsonReady):
     Attributes:
         pattern_count: number of stored patterns P.
         load: P / N.
-        capacity: load up to which the memory as it is holds random patterns, as `MemoryInfo.capacity`; None where the weights were
-            imported.
+        capacity: load up to which the memory as it is holds random patterns, as
+            `MemoryInfo.capacity`; None where the weights were imported.
         stable_count: how many stored patterns are fixed points.
         smallest_margin: smallest stability xi_i h_i of any neuron in any stored pattern, in the unit of the local field (where there are no
             weights: half of what the energy would rise by if the neuron flipped); positive when every pattern is held by its fields, zero when some only by the tie rule. None when nothing is stored.

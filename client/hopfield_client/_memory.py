@@ -193,8 +193,9 @@ class Memory:
                 binary coding. A neuron nothing is known of is 0 among -1 and 1, or masked in a numpy masked array of any of these.
                 To a memory of bipolar coding numbers that are only 0s and 1s may be meant either way and are refused: pass
                 booleans, or `np.ma.masked_equal(query, 0)` where 0 is unknown.
-            update: "asynchronous" (one neuron after the other; ends in a fixed point unless a diagonal of -1/1 weights is negative), "synchronous" (all at once; may end in a cycle) or
-                "glauber" (one random neuron after the other, at a temperature).
+            update: "asynchronous" (one neuron after the other; ends in a fixed point unless a
+                diagonal of -1/1 weights is negative), "synchronous" (all at once; may end in a
+                cycle) or "glauber" (one random neuron after the other, at a temperature).
             order: in which the neurons are updated one after the other: "random" (a fresh permutation each iteration),
                 "sequential", or every neuron index once.
             seed: of all that is random, 0 to 2**64 - 1; None: the server draws one and says which.

@@ -73,9 +73,10 @@ class MemoryInfo(JsonReady):
         learning: how learning ended; None for rules that do not iterate.
         pattern_count: number of stored patterns P.
         load: P / N.
-        capacity: load up to which the memory as it is holds random patterns: 0.138 for Hebb's rule; 0.069 in 0/1 coding without
-            thresholds, and 0.138 again with thresholds of half the row sums of the weights; of an exponential dense memory a lower
-            bound. None where the weights were imported, or no patterns are stored.
+        capacity: load up to which the memory as it is holds random patterns: 0.138 for Hebb's rule;
+            0.069 in 0/1 coding without thresholds, and 0.138 again with thresholds of half the row
+            sums of the weights; of an exponential dense memory a lower bound. None where the
+            weights were imported, or no patterns are stored.
         revision: how many commits (stores, forgets, updates, imports) it has seen.
         created: when it was made, by the server's clock, in UTC.
         updated: when the last commit was made, by the server's clock, in UTC.

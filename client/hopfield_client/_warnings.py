@@ -20,9 +20,9 @@ class HopfieldWarning(UserWarning):
 
 
 class CapacityWarning(HopfieldWarning):
-    """The memory holds more patterns than its learning rule can, in its coding and with its thresholds: `load` is beyond `capacity`.
+    """The memory holds more patterns than its rule can, in its coding and with its thresholds.
 
-    Both are of `MemoryInfo`.
+    `MemoryInfo.load` is beyond `MemoryInfo.capacity`.
     """
 
 

@@ -44,7 +44,8 @@ def retrieval() -> Retrieval:
 
 
 def mattis(temperature: float) -> float:
-    """M = tanh(m / T): the overlap at a finite temperature in the limit of no load; 0 from T = 1 on, where iterating would take for ever."""
+    """M = tanh(m / T): the overlap at a finite temperature in the limit of no load; 0 from T = 1 on."""
+    # At T = 1 itself an iteration would not come to its end.
     if temperature >= 1:
         return 0.0
     return retrieval_at(temperature, 0)

@@ -29,6 +29,10 @@ DIGITS = ten_digits()
 NOISY_EIGHT = corrupted(DIGITS, 0.3, 71)[8]
 
 
+# Few neurons, whose attractors can be counted, are beyond the capacity with their first patterns.
+beyond_capacity = pytest.mark.filterwarnings("ignore::hopfield_client.CapacityWarning")
+
+
 @pytest.fixture
 def client(server: ServiceProcess) -> Iterator[HopfieldClient]:
     """The blocking one: pictures are drawn by no other."""
@@ -217,6 +221,7 @@ def test_unknown_neurons_are_grey_and_their_first_state_is_no_flip(digits: Memor
     assert marks(frames(figure)[1]) == 0
 
 
+@beyond_capacity
 def test_zeros_of_a_binary_memory_are_white(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, 4, coding="binary", rule="pseudo_inverse")
     memory.store([0, 0, 1, 1], "a")
@@ -247,9 +252,6 @@ def test_what_cannot_be_drawn_is_said(digits: Memory) -> None:
 
 
 # A landscape
-
-# Few neurons, whose attractors can be counted, are beyond the capacity with their first patterns.
-beyond_capacity = pytest.mark.filterwarnings("ignore::hopfield_client.CapacityWarning")
 
 
 def landscape(memory: Memory, neurons: int, **chosen: Any) -> Landscape:
@@ -290,6 +292,7 @@ def test_a_landscape_has_every_state_in_the_basin_it_falls_into(small: Memory) -
     assert labels == {"L", "H", "Z"}
 
 
+@beyond_capacity
 def test_it_is_the_same_in_the_other_coding(client: HopfieldClient, name: str) -> None:
     memory = client.create_memory(name, 8, coding="binary", rule="storkey", thresholds=0.05)
     memory.store(random_patterns(2, 8) > 0)

@@ -116,7 +116,7 @@ class Weights:
         return total / (self.divisor * (2 if self.binary else 1)) - self.thresholds[i]
 
     def energy(self, state: Sequence[int]) -> float:
-        """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, here from 2 V, which is whole, and with `V_i` for `V_i^2`, as if V were known."""
+        """`-1/2 s'Js + U's`, or `-1/2 V'TV + U'V`, here from 2 V, which is whole, with `V_i` for `V_i^2`."""
         values = [s + 1 for s in state] if self.binary else state
         coupling = in_order(self.total(i, state) * values[i] for i in range(len(state)))
         external = in_order(threshold * value for threshold, value in zip(self.thresholds, values, strict=True))

@@ -38,7 +38,7 @@ def symmetric(random: np.random.Generator, neurons: int) -> NDArray[np.int64]:
 
 
 def the_same_in_both_codings(T: NDArray[np.float64], U: NDArray[np.float64]) -> tuple[PairwiseNetwork, PairwiseNetwork]:
-    """The binary network of these weights and thresholds, and the bipolar one: J = T/4 off the diagonal, U_s = U/2 - sum_j T_ij/4."""
+    """The binary network, and the bipolar one: J = T/4 off the diagonal, U_s = U/2 - sum_j T_ij/4."""
     binary = imported(T, U.tolist(), Coding.BINARY)
     return binary, imported(off_diagonal(T) / 4, (U / 2 - T.sum(axis=1) / 4).tolist())
 
@@ -102,7 +102,7 @@ def test_the_field_is_tv_minus_u_and_the_energy_minus_half_vtv_plus_uv(
     state = data.draw(queries(network.spec.neurons))
     V, T, U = (1 + state) / 2, weights_of(network), network.thresholds
     size = max(1.0, float(np.abs(T).sum()))
-    # Of 0 and 1, V_i^2 = V_i: a diagonal is a part of the linear term. It is of an unknown neuron, 1/2, too.
+    # Of 0 and 1, V_i^2 = V_i: a diagonal is a part of the linear term; of an unknown neuron, 1/2, too.
     others, own = off_diagonal(T), T.diagonal() / 2
     assert np.abs(network.local_field.of(state) - (others @ V - U + own)).max() <= 1e-12 * size
     expected = -0.5 * V @ others @ V + (U - own) @ V

@@ -1,4 +1,4 @@
-"""0/1 weights with a diagonal, which is linear there: every quadratic unconstrained binary problem (QUBO), by enumeration."""
+"""0/1 weights with a diagonal, which is linear there: quadratic unconstrained binary problems (QUBO), by enumeration."""
 
 from collections import Counter
 

@@ -201,7 +201,7 @@ def main() -> None:
         nearest = [whole.nearest(query)[0].label for query in queries]
         found = sum(label == expected for label, expected in zip(nearest, every_label, strict=True))
         console.print(
-            f"[bold]And all {len(everything)} distinct images of the set,[/bold] 27 a neuron, where weights hold one at best: from "
+            f"[bold]And all {len(everything)} distinct images of the set,[/bold] 27 a neuron, where weights hold 1.5 at best: from "
             f"{SHARES[0]:.0%} noise [bold]{recalled / len(everything):.0%} come back exact.[/bold] Of {found / len(everything):.0%} the "
             "right image is the nearest one at all, since most have another that differs in three pixels or less. Ten of them:"
         )

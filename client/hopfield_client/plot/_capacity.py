@@ -49,11 +49,13 @@ def plot_capacity(
 ) -> Figure:
     """Measures which share of random patterns is recalled exactly, against the load, and draws it for each learning rule.
 
-    Each net is a temporary memory of the service, deleted when it was measured or something failed, with random patterns, +1 and -1
-    alike. Every pattern is a query once, with `noise` of its neurons inverted, and is recalled exactly if the answer is that
-    pattern, neuron for neuron (asynchronous updating, random order). A point is the mean over the nets, its bar the standard error of
-    that mean; all rules learn the same patterns and get the same queries. A dashed line is the capacity of a rule, where it lies on
-    the axis; the legend has them all, with an arrow where they lie to the right of it.
+    Each net is a temporary memory of the service, deleted when it was measured or something failed,
+    with random patterns, +1 and -1 alike. Every pattern is a query once, with `noise` of its
+    neurons inverted, and is recalled exactly if the answer is that pattern, neuron for neuron
+    (asynchronous updating, random order). A point is the mean over the nets, its bar the standard
+    error of that mean; all rules learn the same patterns and get the same queries. A dashed line is
+    the capacity of a rule, where it lies on the axis; the legend has them all, with an arrow where
+    they lie to the right of it.
 
     Args:
         client: of the service.

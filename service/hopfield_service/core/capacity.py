@@ -4,20 +4,24 @@ In units of the field that a stored pattern makes at its own neurons, the field 
 
     h_i = xi_i m + noise + b_i,    b = k R + eta,
 
-where the noise is what the other patterns make, R are the sums of the rows of the weights (off the diagonal), and eta is what of the bias b is
-not along them. A bipolar network without thresholds has b = 0. A binary one has `b_i = R_i - 2 U_i`, since `2 T V = T s + R`: without thresholds
-k = 1, as if the state of all ones were added to the one that is recalled, which doubles the noise (Hopfield 1982, p. 2556); with U_i = R_i / 2 there
-is no bias, and the network is the bipolar one.
+where the noise is what the other patterns make, R are the sums of the rows of the weights (off the
+diagonal), and eta is what of the bias b is not along them. A bipolar network without thresholds has
+b = 0. A binary one has `b_i = R_i - 2 U_i`, since `2 T V = T s + R`: without thresholds k = 1, as
+if the state of all ones were added to the one that is recalled, which doubles the noise (Hopfield
+1982); with U_i = R_i / 2 there is no bias, and the network is the bipolar one.
 
-The capacity is the largest load with a state near a stored pattern at temperature zero, in the mean-field theory of Amit, Gutfreund and Sompolinsky
-(1985, 1987) for Hebb's rule, and of Kanter and Sompolinsky (1987) for the projection, with the bias in it:
+The capacity is the largest load with a state near a stored pattern at temperature zero, in the
+mean-field theory of Amit, Gutfreund and Sompolinsky (1985, 1987) for Hebb's rule, and of Kanter and
+Sompolinsky (1987) for the projection, with the bias in it:
 
     m = erf(y),    y = m g / sqrt(2 S),    C = sqrt(2 / (pi S)) exp(-y^2),    S = noise + <eta^2>,
     Hebb:          g = 1,       noise = alpha (1 + k^2) / (1 - C)^2,
     projection:    g = 1 - r,   noise = r' (1 - m^2 + k^2),
 
-where r(C) is the R-transform of a projection of rank alpha N, `C r^2 - (C - 1) r = alpha`, and r' its derivative. Both are solved for alpha at
-each y. The state of all ones has overlaps of 1 / sqrt(N) with every pattern, as the errors of a recall have, and is amplified as they are; eta is not.
+where r(C) is the R-transform of a projection of rank alpha N, `C r^2 - (C - 1) r = alpha`, and r'
+its derivative. Both are solved for alpha at each y. The state of all ones has overlaps of 1 /
+sqrt(N) with every pattern, as the errors of a recall have, and is amplified as they are; eta is
+not.
 """
 
 import math
@@ -29,8 +33,8 @@ from numpy.typing import NDArray
 # 0.1379 in theory: told as everybody tells it.
 HEBBIAN = 0.138
 PROJECTION = 1.0
-# Symmetric weights without margin, by linear programming with N = 40: random patterns are separable up to 1.5, and not at 1.6. Gardner's 2 (1988)
-# is that of couplings each way.
+# Symmetric weights without margin, by linear programming with N = 40: random patterns are separable
+# up to 1.5, and not at 1.6. Gardner's 2 (1988) is that of couplings each way.
 PERCEPTRON = 1.5
 
 # Bisections that leave nothing of an interval of [0, 1] in float64.
@@ -77,7 +81,7 @@ def _hebbian(bias: Bias) -> float:
 
 
 def storkey(neurons: int, bias: Bias) -> float:
-    """Load up to which Storkey's rules hold random patterns: Storkey's own figure, and with a bias no more than the projection.
+    """Load up to which Storkey's rules hold random patterns: his figure, and no more than the projection.
 
     Args:
         neurons: N.

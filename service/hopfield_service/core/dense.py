@@ -71,7 +71,7 @@ class DenseSpec(ExemplarSpec["DenseNetwork"]):
 
     @property
     def capacity(self) -> float:
-        """See Spec. `K_max / N`, up to which almost every random pattern is stable, or less: see Memory.capacity in the .proto."""
+        """See Spec. `K_max / N`: almost every random pattern is stable; of the exponential a lower bound."""
         if self.exponential:
             return math.pow(2, min(self.neurons, _MANY_NEURONS) / 2) / self.neurons
         double_factorial = math.prod(range(1, 2 * self.degree - 2, 2))

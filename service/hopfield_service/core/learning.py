@@ -3,8 +3,8 @@
 The state of a rule is all it needs to go on learning and all that recall needs; it depends on the patterns and, for rules whose
 arithmetic rounds, on their order, and on nothing else: not on how many came at a time, nor on where a snapshot fell.
 
-Weights are learnt from patterns of -1 and +1, whatever the coding of the network, and never use their own diagonal; but for the perceptron rule, which
-learns the fields that recall uses.
+Weights are learnt from patterns of -1 and +1, whatever the coding of the network, and never use
+their own diagonal; but for the perceptron rule, which learns the fields that recall uses.
 """
 
 from abc import ABC, abstractmethod
@@ -290,10 +290,11 @@ def pieces(bits: Bits, neurons: int) -> Iterator[Signs]:
 class Perceptron(LearningRule):
     """The symmetric perceptron rule: Gardner (1988), Krauth and Mezard (1987); symmetric after Diederich and Opper (1987).
 
-    From J = 0, over all patterns in their order, all neurons of a pattern judged on the same weights: `v_i = 1` where
-    `xi_i h_i <= kappa`, then `J_ij += (v_i xi_i x_j + v_j xi_j x_i) / N`, where x are the values of the neurons: in bipolar coding
-    `(v_i + v_j) xi_i xi_j / N`; until a sweep finds none, or `max_sweeps` are run. Kept as the integers N J. A function of the patterns stored,
-    learnt anew from all of them at every change.
+    From J = 0, over all patterns in their order, all neurons of a pattern judged on the same
+    weights: `v_i = 1` where `xi_i h_i <= kappa`, then `J_ij += (v_i xi_i x_j + v_j xi_j x_i) / N`,
+    where x are the values of the neurons: in bipolar coding `(v_i + v_j) xi_i xi_j / N`; until a
+    sweep finds none, or `max_sweeps` are run. Kept as the integers N J. A function of the patterns
+    stored, learnt anew from all of them at every change.
     """
 
     parameters: LearningParameters

@@ -1,8 +1,10 @@
 """Local field of a pairwise network, in either coding.
 
-Bipolar, `s in {-1, +1}^N`: `h = J s - U`, `E = -1/2 s'Js + U's` (Hopfield 1982; Amit 1989). Binary, `V = (1 + s) / 2`: `h = T V - U`,
-`E = -1/2 V'TV + U'V`. There `V_i^2 = V_i`, so that a diagonal is a part of the linear term: `h_i = sum_{j != i} T_ij V_j - U_i + T_ii / 2`, which is
-what the energy falls by when neuron i fires. With `J = T / 4` off the diagonal and `U_s = U / 2 - sum_j T_ij / 4` a binary network is a bipolar one of zero
+Bipolar, `s in {-1, +1}^N`: `h = J s - U`, `E = -1/2 s'Js + U's` (Hopfield 1982; Amit 1989). Binary,
+`V = (1 + s) / 2`: `h = T V - U`, `E = -1/2 V'TV + U'V`. There `V_i^2 = V_i`, so that a diagonal is
+a part of the linear term: `h_i = sum_{j != i} T_ij V_j - U_i + T_ii / 2`, which is what the energy
+falls by when neuron i fires. With `J = T / 4` off the diagonal and `U_s = U / 2 - sum_j T_ij / 4` a
+binary network is a bipolar one of zero
 diagonal: fields are twice as large, trajectories are the same, energies differ by a constant.
 """
 

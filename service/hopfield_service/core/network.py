@@ -202,7 +202,7 @@ class Network(ABC):
 
     @property
     def capacity(self) -> float | None:
-        """Load P / N up to which random patterns are held by the network as it is; None where none are learnt, or no load tells."""
+        """Load P / N up to which random patterns are held by the network as it is; None where no load tells."""
         return self.spec.capacity
 
     @property
@@ -355,11 +355,11 @@ class Spec(ABC):
     @property
     @abstractmethod
     def capacity(self) -> float | None:
-        """Load P / N up to which random patterns are held, of a network that holds none yet; None where none are learnt, or no load tells."""
+        """Load P / N up to which random patterns are held, of a network that has none yet; None where no load tells."""
 
     @abstractmethod
     def advice(self, pattern_count: int, told: float | None) -> str | None:
-        """What to tell somebody who stores so many patterns, where that is more than the capacity that the network has: `told`."""
+        """What to tell somebody who stores so many patterns, where that is more than the network's capacity, `told`."""
 
     @abstractmethod
     def changed(self, changes: Mapping[str, Any]) -> "Spec":

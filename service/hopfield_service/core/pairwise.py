@@ -129,7 +129,7 @@ class PairwiseSpec(PatternSpec):
         return Bias(1.0, 0.0) if self.coding is Coding.BINARY else NO_BIAS
 
     def capacity_with(self, bias: Bias) -> float | None:
-        """Load up to which the rule holds random patterns when there is such a bias in the fields; None for imported weights."""
+        """Load up to which the rule holds random patterns under a bias of the fields; None for imported weights."""
         match self.rule:
             case Rule.HEBBIAN:
                 return capacity.hebbian(bias)
@@ -144,7 +144,7 @@ class PairwiseSpec(PatternSpec):
                 return None
 
     def lowered(self, told: float | None) -> str:
-        """What has made the capacity of a network less than that of its rule, as it follows "capacity"; "" where nothing has."""
+        """What makes the capacity of a network less than that of its rule, as it follows the rule's name; or ""."""
         unbiased = self.capacity_with(NO_BIAS)
         # Thresholds that are half of the row sums as well as floats can say it.
         if told is None or unbiased is None or told >= 0.999 * unbiased:
@@ -160,8 +160,9 @@ class PairwiseSpec(PatternSpec):
             return None
         patterns, are = ("pattern", "is") if pattern_count == 1 else ("patterns", "are")
         advice = (
-            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; {self.rule.value}{self.lowered(told)} "
-            f"holds random patterns up to {told:.3f} ({math.floor(told * self.neurons)} of them): recalls may go wrong"
+            f"{pattern_count} {patterns} in {self.neurons} neurons {are} a load of {load:.3f}; "
+            f"{self.rule.value}{self.lowered(told)} holds random patterns up to {told:.3f} "
+            f"({math.floor(told * self.neurons)} of them): recalls may go wrong"
         )
         cure = self._cure
         unbiased = self.capacity_with(NO_BIAS)
@@ -511,7 +512,10 @@ class PairwiseNetwork(Weighted):
         )
 
     def _without_self_coupling(self, interruption: Interruption) -> Stability | None:
-        """Whether the patterns would be fixed points if the neurons did not hold themselves; None where they do not, as in 0/1 coding."""
+        """Whether the patterns would be fixed points if the neurons did not hold themselves; None where they do not.
+
+        In 0/1 coding a diagonal holds nothing: it is a part of the thresholds.
+        """
         if not self.spec.self_coupling or self.spec.coding is Coding.BINARY:
             return None
         kept = self.local_field_made(interruption)
@@ -521,7 +525,7 @@ class PairwiseNetwork(Weighted):
         return diagnostics.stability(alone, self.stored.bits, interruption)
 
     def _trials(self, interruption: Interruption) -> Iterator[tuple[str, Stability | None]]:
-        """What other rules, and in 0/1 coding thresholds that balance the weights, would make of the patterns, found by trying them."""
+        """What other rules would make of the patterns, found by trying them; in 0/1 coding also balanced thresholds."""
         learns_with_thresholds = self.spec.rule is Rule.PERCEPTRON
         if self.spec.coding is Coding.BINARY and not learns_with_thresholds:
             yield (

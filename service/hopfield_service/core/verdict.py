@@ -55,7 +55,10 @@ def verdict(
 
 
 def _better_rule(present: Stability, trials: Iterable[tuple[str, Stability | None]]) -> str:
-    """The first rule that holds all patterns, or the one that holds most: more by their fields than today's, and no fewer than it leaves as they are."""
+    """The first rule that holds all patterns, or the one that holds most.
+
+    It holds more of them by their fields than today's, and no fewer than today's leaves as they are.
+    """
     best, held, tried = "", present.held_count, []
     for rule, stability in trials:
         tried.append(rule)

@@ -115,7 +115,8 @@ class Head:
         created: microseconds since 1970, UTC.
         updated: the same, of the last commit.
         outcome: how learning ended at that revision, where the rule iterates; None before the first time.
-        capacity: load up to which it holds random patterns at that revision, which may depend on the weights; None where no load tells.
+        capacity: load up to which it holds random patterns at that revision, which may depend on
+            the weights; None where no load tells.
         snapshot: where the state at some revision can be read without the operations before it; None before the first.
         generation: how often the log was compacted.
         base: what the operations before the present log added up to; None in generation 0, whose log begins at the first.

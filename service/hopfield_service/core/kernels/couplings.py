@@ -3,9 +3,11 @@
 All of them answer the same questions, as the patterns of a network without weights do (interactions.py), with `v_i = s_i` of a neuron in bipolar coding and `v_i = s_i + 1`, twice its value, in binary
 coding; `scale` is twice as large there. Which one a network has: see ARCHITECTURE.md.
 
-In binary coding `V_i^2 = V_i`, so that the diagonal is a part of the linear term: the field of a neuron is `sum_{j != i} T_ij V_j - U_i + T_ii / 2`, in units of
-twice that `T v - T_ii s_i`. Its sign is the value of lower energy, and its fixed points are the local minima of the energy. (A bipolar neuron that keeps its own
-weight counts it in full: `s_i^2 = 1` says nothing about `s_i`, and the rule of Hopfield 1982 with a diagonal is what is asked for there.)
+In binary coding `V_i^2 = V_i`, so that the diagonal is a part of the linear term: the field of a
+neuron is `sum_{j != i} T_ij V_j - U_i + T_ii / 2`, in units of twice that `T v - T_ii s_i`. Its
+sign is the value of lower energy, and its fixed points are the local minima of the energy. (A
+bipolar neuron that keeps its own weight counts it in full: `s_i^2 = 1` says nothing about `s_i`,
+and the rule of Hopfield 1982 with a diagonal is what is asked for there.)
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
@@ -73,7 +75,8 @@ class Matrix(NamedTuple):
         thresholds: (N,) float64.
         tolerance: a field of at most this size counts as zero.
         coding: BIPOLAR or BINARY.
-        folded: (N,) as `weights`, their diagonal, in binary coding where it is not zero; otherwise (0,).
+        folded: (N,) as `weights`, their diagonal, in binary coding where it is not zero; otherwise
+            (0,).
     """
 
     weights: NDArray[Any]
@@ -209,8 +212,9 @@ def pattern_overlap(couplings: Couplings, kept: Kept, mu: int) -> int:
 def coupling_of(couplings: Couplings, kept: Kept, state: Signs) -> float:
     """`s'Js`, or in binary coding `2 V'TV`, of a state of which `kept` was just written: what `energy` takes.
 
-    In binary coding `V_i^2` is read as `V_i`, which says the same of a known neuron: so an unknown one, `V_i = 1/2`, has the mean energy of its
-    two values, and to take the one of lower energy never raises it.
+    In binary coding `V_i^2` is read as `V_i`, which says the same of a known neuron: so an unknown
+    one, `V_i = 1/2`, has the mean energy of its two values, and to take the one of lower energy
+    never raises it.
     """
     raise NotImplementedError
 

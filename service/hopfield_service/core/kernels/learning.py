@@ -221,10 +221,11 @@ def storkey_second_order(patterns: Signs, diagonal: bool, weights: Floats) -> No
 def perceptron(patterns: Signs, thresholds: Floats, kappa: float, coding: int, diagonal: bool, sums: Floats) -> int:
     """The symmetric perceptron rule, one pattern after the other; returns how many had a neuron within the margin.
 
-    `sums` is N J, of integers, which float64 adds exactly. All neurons of a pattern are judged on the same weights: `v_i = 1` where
-    `xi_i h_i <= kappa`; then `(N J)_ij += v_i xi_i x_j + v_j xi_j x_i`, where x are the values that neurons have, -1 and 1 or 0 and 1, so that a step
-    raises each margin that is too small. The bipolar field leaves out the diagonal here, which the step above makes 2 v_i; the binary one has half of
-    it, as in recall, and the step is `v_i xi_i`.
+    `sums` is N J, of integers, which float64 adds exactly. All neurons of a pattern are judged on
+    the same weights: `v_i = 1` where `xi_i h_i <= kappa`; then `(N J)_ij += v_i xi_i x_j + v_j xi_j
+    x_i`, where x are the values that neurons have, -1 and 1 or 0 and 1, so that a step raises each
+    margin that is too small. The bipolar field leaves out the diagonal here, which the step above
+    makes 2 v_i; the binary one has half of it, as in recall, and the step is `v_i xi_i`.
     """
     n = sums.shape[0]
     values = np.empty(n, np.float64)
