@@ -74,7 +74,9 @@ def _refusal(values: Any, array: NDArray[Any], argument: str, rule: str) -> str:
 
 def _first_odd(array: NDArray[Any], argument: str) -> tuple[str, Any]:
     """The first of several objects that is no number, and what the caller would write for it."""
-    odd = next(k for k, value in enumerate(array.flat) if np.asarray(value).dtype.kind not in NUMBERS)
+    kinds = (np.asarray(value).dtype.kind for value in array.flat)
+    # Where each alone is a number, the first one stands for what numpy cannot read together.
+    odd = next((k for k, kind in enumerate(kinds) if kind not in NUMBERS), 0)
     return element(argument, odd, array.shape), array.flat[odd]
 
 

@@ -107,7 +107,8 @@ class HopfieldClient:
             exist_ok: take the memory that is there, if all of this but the shape is the same.
 
         Raises:
-            AlreadyExists: the name is taken; with `exist_ok`, by a memory that differs.
+            AlreadyExists: the name is taken; with `exist_ok`, by a memory that differs: the message says in what, and
+                `metadata["differs"]` lists the parameters.
             InvalidArgument: an unknown word, a shape or thresholds that do not fit, a name or a number that is not allowed, a
                 parameter that the rule or the model does not have.
         """

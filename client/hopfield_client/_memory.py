@@ -118,7 +118,8 @@ class Memory:
             patterns: (count, ...) array, the first axis counting patterns of N neurons, every value known: booleans, or -1 and 1, or
                 0 and 1 in a memory of binary coding. It is one pattern if `labels` is a single string, if it has one axis, or if
                 it has N elements in all and the handle knows N (it does unless it comes from `client.memory` without a shape).
-            labels: one label a pattern, or a string for one pattern; None: the server numbers them "0", "1", ...
+            labels: one label a pattern, in their order (not a set), or a string for one pattern; None: the server numbers them
+                "0", "1", ...
             replace: a label that is stored already takes the new pattern.
             expected_revision: store only if the memory is at this revision.
             timeout: seconds this call may take; None: the client's.
@@ -313,7 +314,8 @@ class Memory:
             by queries after it. To leave off, `close` it or drop it.
 
         Raises:
-            InvalidArgument: an option is wrong, as in `recall`; or, from the iterator, a query is.
+            InvalidArgument: an option is wrong, as in `recall`; or, from the iterator, a query is. The answers to the queries
+                before it come first, and so they do where `queries` raises: then that error is raised.
             DataLoss: from the iterator: the answers break off.
             DeadlineExceeded, FailedPrecondition, NotFound, Unavailable: from the iterator: as in `recall`.
         """

@@ -107,7 +107,8 @@ class RecallStreamCall:
             if self.has_failed:
                 return
         self._kind = kind
-        self._block.append(array)
+        # A copy: the source may write the next query to the same memory.
+        self._block.append(array.copy())
         self._slow = monotonic() - self._expected > _SLOW
         if self._slow or len(self._block) * array.size >= _BLOCK_NEURONS or len(self._block) >= _BLOCK_QUERIES:
             yield from self.rest()

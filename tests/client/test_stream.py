@@ -74,6 +74,16 @@ def test_queries_of_any_kind_are_each_answered_in_their_own(letters: Memory) -> 
     assert [answer.pattern.shape for answer in answers] == [(N,), (8, 8), (N,), (N,), (N,), (N,)]
 
 
+def test_a_source_may_write_every_query_to_the_same_memory(letters: Memory) -> None:
+    def readings() -> Iterator[Any]:
+        buffer = np.empty(N, np.int8)
+        for pattern in PATTERNS:
+            buffer[:] = pattern
+            yield buffer
+
+    assert [answer.label for answer in letters.recall_stream(readings())] == LABELS
+
+
 def test_an_array_is_a_stream_of_its_rows_and_nothing_is_a_stream_of_nothing(letters: Memory) -> None:
     assert [answer.label for answer in letters.recall_stream(PATTERNS)] == LABELS
     assert list(letters.recall_stream([])) == []

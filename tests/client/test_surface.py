@@ -20,12 +20,16 @@ from hopfield_client import (
     AsyncRingMemory,
     AsyncSheetMemory,
     AsyncTrace,
+    Diagnosis,
     HeadingTrack,
     HopfieldClient,
     Memory,
+    MemoryInfo,
     PositionTrack,
+    Recall,
     RingMemory,
     SheetMemory,
+    Stored,
     Trace,
 )
 
@@ -159,6 +163,22 @@ def test_attributes_are_documented_where_help_shows_them(name: str) -> None:
     _, _, section = (inspect.getdoc(exported) or "").partition("Attributes:\n")
     documented = re.findall(r"^    (\w+): ", section.partition("\n\n")[0], re.MULTILINE)
     assert documented == list(inspect.get_annotations(exported))
+
+
+@pytest.mark.parametrize("name", sorted(DOCUMENTED["answers"]))
+def test_every_answer_can_be_json(name: str) -> None:
+    assert callable(getattr(hopfield_client, name).to_dict)
+
+
+@pytest.mark.parametrize(
+    "cls",
+    [
+        *(cls for pair in PAIRS for cls in pair if cls.__name__.endswith("Memory")),
+        *(Trace, AsyncTrace, Diagnosis, MemoryInfo, Recall, Stored),
+    ],
+)
+def test_notebooks_show_handles_traces_and_answers(cls: Any) -> None:
+    assert callable(cls._repr_html_)
 
 
 def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:

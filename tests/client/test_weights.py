@@ -62,7 +62,10 @@ def test_a_matrix_that_does_not_arrive_whole_is_data_loss(parts: list[bytes]) ->
         (np.zeros((2, 3)), r"shape \(2, 3\); it must be \(N, N\)"),
         (np.zeros(4), r"shape \(4,\)"),
         (np.zeros((0, 0)), r"shape \(0, 0\)"),
-        (np.zeros((2, 2), np.complex128), "type complex128; it must hold real numbers"),
+        (
+            np.zeros((2, 2), np.complex128),
+            "complex numbers: it must hold real numbers; where every imaginary part is 0, pass weights.real",
+        ),
         ([[1.0], [1.0, 2.0]], "rows differ in length"),
     ],
 )

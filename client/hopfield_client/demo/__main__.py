@@ -14,7 +14,8 @@ import numpy as np
 
 try:
     from rich import box
-    from rich.console import Console, Group, RenderableType
+    from rich.console import Console, ConsoleOptions, Group, RenderableType
+    from rich.measure import Measurement
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
@@ -27,6 +28,10 @@ from hopfield_client.demo.digits import Images, corrupted, distinct_digits, ten_
 SEED = 1
 SHARES = (0.1, 0.2)
 _COLUMNS = 80
+# Two pixels, one above the other, by which of them are set; where none is and one should be, a dot.
+_BLOCKS = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " ", None: "·"}
+# Where the encoding of the screen has no blocks.
+_ASCII = {(True, True): "#", (True, False): "^", (False, True): "_", (False, False): " ", None: "."}
 _STYLES = {"right": "bold green", "wrong": "bold red"}
 
 
@@ -43,7 +48,7 @@ def wide_console() -> Console:
 def waiting(console: Console, what: str) -> Iterator[None]:
     """Says what is being waited for: with a spinner on a terminal, else once."""
     if console.is_terminal:
-        with console.status(what):
+        with console.status(what, spinner="line"):
             yield
     else:
         console.print(what)
@@ -80,18 +85,28 @@ def service(console: Console) -> Iterator[str]:
                 process.stdout.close()
 
 
-def picture(image: Images, different_from: Images | None = None) -> Text:
+class Picture:
     """An image of 8 x 8 as four lines of half blocks; where pixels differ from another image they are coloured."""
-    text = Text()
-    wrong = image ^ different_from if different_from is not None else np.zeros_like(image)
-    for row in range(0, 8, 2):
-        for upper, lower, marked in zip(image[row], image[row + 1], wrong[row] | wrong[row + 1], strict=True):
-            block = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}[
-                bool(upper), bool(lower)
-            ]
-            text.append("·" if block == " " and marked else block, "red" if marked else "")
-        text.append("\n" if row < 6 else "")
-    return text
+
+    def __init__(self, image: Images, different_from: Images | None = None) -> None:
+        self._image = image
+        self._wrong = image ^ different_from if different_from is not None else np.zeros_like(image)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Text]:
+        """The lines, in characters that the console can write."""
+        blocks = _BLOCKS if options.encoding.startswith("utf") else _ASCII
+        for row in range(0, 8, 2):
+            text = Text()
+            for upper, lower, marked in zip(
+                self._image[row], self._image[row + 1], self._wrong[row] | self._wrong[row + 1], strict=True
+            ):
+                set_pixels = (bool(upper), bool(lower))
+                text.append(blocks[None if marked and not any(set_pixels) else set_pixels], "red" if marked else "")
+            yield text
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        """Eight columns."""
+        return Measurement(8, 8)
 
 
 def verdict(answers: RecallBatch, k: int, expected: str) -> Text:
@@ -113,10 +128,10 @@ def recall_table(images: Images, noisy: Sequence[Images], answers: Sequence[Reca
         table.add_column("recalled")
         table.add_column("as", min_width=8)
     for k, image in enumerate(images):
-        row: list[RenderableType] = [picture(image)]
+        row: list[RenderableType] = [Picture(image)]
         for corrupt, answer in zip(noisy, answers, strict=True):
             recovered = answer.patterns[k]
-            row += [picture(corrupt[k], image), picture(recovered, image), verdict(answer, k, str(k))]
+            row += [Picture(corrupt[k], image), Picture(recovered, image), verdict(answer, k, str(k))]
         table.add_row(*row)
         if k < 9:
             table.add_row()
@@ -129,7 +144,7 @@ def gallery(images: Images, patterns: PatternArray, words: Sequence[str]) -> Gro
     for start in (0, 5):
         grid = Table.grid(padding=(0, 3))
         chosen = range(start, start + 5)
-        grid.add_row(*(picture(patterns[k].astype(bool), images[k]) for k in chosen))
+        grid.add_row(*(Picture(patterns[k].astype(bool), images[k]) for k in chosen))
         grid.add_row(*(Text(words[k], style="dim") for k in chosen))
         rows.append(Padding(grid, (0, 0, 1, 2)))
     return Group(*rows)
