@@ -65,6 +65,11 @@ class ServiceProcess:
         self._reap()
         return self.process.returncode
 
+    def ended(self) -> int:
+        """Waits until it has ended by itself; the exit status."""
+        self._reap()
+        return self.process.returncode
+
     def _reap(self) -> None:
         self.process.wait(timeout=60)
         if self.process.stdout is not None:
