@@ -17,11 +17,11 @@ _MARK = "STARTED_BY_TESTS"
 
 
 @pytest.fixture(scope="session", autouse=True)
-def nothing_left_behind() -> Iterator[None]:
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Ends what tests have left running, and fails then. It is the first fixture of all, and so the last to end."""
     os.environ[_MARK] = secrets.token_hex(16)
     yield
-    left = running_with(_MARK, os.environ.pop(_MARK))
+    left = running_with(_MARK, os.environ.pop(_MARK), tmp_path_factory.getbasetemp().resolve())
     commands = [" ".join(process.cmdline()) for process in left]
     for process in left:
         process.kill()

@@ -141,13 +141,17 @@ def end_valkey_in(data_dir: Path) -> None:
         psutil.wait_procs([process], timeout=60)
 
 
-def running_with(variable: str, value: str) -> list[psutil.Process]:
-    """The processes that have a variable in their environment, but for this one."""
+def running_with(variable: str, value: str, directory: Path) -> list[psutil.Process]:
+    """The processes with a variable in their environment, or working below a directory, but for this one.
+
+    Valkey writes its title over its environment, and works where it keeps its files.
+    """
     found = []
     for process in psutil.process_iter():
         with suppress(psutil.Error):
-            is_other = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
-            if is_other and process.environ().get(variable) == value:
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.environ().get(variable) == value or Path(process.cwd()).is_relative_to(directory):
                 found.append(process)
     return found
 
