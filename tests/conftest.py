@@ -1,15 +1,31 @@
 """What the tests share: a service that is up, and the means to start others."""
 
 import itertools
+import os
+import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from tests.processes import ServiceProcess, StartService, ValkeyProcess
+from tests.processes import ServiceProcess, StartService, ValkeyProcess, end_valkey_in, running_with
 from tests.wire import Wire, connected
 
 _numbers = itertools.count()
+# In the environment of everything that the tests start.
+_MARK = "STARTED_BY_TESTS"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def nothing_left_behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Ends what tests have left running, and fails then. It is the first fixture of all, and so the last to end."""
+    os.environ[_MARK] = secrets.token_hex(16)
+    yield
+    left = running_with(_MARK, os.environ.pop(_MARK), tmp_path_factory.getbasetemp().resolve())
+    commands = [" ".join(process.cmdline()) for process in left]
+    for process in left:
+        process.kill()
+    assert not commands, "tests have left processes running"
 
 
 @pytest.fixture(scope="session")
@@ -39,6 +55,9 @@ def start_service(tmp_path: Path) -> Iterator[StartService]:
     with ExitStack() as running:
 
         def start(**settings: str) -> ServiceProcess:
+            if "data_dir" in settings:
+                # One that is killed leaves its Valkey server.
+                running.callback(end_valkey_in, Path(settings["data_dir"]))
             service = ServiceProcess(tmp_path, {f"HOPFIELD_{name.upper()}": value for name, value in settings.items()})
             return running.enter_context(service)
 

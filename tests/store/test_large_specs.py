@@ -141,7 +141,7 @@ class TestLabels:
         wire.memory.StorePatterns(
             memory_service_pb2.StorePatternsRequest(name="m", patterns=signs(*[[1] * 8] * 2000), labels=labels)
         )
-        entries: Any = redis.xrange(redis.keys("hopfield:{m}:*:log")[0])  # type: ignore[index]
+        entries: Any = redis.xrange(redis.keys("hopfield:{m}:*:log")[0])
         written = len("".join(labels).encode())
         assert len(entries[0][1][b"payload"]) < written + 2000 * (4 + 1) + 200
 

@@ -145,4 +145,7 @@ def _is_long(loaded: Loaded) -> bool:
     stored = loaded.network.stored
     given = sum(array.values.nbytes for array in loaded.network.given().values())
     live = stored.bits.nbytes + _LABEL_BYTES * len(stored) + given
-    return loaded.head.log_bytes > _SHORT_LOG + _LONG_LOG * live
+    if loaded.head.log_bytes <= _SHORT_LOG + _LONG_LOG * live:
+        return False
+    # Counted only where it matters: there may be many labels.
+    return loaded.head.log_bytes > _SHORT_LOG + _LONG_LOG * (live + sum(map(len, stored.labels)))

@@ -136,7 +136,12 @@ class EmbeddedServer:
             places = prepared(data)
             guard = DiskGuard(places, maxmemory)
             await guard.prepare()
-            pid, process = await _adopt_or_launch(places, appendfsync, guard.maxmemory)
+            try:
+                pid, process = await _adopt_or_launch(places, appendfsync, guard.maxmemory)
+            except EmbeddedServerFailed as error:
+                if guard.is_low:
+                    raise EmbeddedServerFailed(f"{error}\nThe disk of {data} is full.") from error
+                raise
             on_failure.pop_all()
         return cls(places, service_lock, appendfsync, guard, pid, process)
 
