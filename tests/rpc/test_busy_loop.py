@@ -145,10 +145,13 @@ LARGE: dict[str, Callable[[Wire], object]] = {
 @pytest.mark.parametrize("what", LARGE)
 @pytest.mark.usefixtures("memories")
 def test_others_are_answered_meanwhile(server: ServiceProcess, what: str) -> None:
-    with connected(server.address, own_connection=True) as wire, Bystander(server.address) as bystander:
+    with (
+        connected(server.address, own_connection=True) as wire,
+        Bystander(server.address) as bystander,
         # Whether it is answered or refused is told elsewhere.
-        with suppress(grpc.RpcError):
-            LARGE[what](wire)
+        suppress(grpc.RpcError),
+    ):
+        LARGE[what](wire)
     assert np.median(bystander.waits) < 0.25
     assert max(bystander.waits) < WORST_SECONDS
 
