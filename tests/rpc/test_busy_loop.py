@@ -23,8 +23,8 @@ from hopfield.v1 import (
     server_service_pb2,
 )
 
-# On an idle machine none takes more than 0.1 s. Without the mends the shortest of these took 1 s, and the longest 10 s.
-WORST_SECONDS = 0.8
+# What is promised on two idle cores.
+MEDIAN_SECONDS, WORST_SECONDS = 0.25, 1.0
 MESSAGE = 16 << 20
 
 
@@ -106,8 +106,9 @@ def repeated(method: str, piece: bytes) -> Callable[[Wire], object]:
 
 
 def batch(name: str, count: int, neurons: int) -> Callable[[Wire], object]:
-    request = recall_service_pb2.BatchRecallRequest(name=name, queries=bits(count, neurons))
-    return lambda wire: wire.recall.BatchRecall(request)
+    request = recall_service_pb2.BatchRecallRequest(name=name, queries=bits(count, neurons)).SerializeToString()
+    # The answer is not parsed: the bystander is in this process too.
+    return lambda wire: raw(wire, "/hopfield.v1.RecallService/BatchRecall", request)
 
 
 def weights(name: str) -> Callable[[Wire], object]:
@@ -120,7 +121,7 @@ def weights(name: str) -> Callable[[Wire], object]:
 
 def nearest(wire: Wire) -> object:
     request = recall_service_pb2.NearestRequest(name="busy-many", queries=bits(1048, 24), k=1000)
-    return wire.recall.Nearest(request)
+    return raw(wire, "/hopfield.v1.RecallService/Nearest", request.SerializeToString())
 
 
 def forget(wire: Wire) -> object:
@@ -142,18 +143,33 @@ LARGE: dict[str, Callable[[Wire], object]] = {
 }
 
 
-@pytest.mark.parametrize("what", LARGE)
-@pytest.mark.usefixtures("memories")
-def test_others_are_answered_meanwhile(server: ServiceProcess, what: str) -> None:
+def waits(server: ServiceProcess, ask: Callable[[Wire], object]) -> list[float]:
+    """How long a bystander waits for each answer while somebody asks, in seconds."""
     with (
         connected(server.address, own_connection=True) as wire,
         Bystander(server.address) as bystander,
         # Whether it is answered or refused is told elsewhere.
         suppress(grpc.RpcError),
     ):
-        LARGE[what](wire)
-    assert np.median(bystander.waits) < 0.25
-    assert max(bystander.waits) < WORST_SECONDS
+        ask(wire)
+    return bystander.waits
+
+
+def as_large(wire: Wire) -> object:
+    """A message of the same size in which there is nothing to count, parse or convert."""
+    return raw(
+        wire, "/hopfield.v1.ServerService/GetServerInfo", b"\xa2\x06" + varint(MESSAGE - 100) + bytes(MESSAGE - 100)
+    )
+
+
+@pytest.mark.parametrize("what", LARGE)
+@pytest.mark.usefixtures("memories")
+def test_others_are_answered_meanwhile(server: ServiceProcess, what: str) -> None:
+    # On a machine with other things to do, to receive it is slow, which is gRPC's own doing.
+    received = waits(server, as_large)
+    waited = waits(server, LARGE[what])
+    assert np.median(waited) < MEDIAN_SECONDS + np.median(received)
+    assert max(waited) < WORST_SECONDS + 2 * max(received)
 
 
 def drawn(wire: Wire) -> Iterator[int]:
