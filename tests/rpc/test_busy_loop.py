@@ -23,8 +23,8 @@ from hopfield.v1 import (
     server_service_pb2,
 )
 
-# On an idle machine none takes more than 0.1 s. Without the mends the shortest of these took 1 s, and the longest 10 s.
-WORST_SECONDS = 0.8
+# What is promised on two idle cores.
+MEDIAN_SECONDS, WORST_SECONDS = 0.25, 1.0
 MESSAGE = 16 << 20
 
 
@@ -106,8 +106,9 @@ def repeated(method: str, piece: bytes) -> Callable[[Wire], object]:
 
 
 def batch(name: str, count: int, neurons: int) -> Callable[[Wire], object]:
-    request = recall_service_pb2.BatchRecallRequest(name=name, queries=bits(count, neurons))
-    return lambda wire: wire.recall.BatchRecall(request)
+    request = recall_service_pb2.BatchRecallRequest(name=name, queries=bits(count, neurons)).SerializeToString()
+    # The answer is not parsed: the bystander is in this process too.
+    return lambda wire: raw(wire, "/hopfield.v1.RecallService/BatchRecall", request)
 
 
 def weights(name: str) -> Callable[[Wire], object]:
@@ -120,7 +121,7 @@ def weights(name: str) -> Callable[[Wire], object]:
 
 def nearest(wire: Wire) -> object:
     request = recall_service_pb2.NearestRequest(name="busy-many", queries=bits(1048, 24), k=1000)
-    return wire.recall.Nearest(request)
+    return raw(wire, "/hopfield.v1.RecallService/Nearest", request.SerializeToString())
 
 
 def forget(wire: Wire) -> object:
@@ -142,15 +143,33 @@ LARGE: dict[str, Callable[[Wire], object]] = {
 }
 
 
+def waits(server: ServiceProcess, ask: Callable[[Wire], object]) -> list[float]:
+    """How long a bystander waits for each answer while somebody asks, in seconds."""
+    with (
+        connected(server.address, own_connection=True) as wire,
+        Bystander(server.address) as bystander,
+        # Whether it is answered or refused is told elsewhere.
+        suppress(grpc.RpcError),
+    ):
+        ask(wire)
+    return bystander.waits
+
+
+def as_large(wire: Wire) -> object:
+    """A message of the same size in which there is nothing to count, parse or convert."""
+    return raw(
+        wire, "/hopfield.v1.ServerService/GetServerInfo", b"\xa2\x06" + varint(MESSAGE - 100) + bytes(MESSAGE - 100)
+    )
+
+
 @pytest.mark.parametrize("what", LARGE)
 @pytest.mark.usefixtures("memories")
 def test_others_are_answered_meanwhile(server: ServiceProcess, what: str) -> None:
-    with connected(server.address, own_connection=True) as wire, Bystander(server.address) as bystander:
-        # Whether it is answered or refused is told elsewhere.
-        with suppress(grpc.RpcError):
-            LARGE[what](wire)
-    assert np.median(bystander.waits) < 0.25
-    assert max(bystander.waits) < WORST_SECONDS
+    # On a machine with other things to do, to receive it is slow, which is gRPC's own doing.
+    received = waits(server, as_large)
+    waited = waits(server, LARGE[what])
+    assert np.median(waited) < MEDIAN_SECONDS + np.median(received)
+    assert max(waited) < WORST_SECONDS + 2 * max(received)
 
 
 def drawn(wire: Wire) -> Iterator[int]:
@@ -182,7 +201,7 @@ def turns() -> attractor_service_pb2.IntegrateHeadingRequest:
 
 
 def streams(wire: Wire) -> Iterator[tuple[str, Any]]:
-    """Calls with answers that come in streams, all of which would go on for long."""
+    """Calls that are answered by streams, all of which would go on for long."""
     yield "GetWeights", wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name="busy-wide"))
     yield "GetWeights, computed", wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name="busy-projection"))
     glauber = recall_service_pb2.RecallOptions(
@@ -215,12 +234,21 @@ def quiet(server: ServiceProcess) -> Iterator[None]:
 @pytest.mark.parametrize("answers", [0, 1, 2])
 def test_a_stream_that_is_cancelled_leaves_nothing(server: ServiceProcess, answers: int) -> None:
     with connected(server.address, own_connection=True) as wire, quiet(server):
-        for _ in range(4):
-            for _, call in streams(wire):
-                with suppress(StopIteration):
-                    for _ in range(answers):
-                        next(call)
-                call.cancel()
-                with pytest.raises(grpc.RpcError) as ended:
-                    list(call)
-                assert ended.value.code() is grpc.StatusCode.CANCELLED
+        for _, call in streams(wire):
+            for _ in range(answers):
+                next(call)
+            call.cancel()
+            with pytest.raises(grpc.RpcError) as ended:
+                list(call)
+            assert ended.value.code() is grpc.StatusCode.CANCELLED
+
+
+@pytest.mark.usefixtures("memories")
+def test_weights_that_cannot_be_sent_any_more_leave_no_traceback(server: ServiceProcess) -> None:
+    """The service may be about to send when the caller leaves. Of a hundred some leave at that moment."""
+    with connected(server.address, own_connection=True) as wire, quiet(server):
+        for k in range(100):
+            call: Any = wire.memory.GetWeights(memory_service_pb2.GetWeightsRequest(name="busy-wide"))
+            for _ in range(1 + k % 3):
+                next(call)
+            call.cancel()

@@ -58,9 +58,9 @@ _MATCHES = {
 }
 
 
-def _by_value(numbers: Mapping[Any, int]) -> NDArray[np.int64]:
+def _by_value(numbers: Mapping[Any, int]) -> NDArray[np.uint8]:
     """The numbers of words on the wire, each where the value of its word points to."""
-    table = np.zeros(max(numbers) + 1, np.int64)
+    table = np.zeros(max(numbers) + 1, np.uint8)
     for word, number in numbers.items():
         table[word] = number
     return table
@@ -210,7 +210,7 @@ def batch_out(recalled: RecalledBatch, encoding: Encoding, seed: int, interrupti
 def block_out(recalled: RecalledBatch, encoding: Encoding, seed: int, interruption: Interruption) -> bytes:
     """As `batch_out`, a StreamRecallResponse."""
     block = recall_service_pb2.StreamRecallResponse.BLOCK_FIELD_NUMBER
-    return b"".join(delimited(block, _batch_parts(recalled, encoding, seed, interruption)))
+    return b"".join(delimited(block, list(_batch_parts(recalled, encoding, seed, interruption))))
 
 
 def _batch_parts(recalled: RecalledBatch, encoding: Encoding, seed: int, interruption: Interruption) -> Iterator[Part]:
@@ -222,8 +222,8 @@ def _batch_parts(recalled: RecalledBatch, encoding: Encoding, seed: int, interru
     yield from raw(response.INITIAL_ENERGIES_FIELD_NUMBER, results.initial_energies)
     yield from integers(response.ITERATIONS_FIELD_NUMBER, results.iterations)
     yield from integers(response.FLIPS_FIELD_NUMBER, results.flips)
-    yield from integers(response.STOP_REASONS_FIELD_NUMBER, _STOP_REASONS_BY_VALUE[results.stop_reasons])
-    yield from integers(response.MATCHES_FIELD_NUMBER, _MATCHES_BY_VALUE[results.matches])
+    yield from raw(response.STOP_REASONS_FIELD_NUMBER, _STOP_REASONS_BY_VALUE[results.stop_reasons])
+    yield from raw(response.MATCHES_FIELD_NUMBER, _MATCHES_BY_VALUE[results.matches])
     if labels:
         yield from strings(response.LABELS_FIELD_NUMBER, labels, results.nearest, interruption)
         yield from raw(response.OVERLAPS_FIELD_NUMBER, results.overlaps)

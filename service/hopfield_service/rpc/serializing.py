@@ -4,7 +4,8 @@ A message of many entries is slow to make: protobuf takes them one Python object
 column of an array is the same bytes in memory and on the wire, or is encoded by a kernel.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -26,31 +27,34 @@ def serialized(answer: Message | bytes) -> bytes:
     return answer if isinstance(answer, bytes) else answer.SerializeToString()
 
 
-def delimited(number: int, parts: Iterable[Part]) -> Iterator[Part]:
+def delimited(number: int, parts: Sequence[Part]) -> Sequence[Part]:
     """A field of bytes, or of a message, made of some parts.
 
     Args:
         number: of the field.
         parts: of its value.
     """
-    parts = list(parts)
-    yield _tag(number) + _varint(sum(map(len, parts)))
-    yield from parts
+    return (_head(number, sum(map(len, parts))), *parts)
 
 
-def raw(number: int, values: NDArray[Any]) -> Iterator[Part]:
-    """A field of bytes, or a packed field of doubles, whose value is an array as it stands in memory, little-endian."""
-    if values.size:
-        little_endian = values.astype(values.dtype.newbyteorder("<"), copy=False)
-        yield from delimited(number, [np.ascontiguousarray(little_endian).reshape(-1).view(np.uint8).data])
+def raw(number: int, values: NDArray[Any]) -> Sequence[Part]:
+    """A field whose value is an array as it stands in memory, little-endian: bytes, or packed doubles.
+
+    So are packed values of an enumeration, as uint8, since those below 128 take one byte each.
+    """
+    if not values.size:
+        return ()
+    value = values.tobytes() if sys.byteorder == "little" else values.byteswap().tobytes()
+    return _head(number, len(value)), value
 
 
-def integers(number: int, values: NDArray[np.int64]) -> Iterator[Part]:
-    """A packed field of integers, none negative, or of values of an enumeration."""
-    if len(values):
-        out = np.empty(_MAX_VARINT_BYTES * len(values), np.uint8)
-        size = wire.encode_varints(values.astype(np.uint64), out)
-        yield from delimited(number, [out[:size].data])
+def integers(number: int, values: NDArray[np.int64]) -> Sequence[Part]:
+    """A packed field of integers, none negative."""
+    if not values.size:
+        return ()
+    out = np.empty(_MAX_VARINT_BYTES * len(values), np.uint8)
+    size = wire.encode_varints(values.astype(np.uint64), out)
+    return _head(number, size), out[:size].data
 
 
 def strings(
@@ -67,22 +71,33 @@ def strings(
     Raises:
         Interrupted: `interruption` said so.
     """
-    tag = _tag(number)
-    encoded: dict[int, bytes] = {}
+    fields = _Strings(number, texts)
     for start in range(0, len(positions), PIECE):
         check(interruption)
-        piece = positions[start : start + PIECE].tolist()
-        for position in set(piece).difference(encoded):
-            text = texts[position].encode()
-            encoded[position] = tag + _varint(len(text)) + text
-        yield b"".join(map(encoded.__getitem__, piece))
+        yield b"".join(map(fields.__getitem__, positions[start : start + PIECE].tolist()))
 
 
-def _tag(number: int) -> bytes:
-    return _varint(number << 3 | _LENGTH_DELIMITED)
+class _Strings(dict[int, bytes]):
+    """Fields that hold one of some texts each, by its position, encoded when first asked for."""
+
+    def __init__(self, number: int, texts: Sequence[str]) -> None:
+        self._number = number
+        self._texts = texts
+
+    def __missing__(self, position: int) -> bytes:
+        text = self._texts[position].encode()
+        field = self[position] = _head(self._number, len(text)) + text
+        return field
+
+
+def _head(number: int, size: int) -> bytes:
+    """What a field that is delimited by its length begins with."""
+    return _varint(number << 3 | _LENGTH_DELIMITED) + _varint(size)
 
 
 def _varint(value: int) -> bytes:
+    if value < 0x80:
+        return value.to_bytes()
     encoded = bytearray()
     while value >= 0x80:
         encoded.append(value & 0x7F | 0x80)
