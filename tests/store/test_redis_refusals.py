@@ -5,6 +5,7 @@ import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from hopfield_service.store.probe import Condition, Probe
 from hopfield_service.store.redis_client import BoundedRedis
 from hopfield_service.store.redis_refusals import Refusal
 
+ROOT = Path(__file__).parents[2]
 SECRETS = ("sesame", "alice")
 
 
@@ -39,6 +41,16 @@ def assert_refused(seen: tuple[Condition, Refusal | None], *words: str, lasting:
     assert (at_start is not None) is lasting
     assert condition.refusal.lasting is lasting
     assert not any(secret in condition.refusal.reason for secret in SECRETS)
+    (ends_start,) = [ends for said, ends in documented() if condition.refusal.reason.startswith(said)]
+    assert ends_start is lasting
+
+
+@cache
+def documented() -> list[tuple[str, bool]]:
+    """How each reason in docs/storage.md begins, and whether it ends a start."""
+    section = (ROOT / "docs/storage.md").read_text().partition("## Why Redis refuses")[2].partition("\n## ")[0]
+    rows = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| ")][1:]
+    return [(row[0].strip().partition(",")[0].removesuffix(" ..."), row[-1].strip() == "yes") for row in rows]
 
 
 @pytest.fixture
