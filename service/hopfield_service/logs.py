@@ -19,3 +19,9 @@ def log_to_stderr(level: str, process: str = "") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_caller_gone)
+
+
+def _is_no_caller_gone(record: logging.LogRecord) -> bool:
+    """Whether gRPC does not say, with a traceback, that the caller of a call it was about to answer had gone."""
+    return not str(record.msg).startswith("ExecuteBatchError raised in core")

@@ -26,9 +26,11 @@ from hopfield.v1 import (
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
+from hopfield_service.heap import return_what_is_freed
 from hopfield_service.listening import CannotListen, bound_port
-from hopfield_service.rpc.attractor_servicer import AttractorServicer
+from hopfield_service.rpc import transport
 from hopfield_service.rpc.admission import MessageLimits
+from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
@@ -59,10 +61,6 @@ _SERVICES = tuple(
 _MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name
 
 
-# They take some seven kilobytes each, and as much again as their messages.
-_CALLS_NOT_ACCEPTED_YET = 1 << 15
-
-
 _COMPILATION_REPORTED_EVERY = 1.0
 """Seconds."""
 
@@ -81,6 +79,7 @@ async def serve(settings: Settings, *, shares_address: bool = False) -> None:
         CannotListen: the address is in use or not ours.
         DataDirectoryInUse, DataDirectoryUnusable, EmbeddedServerFailed: from the private Valkey server, at any time.
     """
+    return_what_is_freed()
     end = End()
     end.heed_signals()
     async with AsyncExitStack() as stack:
@@ -201,17 +200,7 @@ def _grpc_server(settings: Settings, admission: Admission, shares_address: bool)
     limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     return grpc.aio.server(
         interceptors=[AdmitCalls(admission, limits)],
-        options=[
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", -1),
-            # A server of another service on the same port is a mistake, and must fail instead of taking half of the calls.
-            ("grpc.so_reuseport", int(shares_address)),
-            # Of the calls that have come and are not accepted yet gRPC by itself answers some beyond a thousand, and all
-            # beyond three, with a bare CANCELLED. A limit on the streams of a connection is no way out: a client that has
-            # just connected sends before it has heard of it, and what exceeds it is reset.
-            ("grpc.server.max_pending_requests", _CALLS_NOT_ACCEPTED_YET),
-            ("grpc.server.max_pending_requests_hard_limit", _CALLS_NOT_ACCEPTED_YET),
-        ],
+        options=transport.options(settings.max_message_bytes, settings.max_calls, shares_address=shares_address),
     )
 
 

@@ -130,16 +130,19 @@ class Reader:
             if account.evicted and account.reading is not None and account.reading.uncancel() == 0:
                 raise Overloaded("the message took too long to come while others wait") from None
             raise
+        else:
+            # It may keep its slot until it is paid for.
+            keeps_slot = lane.message_ended(account)
+            try:
+                if raw is grpc.aio.EOF:
+                    return None
+                await self._pay(account if part is None else part, len(raw))
+            finally:
+                if keeps_slot:
+                    lane.slot_free()
         finally:
             account.reading = None
-            keeps_slot = lane.message_ended(account)
-        try:
-            if raw is grpc.aio.EOF:
-                return None
-            await self._pay(account if part is None else part, len(raw))
-        finally:
-            if keeps_slot:
-                lane.slot_free()
+            lane.slot_back(account)
         message: bytes = raw
         return message
 
