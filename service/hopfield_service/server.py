@@ -35,7 +35,7 @@ from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
 from hopfield_service.rpc.server_servicer import ServerServicer
-from hopfield_service.serving import compilation
+from hopfield_service.serving import compilation, costs
 from hopfield_service.serving.admission import Admission
 from hopfield_service.serving.attractors import Attractors
 from hopfield_service.serving.cache import NetworkCache
@@ -114,9 +114,10 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     where = settings.where
     _log.info(
         "hopfield-server %s on %s: memories in %s, %d threads, at most %d neurons, %d patterns, %d iterations, "
-        "%d bytes a message, %d bytes a snapshot, %d bytes of networks kept",
+        "%d bytes a message, %d bytes and %d calls in flight, %d bytes a snapshot, %d bytes of networks kept",
         *(version("hopfield-recall"), address, where, settings.threads, settings.max_neurons, settings.max_patterns),
-        *(settings.max_iterations, settings.max_message_bytes, settings.max_snapshot_bytes, settings.cache_bytes),
+        *(settings.max_iterations, settings.max_message_bytes, settings.bytes_in_flight, settings.max_calls),
+        *(settings.max_snapshot_bytes, settings.cache_bytes),
     )
     redis_url = settings.redis_url or await private_valkey.kept_up(settings, stack, end)
     store = RedisStore(redis_url, settings.redis_prefix, settings.redis_timeout, settings.redis_wait_replicas)
@@ -212,17 +213,22 @@ def _add_services(
     attractors: Attractors,
     health: HealthServicer,
 ) -> None:
-    limits = server_service_pb2.ServerLimits(
+    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
+    accepted = server_service_pb2.ServerLimits(
         max_neurons=settings.max_neurons,
         max_patterns=settings.max_patterns,
         max_iterations=settings.max_iterations,
-        max_message_bytes=settings.max_message_bytes,
+        max_message_bytes=limits.bulk,
+        max_call_message_bytes=limits.call,
+        max_answer_bytes=costs.ANSWER_BYTES,
+        max_bytes_in_flight=settings.bytes_in_flight,
+        max_calls=settings.max_calls,
     )
     memory_service_pb2_grpc.add_MemoryServiceServicer_to_server(MemoryServicer(memories, settings.max_neurons), server)
     recall_service_pb2_grpc.add_RecallServiceServicer_to_server(RecallServicer(recalls), server)
     attractor_service_pb2_grpc.add_AttractorServiceServicer_to_server(AttractorServicer(attractors), server)
     server_service_pb2_grpc.add_ServerServiceServicer_to_server(
-        ServerServicer(version("hopfield-recall"), limits), server
+        ServerServicer(version("hopfield-recall"), accepted), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection(

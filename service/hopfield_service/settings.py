@@ -161,7 +161,9 @@ class Settings(BaseSettings):
     def _messages_fit_in_flight(cls, value: int, info: ValidationInfo) -> int:
         least = MESSAGES_IN_FLIGHT * info.data.get("max_message_bytes", 0)
         if 0 < value < least:
-            raise ValueError(f"must be at least {MESSAGES_IN_FLIGHT} times {variable('max_message_bytes')}, {least}, or 0")
+            raise ValueError(
+                f"must be at least {MESSAGES_IN_FLIGHT} times {variable('max_message_bytes')}, {least}, or 0"
+            )
         return value
 
     @field_validator("appendfsync", "log_level", mode="before")

@@ -4,11 +4,11 @@ grpc.aio reads the message of a unary call before anybody is asked, and keeps it
 a stream of one message; so every method is served as one that takes a stream, and its messages are read here.
 """
 
-import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -78,8 +78,9 @@ class AdmitCalls(Interceptor):
         async def serve(_: object, context: Context) -> Any:
             account = None
             try:
-                lane.enter()
-                account = admission.account(context.peer)
+                peer = context.peer()
+                lane.enter(peer)
+                account = admission.account(peer)
                 charge_to(account)
                 return await answer(context, account)
             except grpc.aio.BaseError:
@@ -89,10 +90,10 @@ class AdmitCalls(Interceptor):
                 refused = _refused(method, error)
             finally:
                 if account is not None:
-                    lane.leave()
+                    lane.leave(account.peer)
                     if account.holds_bytes:
                         # The answer is in memory until it is sent.
-                        context.add_done_callback(lambda _, account=account: account.release())
+                        context.add_done_callback(partial(_release, account))  # type: ignore[arg-type]  # takes any callable
             # Not where the error is handled: its traceback holds the request, and gRPC would keep it.
             aborting = _abort(context, refused)
             # The error that this raises is kept by the context, and keeps this frame.
@@ -100,6 +101,10 @@ class AdmitCalls(Interceptor):
             return await aborting
 
         return serve
+
+
+def _release(account: Account, _: Context) -> None:
+    account.release()
 
 
 def _answering_once(handler: Handler, reader: Reader) -> Answer:

@@ -59,7 +59,6 @@ class RecallServicer(recall_service_pb2_grpc.RecallServiceServicer):
         self, request_iterator: AsyncIterator[recall_service_pb2.StreamRecallRequest], context: Context
     ) -> AsyncIterator[recall_service_pb2.StreamRecallResponse]:
         """See the .proto."""
-
         account = admission.current()
 
         async def answer(block: _StreamedBlock) -> tuple[recall_service_pb2.StreamRecallResponse, admission.Account]:

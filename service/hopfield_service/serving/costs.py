@@ -30,7 +30,9 @@ _DIAGNOSED_ARRAYS = 6
 def batch(network: PatternNetwork, count: int, row_bytes: int) -> int:
     """Of recalling so many queries, each of whose answers takes so many bytes."""
     label = network.stored.longest_label
-    attended = min(_ATTENDED, len(network.stored)) * (_NAMED + _COPIES * label) if network.spec.family == "modern" else 0
+    attended = (
+        min(_ATTENDED, len(network.stored)) * (_NAMED + _COPIES * label) if network.spec.family == "modern" else 0
+    )
     return count * (_RECALL + _COPIES * (row_bytes + label) + attended)
 
 
@@ -56,7 +58,9 @@ def nearest(network: PatternNetwork, queries: int, each: int, row_bytes: int) ->
     labels = network.stored.label_bytes(each)
     size = queries * (each * (_NAMED_ON_WIRE + row_bytes) + labels)
     if size > ANSWER_BYTES:
-        raise InvalidField("k", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have up to {size}")
+        raise InvalidField(
+            "k", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have up to {size}"
+        )
     return _COPIES * size + queries * each * _NAMED
 
 
@@ -74,7 +78,7 @@ def change(network: Network, operation: Operation) -> int:
 
 def load(neurons: int, patterns: int, written: int) -> int:
     """Of loading a network from what was written of it."""
-    return 3 * written + _learnt(neurons, patterns)
+    return 4 * written + _learnt(neurons, patterns)
 
 
 def _learnt(neurons: int, patterns: int) -> int:

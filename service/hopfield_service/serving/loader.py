@@ -279,7 +279,9 @@ def _cost(head: Head, cached: Loaded | None) -> int:
     """Bytes that it takes to load a memory, or to catch up with it."""
     if cached is not None:
         return 2 * cached.network.nbytes
-    written = sum(array.nbytes for manifest in (head.snapshot, head.imported, head.base) if manifest for array in manifest.arrays)
+    written = sum(
+        array.nbytes for manifest in (head.snapshot, head.imported, head.base) if manifest for array in manifest.arrays
+    )
     return costs.load(head.spec.neurons, head.pattern_count, written + head.log_bytes)
 
 

@@ -454,7 +454,7 @@ def _written_entries(array: StateArray) -> int:
     return size * (size + 1) // 2 if array.symmetric else array.values.size
 
 
-def read_blob(manifest: Manifest, chunks: Sequence[bytes]) -> dict[str, NDArray[Any]]:
+def read_blob(manifest: Manifest, chunks: Sequence[bytes | memoryview]) -> dict[str, NDArray[Any]]:
     """Reads the arrays of a blob.
 
     Raises:
