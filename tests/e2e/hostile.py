@@ -2,7 +2,7 @@
 
 Usage: python -m tests.e2e.hostile ADDRESS CONNECTIONS SECONDS MESSAGE_BYTES
 
-With 0 seconds each message is sent once on each connection. Prints, as JSON, how often each was answered by which status.
+With 0 seconds each message is sent once on each connection. Prints as JSON which status answered each how often.
 """
 
 import json

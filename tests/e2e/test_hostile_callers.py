@@ -1,4 +1,4 @@
-"""Whatever one caller sends, the process keeps its memory and everybody else is served. With the settings of the container."""
+"""Whatever one caller sends, the process keeps its memory and serves everybody else, with the settings of the container."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""What calls may take: messages no larger than their method needs, answers no larger than one message may be, and no call too many."""
+"""What calls may take: messages as large as their method needs, answers of limited size, and so many calls at once."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Reading messages: one by one into slots, no larger than their method takes, and charged to the account of their call."""
+"""Reading messages: into slots, no larger than their method takes, charged to the account of their call."""
 
 import asyncio
 from collections import deque

@@ -1,4 +1,4 @@
-"""How gRPC is set up beneath the calls: what it lets in before a call is accepted, and how it finds dead connections."""
+"""How gRPC is set up beneath the calls: what comes before a call is accepted, and when a connection counts as dead."""
 
 from typing import Final
 
@@ -29,19 +29,19 @@ def options(max_message_bytes: int, max_calls: int, *, shares_address: bool) -> 
         ("grpc.max_send_message_length", -1),
         # A server of another service on the same port is a mistake, and must fail instead of taking half of the calls.
         ("grpc.so_reuseport", int(shares_address)),
-        # gRPC answers what exceeds these with a bare CANCELLED: by default some calls beyond a thousand, all beyond three,
-        # and those that have waited for 30 seconds.
+        # gRPC answers what exceeds these with a bare CANCELLED: by default some calls beyond 1,000, all beyond 3,000, and
+        # those that have waited for 30 seconds.
         ("grpc.server.max_pending_requests", _UNACCEPTED_CALLS),
         ("grpc.server.max_pending_requests_hard_limit", _UNACCEPTED_CALLS),
         ("grpc.server_max_unrequested_time_in_server", _UNACCEPTED_SECONDS),
-        # A client holds back what exceeds this. More calls than may be in flight must come, to be told so with a reason.
+        # A client holds back what exceeds this. More calls than may be in flight must come, to be refused with a reason.
         ("grpc.max_concurrent_streams", max_calls + max_calls // _REFUSED_SHARE + 1),
         # It would count calls that have ended, and reset others without a reason.
         ("grpc.http.overload_protection", 0),
         # What is not read must not pile up: gRPC would let a fast connection send megabytes ahead.
         ("grpc.http2.bdp_probe", 0),
         ("grpc.http2.lookahead_bytes", _UNREAD_BYTES),
-        # A caller with an idle track may ask whether the connection is there. By default gRPC ends what asks every 10 s.
+        # A caller with an idle track may ping its connection. By default gRPC ends a connection pinged every 10 s.
         ("grpc.keepalive_permit_without_calls", 1),
         ("grpc.http2.min_ping_interval_without_data_ms", _PINGED_EVERY),
         # And this server asks too, so that the calls of a connection gone silent end.

@@ -1,15 +1,15 @@
 """What all calls together may take of this process: bytes and calls, counted, waited for, and refused beyond.
 
 ```
- a call ── enters a Lane ──────> one of at most so many calls
+ a call ── enters a Lane ──> one of at most so many calls
    │
-   ├── reads a message ────────> holds a slot of its Lane, as large as any message, until the message is there
+   ├── reads a message ────> holds a slot of its Lane, as large as any message, until the message is there
    │
-   └── takes bytes ────────────> its Account: message, intermediate arrays and answer, out of what all calls share
+   └── takes bytes ────────> its Account: message, intermediate arrays and answer, out of what all calls share
 ```
 
-gRPC tells the size of a message only once all of it has come. A slot bounds what comes meanwhile; the account then takes
-what the message costs.
+gRPC tells the size of a message only once all of it has come. A slot bounds what comes meanwhile; the account then
+takes what the message costs.
 """
 
 import asyncio
@@ -111,7 +111,7 @@ class Lane:
     """Calls of one kind: how many are in flight, and the slots in which their messages come."""
 
     def __init__(self, calls: int, slots: int, message_bytes: int) -> None:
-        """Takes how many calls may be in flight, how many of them may read at once, and the size of the largest message."""
+        """Takes how many calls may be in flight, how many of them may read at once, and the largest message's size."""
         self._calls_left = calls
         self._calls_each = max(1, calls - calls // _SHARE_OF_OTHERS)
         self._in_flight: dict[str, int] = {}
@@ -167,7 +167,11 @@ class Lane:
             self.slot_free()
 
     def message_ended(self, account: "Account") -> bool:
-        """Takes note that a call reads no longer; whether it still has its slot, which it may keep and then give to `slot_free`."""
+        """Takes note that a call reads no longer.
+
+        Returns:
+            Whether it still has its slot, which it may keep, and then gives back by `slot_free`.
+        """
         return self._readers.pop(account, 0) is None
 
     def slot_free(self) -> None:
@@ -208,7 +212,7 @@ class Account:
 
     Attributes:
         peer: who calls: the address of the connection.
-        reading: the task that is cancelled where the slot of a message that it reads is taken away; None where it may read on without.
+        reading: the task to cancel when the slot of the message it reads is taken away; None if it may read on without.
         reading_since: when it began to, by the monotonic clock.
         evicted: whether it was cancelled for that.
     """
