@@ -52,6 +52,7 @@ def log_to_stderr(level: str, process: str = "") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler])
+    logging.getLogger("grpc._cython.cygrpc").addFilter(_is_no_caller_gone)
 
 
 class Repeats(logging.Filter):
@@ -71,3 +72,8 @@ class Repeats(logging.Filter):
             return False
         self._logged[message] = now
         return True
+
+
+def _is_no_caller_gone(record: logging.LogRecord) -> bool:
+    """Whether gRPC does not say, with a traceback, that the caller of a call it was about to answer had gone."""
+    return not str(record.msg).startswith("ExecuteBatchError raised in core")

@@ -24,15 +24,17 @@ from hopfield.v1 import (
 )
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
+from hopfield_service.heap import return_what_is_freed
 from hopfield_service.listening import CannotListen, bound_port
 from hopfield_service.logs import say
+from hopfield_service.rpc import transport
 from hopfield_service.rpc.admission import MessageLimits
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
 from hopfield_service.rpc.server_servicer import ServerServicer
-from hopfield_service.serving import compilation
+from hopfield_service.serving import compilation, costs
 from hopfield_service.serving.admission import Admission
 from hopfield_service.serving.attractors import Attractors
 from hopfield_service.serving.cache import NetworkCache
@@ -58,10 +60,6 @@ _SERVICES = tuple(
 _MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"].full_name
 
 
-# They take some seven kilobytes each, and as much again as their messages.
-_CALLS_NOT_ACCEPTED_YET = 1 << 15
-
-
 class RedisUnusable(RuntimeError):
     """Redis refuses what the service needs, and will until somebody changes settings; the message says which."""
 
@@ -82,6 +80,7 @@ async def serve(settings: Settings, *, shares_address: bool = False) -> None:
         RedisUnusable: no memories can be kept in the Redis of the settings, however long one waits.
         DataDirectoryInUse, DataDirectoryUnusable, EmbeddedServerFailed: from the private Valkey server, at any time.
     """
+    return_what_is_freed()
     end = End()
     end.heed_signals()
     async with AsyncExitStack() as stack:
@@ -116,9 +115,10 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     where = settings.where
     _log.info(
         "hopfield-server %s on %s: memories in %s, %d threads, at most %d neurons, %d patterns, %d iterations, "
-        "%d bytes a message, %d bytes a snapshot, %d bytes of networks kept",
+        "%d bytes a message, %d bytes and %d calls in flight, %d bytes a snapshot, %d bytes of networks kept",
         *(version("hopfield-recall"), address, where, settings.threads, settings.max_neurons, settings.max_patterns),
-        *(settings.max_iterations, settings.max_message_bytes, settings.max_snapshot_bytes, settings.cache_bytes),
+        *(settings.max_iterations, settings.max_message_bytes, settings.bytes_in_flight, settings.max_calls),
+        *(settings.max_snapshot_bytes, settings.cache_bytes),
     )
     redis_url = settings.redis_url or await private_valkey.kept_up(settings, stack, end)
     store = RedisStore(
@@ -197,17 +197,7 @@ def _grpc_server(settings: Settings, admission: Admission, shares_address: bool)
     limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     return grpc.aio.server(
         interceptors=[AdmitCalls(admission, limits)],
-        options=[
-            ("grpc.max_receive_message_length", settings.max_message_bytes),
-            ("grpc.max_send_message_length", -1),
-            # A server of another service on the same port is a mistake, and must fail instead of taking half of the calls.
-            ("grpc.so_reuseport", int(shares_address)),
-            # Of the calls that have come and are not accepted yet gRPC by itself answers some beyond a thousand, and all
-            # beyond three, with a bare CANCELLED. A limit on the streams of a connection is no way out: a client that has
-            # just connected sends before it has heard of it, and what exceeds it is reset.
-            ("grpc.server.max_pending_requests", _CALLS_NOT_ACCEPTED_YET),
-            ("grpc.server.max_pending_requests_hard_limit", _CALLS_NOT_ACCEPTED_YET),
-        ],
+        options=transport.options(settings.max_message_bytes, settings.max_calls, shares_address=shares_address),
     )
 
 
@@ -219,17 +209,22 @@ def _add_services(
     attractors: Attractors,
     health: HealthServicer,
 ) -> None:
-    limits = server_service_pb2.ServerLimits(
+    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
+    accepted = server_service_pb2.ServerLimits(
         max_neurons=settings.max_neurons,
         max_patterns=settings.max_patterns,
         max_iterations=settings.max_iterations,
-        max_message_bytes=settings.max_message_bytes,
+        max_message_bytes=limits.bulk,
+        max_call_message_bytes=limits.call,
+        max_answer_bytes=costs.ANSWER_BYTES,
+        max_bytes_in_flight=settings.bytes_in_flight,
+        max_calls=settings.max_calls,
     )
     memory_service_pb2_grpc.add_MemoryServiceServicer_to_server(MemoryServicer(memories, settings.max_neurons), server)
     recall_service_pb2_grpc.add_RecallServiceServicer_to_server(RecallServicer(recalls), server)
     attractor_service_pb2_grpc.add_AttractorServiceServicer_to_server(AttractorServicer(attractors), server)
     server_service_pb2_grpc.add_ServerServiceServicer_to_server(
-        ServerServicer(version("hopfield-recall"), limits), server
+        ServerServicer(version("hopfield-recall"), accepted), server
     )
     health_pb2_grpc.add_HealthServicer_to_server(health, server)
     reflection.enable_server_reflection(

@@ -124,8 +124,9 @@ class Settings(BaseSettings):
     max_bytes_in_flight: int = Field(
         0,
         ge=0,
-        description="Bytes that all calls in flight may take together: messages, what is computed from them, answers. At least 16 times "
-        "the bytes of a message; with 0 a quarter of the memory of the machine or container, shared out among the workers.",
+        description="Bytes that all calls in flight may take together: messages, what is computed from them, answers. "
+        "At least 16 times the bytes of a message; with 0 a quarter of the memory of the machine or container, shared "
+        "out among the workers.",
     )
     max_calls: int = Field(1000, ge=1, le=1 << 20, description="Calls in flight, at most.")
     max_snapshot_bytes: int = Field(

@@ -26,7 +26,7 @@ from hopfield.v1 import memory_pb2 as hopfield_dot_v1_dot_memory__pb2
 from hopfield.v1 import recall_service_pb2 as hopfield_dot_v1_dot_recall__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/server_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a hopfield/v1/recall_service.proto\"\x16\n\x14GetServerInfoRequest\"l\n\x0cServerLimits\x12\x13\n\x0bmax_neurons\x18\x01 \x01(\r\x12\x14\n\x0cmax_patterns\x18\x02 \x01(\x04\x12\x16\n\x0emax_iterations\x18\x03 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x04\"\xb5\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12)\n\x06limits\x18\x02 \x01(\x0b\x32\x19.hopfield.v1.ServerLimits\x12\x31\n\x0elearning_rules\x18\x03 \x03(\x0e\x32\x19.hopfield.v1.LearningRule\x12-\n\x0cupdate_rules\x18\x04 \x03(\x0e\x32\x17.hopfield.v1.UpdateRule2g\n\rServerService\x12V\n\rGetServerInfo\x12!.hopfield.v1.GetServerInfoRequest\x1a\".hopfield.v1.GetServerInfoResponseB\x8a\x01\n\x0f\x63om.hopfield.v1B\x12ServerServiceProtoP\x01Z\x16hopfield/v1;hopfieldv1\xa2\x02\x03HPF\xaa\x02\x0bHopfield.V1\xca\x02\x0bHopfield\\V1\xe2\x02\x17Hopfield\\V1\\GPBMetadata\xea\x02\x0cHopfield::V1b\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n hopfield/v1/server_service.proto\x12\x0bhopfield.v1\x1a\x18hopfield/v1/memory.proto\x1a hopfield/v1/recall_service.proto\"\x16\n\x14GetServerInfoRequest\"\xd6\x01\n\x0cServerLimits\x12\x13\n\x0bmax_neurons\x18\x01 \x01(\r\x12\x14\n\x0cmax_patterns\x18\x02 \x01(\x04\x12\x16\n\x0emax_iterations\x18\x03 \x01(\r\x12\x19\n\x11max_message_bytes\x18\x04 \x01(\x04\x12\x1e\n\x16max_call_message_bytes\x18\x05 \x01(\x04\x12\x18\n\x10max_answer_bytes\x18\x06 \x01(\x04\x12\x1b\n\x13max_bytes_in_flight\x18\x07 \x01(\x04\x12\x11\n\tmax_calls\x18\x08 \x01(\r\"\xb5\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12)\n\x06limits\x18\x02 \x01(\x0b\x32\x19.hopfield.v1.ServerLimits\x12\x31\n\x0elearning_rules\x18\x03 \x03(\x0e\x32\x19.hopfield.v1.LearningRule\x12-\n\x0cupdate_rules\x18\x04 \x03(\x0e\x32\x17.hopfield.v1.UpdateRule2g\n\rServerService\x12V\n\rGetServerInfo\x12!.hopfield.v1.GetServerInfoRequest\x1a\".hopfield.v1.GetServerInfoResponseB\x8a\x01\n\x0f\x63om.hopfield.v1B\x12ServerServiceProtoP\x01Z\x16hopfield/v1;hopfieldv1\xa2\x02\x03HPF\xaa\x02\x0bHopfield.V1\xca\x02\x0bHopfield\\V1\xe2\x02\x17Hopfield\\V1\\GPBMetadata\xea\x02\x0cHopfield::V1b\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,10 +36,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['DESCRIPTOR']._serialized_options = b'\n\017com.hopfield.v1B\022ServerServiceProtoP\001Z\026hopfield/v1;hopfieldv1\242\002\003HPF\252\002\013Hopfield.V1\312\002\013Hopfield\\V1\342\002\027Hopfield\\V1\\GPBMetadata\352\002\014Hopfield::V1'
   _globals['_GETSERVERINFOREQUEST']._serialized_start=109
   _globals['_GETSERVERINFOREQUEST']._serialized_end=131
-  _globals['_SERVERLIMITS']._serialized_start=133
-  _globals['_SERVERLIMITS']._serialized_end=241
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=244
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=425
-  _globals['_SERVERSERVICE']._serialized_start=427
-  _globals['_SERVERSERVICE']._serialized_end=530
+  _globals['_SERVERLIMITS']._serialized_start=134
+  _globals['_SERVERLIMITS']._serialized_end=348
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=351
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=532
+  _globals['_SERVERSERVICE']._serialized_start=534
+  _globals['_SERVERSERVICE']._serialized_end=637
 # @@protoc_insertion_point(module_scope)

@@ -13,16 +13,24 @@ class GetServerInfoRequest(_message.Message):
     def __init__(self) -> None: ...
 
 class ServerLimits(_message.Message):
-    __slots__ = ("max_neurons", "max_patterns", "max_iterations", "max_message_bytes")
+    __slots__ = ("max_neurons", "max_patterns", "max_iterations", "max_message_bytes", "max_call_message_bytes", "max_answer_bytes", "max_bytes_in_flight", "max_calls")
     MAX_NEURONS_FIELD_NUMBER: _ClassVar[int]
     MAX_PATTERNS_FIELD_NUMBER: _ClassVar[int]
     MAX_ITERATIONS_FIELD_NUMBER: _ClassVar[int]
     MAX_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_CALL_MESSAGE_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_ANSWER_BYTES_FIELD_NUMBER: _ClassVar[int]
+    MAX_BYTES_IN_FLIGHT_FIELD_NUMBER: _ClassVar[int]
+    MAX_CALLS_FIELD_NUMBER: _ClassVar[int]
     max_neurons: int
     max_patterns: int
     max_iterations: int
     max_message_bytes: int
-    def __init__(self, max_neurons: _Optional[int] = ..., max_patterns: _Optional[int] = ..., max_iterations: _Optional[int] = ..., max_message_bytes: _Optional[int] = ...) -> None: ...
+    max_call_message_bytes: int
+    max_answer_bytes: int
+    max_bytes_in_flight: int
+    max_calls: int
+    def __init__(self, max_neurons: _Optional[int] = ..., max_patterns: _Optional[int] = ..., max_iterations: _Optional[int] = ..., max_message_bytes: _Optional[int] = ..., max_call_message_bytes: _Optional[int] = ..., max_answer_bytes: _Optional[int] = ..., max_bytes_in_flight: _Optional[int] = ..., max_calls: _Optional[int] = ...) -> None: ...
 
 class GetServerInfoResponse(_message.Message):
     __slots__ = ("version", "limits", "learning_rules", "update_rules")

@@ -1,4 +1,4 @@
-"""Reading messages: one by one into slots, no larger than their method takes, and charged to the account of their call."""
+"""Reading messages: into slots, no larger than their method takes, charged to the account of their call."""
 
 import asyncio
 from collections import deque
@@ -91,7 +91,7 @@ class Reader:
             MalformedMessage, MessageTooLarge, Overloaded: as they say.
             InvalidField: a field has more than it may.
         """
-        raw = await self._received(context, account)
+        raw = await self._received(context, account, account)
         if raw is None:
             raise MalformedMessage(self._method)
         if len(raw) < SMALL:
@@ -117,8 +117,8 @@ class Reader:
             if len(in_use) > self._ahead:
                 account.release_part(in_use.popleft())
 
-    async def _received(self, context: Context, account: Account, part: Account | None = None) -> bytes | None:
-        """The bytes of the next message, paid for; None where no more come."""
+    async def _received(self, context: Context, account: Account, payer: Account) -> bytes | None:
+        """The bytes of the next message, paid for by an account or a part of it; None where no more come."""
         lane = self.lane
         if not lane.slot_now(account):
             await lane.slot(account)
@@ -126,29 +126,29 @@ class Reader:
             account.reading = asyncio.current_task()
         try:
             raw = await context.read()
-        except asyncio.CancelledError:
+        except BaseException:
+            lane.slot_back(account)
             if account.evicted and account.reading is not None and account.reading.uncancel() == 0:
                 raise Overloaded("the message took too long to come while others wait") from None
             raise
-        finally:
-            account.reading = None
-            keeps_slot = lane.message_ended(account)
+        account.reading = None
+        # It may keep its slot until it is paid for.
+        keeps_slot = lane.message_ended(account)
         try:
-            if raw is grpc.aio.EOF:
+            if raw is grpc.aio.EOF:  # type: ignore[attr-defined]  # the stubs forget it
                 return None
-            await self._pay(account if part is None else part, len(raw))
+            message: bytes = raw
+            if len(message) > self._limit:
+                raise MessageTooLarge(self._method, self._limit, len(message))
+            if not payer.take_now(COPIES * len(message)):
+                await self._pay(payer, COPIES * len(message))
+            return message
         finally:
             if keeps_slot:
                 lane.slot_free()
-        message: bytes = raw
-        return message
 
-    async def _pay(self, account: Account, size: int) -> None:
-        if size > self._limit:
-            raise MessageTooLarge(self._method, self._limit, size)
-        if account.take_now(COPIES * size):
-            return
+    async def _pay(self, payer: Account, nbytes: int) -> None:
         # It waits in its slot, which others may need more.
         if not self.lane.has_room:
             raise Overloaded("too many large messages wait for memory (HOPFIELD_MAX_BYTES_IN_FLIGHT)")
-        await account.take(COPIES * size, "message")
+        await payer.take(nbytes, "message")

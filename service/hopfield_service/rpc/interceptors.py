@@ -1,13 +1,14 @@
-"""What happens to every call, whatever its method: it is admitted or refused, its messages are read, and errors are answered.
+"""What happens to every call, whatever its method: admission, reading of its messages, and the answer to errors.
 
-grpc.aio reads the message of a unary call before anybody is asked, and keeps it until the call is over. On the wire it is
-a stream of one message; so every method is served as one that takes a stream, and its messages are read here.
+grpc.aio reads the message of a unary call before any code of ours runs, and keeps it until the call is over. On the
+wire it is a stream of one message. So every method is served as one that takes a stream, and its messages are read here.
 """
 
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import grpc
@@ -36,8 +37,8 @@ Answer: TypeAlias = Callable[[Context, Account], Coroutine[Any, Any, Any]]
 class AdmitCalls(Interceptor):
     """Serves calls within what they may take together, and answers a ServiceError with its status and details.
 
-    Anything else that goes wrong is answered with INTERNAL, logged here and nowhere else: grpc.aio by itself answers with
-    UNKNOWN, and with the text of the exception.
+    It answers anything else that goes wrong with INTERNAL, and logs it. grpc.aio by itself answers with UNKNOWN, and
+    with the text of the exception.
     """
 
     def __init__(self, admission: Admission, limits: MessageLimits) -> None:
@@ -79,8 +80,9 @@ class AdmitCalls(Interceptor):
         async def serve(_: object, context: Context) -> Any:
             account = None
             try:
-                lane.enter()
-                account = admission.account(context.peer)
+                peer = context.peer()
+                lane.enter(peer)
+                account = admission.account(peer)
                 charge_to(account)
                 return await answer(context, account)
             except grpc.aio.BaseError:
@@ -90,10 +92,11 @@ class AdmitCalls(Interceptor):
                 refused = _refused(method, error)
             finally:
                 if account is not None:
-                    lane.leave()
+                    lane.leave(account.peer)
                     if account.holds_bytes:
                         # The answer is in memory until it is sent.
-                        context.add_done_callback(lambda _, account=account: account.release())
+                        release: Any = partial(_release, account)
+                        context.add_done_callback(release)
             # Not where the error is handled: its traceback holds the request, and gRPC would keep it.
             aborting = _abort(context, refused)
             # The error that this raises is kept by the context, and keeps this frame.
@@ -101,6 +104,10 @@ class AdmitCalls(Interceptor):
             return await aborting
 
         return serve
+
+
+def _release(account: Account, _: Context) -> None:
+    account.release()
 
 
 def _answering_once(handler: Handler, reader: Reader) -> Answer:

@@ -1,21 +1,22 @@
 """What all calls together may take of this process: bytes and calls, counted, waited for, and refused beyond.
 
 ```
- a call ── enters a Lane ──────> one of at most so many calls
+ a call ── enters a Lane ──> one of at most so many calls
    │
-   ├── reads a message ────────> holds a slot of its Lane, as large as any message, until the message is there
+   ├── reads a message ────> holds a slot of its Lane, as large as any message, until the message is there
    │
-   └── takes bytes ────────────> its Account: message, intermediate arrays and answer, out of what all calls share
+   └── takes bytes ────────> its Account: message, intermediate arrays and answer, out of what all calls share
 ```
 
-gRPC tells the size of a message only once all of it has come. A slot bounds what comes meanwhile; the account then takes
-what the message costs.
+gRPC tells the size of a message only once all of it has come. A slot bounds what comes meanwhile; the account then
+takes what the message costs.
 """
 
 import asyncio
+import time
 import weakref
 from collections import OrderedDict, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from typing import Any, Final
@@ -25,8 +26,10 @@ from hopfield_service.errors import InvalidField, Overloaded
 ALLOWANCE: Final = 1 << 16
 """Bytes that a call may take beside those that all calls share: no small call waits for a large one."""
 
+# Of the calls in flight, the share that no connection can take from the others.
+_SHARE_OF_OTHERS = 4
 # Who calls, where it is the service itself.
-_NOBODY: Callable[[], str] = str
+_NOBODY = ""
 # Seconds that a call waits for bytes that others have taken.
 _PATIENCE = 5.0
 # Seconds that a message may take to come while other calls wait for the slot it holds.
@@ -108,27 +111,37 @@ class Lane:
     """Calls of one kind: how many are in flight, and the slots in which their messages come."""
 
     def __init__(self, calls: int, slots: int, message_bytes: int) -> None:
-        """Takes how many calls may be in flight, how many of them may read at once, and the size of the largest message."""
+        """Takes how many calls may be in flight, how many of them may read at once, and the largest message's size."""
         self._calls_left = calls
+        self._calls_each = max(1, calls - calls // _SHARE_OF_OTHERS)
+        self._in_flight: dict[str, int] = {}
         self._message_bytes = message_bytes
         self._slots = _Pool(slots * message_bytes)
         # In the order in which they began.
         self._readers: dict[Account, None] = {}
         self._sweeping = False
 
-    def enter(self) -> None:
-        """Counts one more call.
+    def enter(self, peer: str) -> None:
+        """Counts one more call of a peer.
 
         Raises:
-            Overloaded: there are as many as may be.
+            Overloaded: there are as many as may be, of all or of one peer.
         """
-        if self._calls_left <= 0:
-            raise Overloaded("as many calls are in flight as may be (HOPFIELD_MAX_CALLS)")
+        in_flight = self._in_flight.get(peer, 0)
+        if self._calls_left <= 0 or in_flight >= self._calls_each:
+            whose = "" if self._calls_left <= 0 else "of one connection "
+            raise Overloaded(f"as many calls {whose}are in flight as may be (HOPFIELD_MAX_CALLS)")
         self._calls_left -= 1
+        self._in_flight[peer] = in_flight + 1
 
-    def leave(self) -> None:
-        """Counts one call less."""
+    def leave(self, peer: str) -> None:
+        """Counts one call of a peer less."""
         self._calls_left += 1
+        in_flight = self._in_flight[peer] - 1
+        if in_flight:
+            self._in_flight[peer] = in_flight
+        else:
+            del self._in_flight[peer]
 
     def slot_now(self, account: "Account") -> bool:
         """Takes a slot for the message that a call is about to read, if one is free."""
@@ -144,7 +157,7 @@ class Lane:
             Overloaded: no turn came in time.
         """
         self._sweep_soon()
-        if not await self._slots.take(self._message_bytes, account.peer()):
+        if not await self._slots.take(self._message_bytes, account.peer):
             raise Overloaded("too many messages are on their way")
         self._begin(account)
 
@@ -154,7 +167,11 @@ class Lane:
             self.slot_free()
 
     def message_ended(self, account: "Account") -> bool:
-        """Takes note that a call reads no longer; whether it still has its slot, which it may keep and then give to `slot_free`."""
+        """Takes note that a call reads no longer.
+
+        Returns:
+            Whether it still has its slot, which it may keep, and then gives back by `slot_free`.
+        """
         return self._readers.pop(account, 0) is None
 
     def slot_free(self) -> None:
@@ -167,7 +184,7 @@ class Lane:
         return 2 * self._slots.free >= self._slots.capacity
 
     def _begin(self, account: "Account") -> None:
-        account.reading_since = asyncio.get_running_loop().time()
+        account.reading_since = time.monotonic()
         self._readers[account] = None
 
     def _sweep_soon(self) -> None:
@@ -180,7 +197,7 @@ class Lane:
         self._sweeping = False
         if not self._slots.is_wanted:
             return
-        now = asyncio.get_running_loop().time()
+        now = time.monotonic()
         slow = [reader for reader in self._readers if now - reader.reading_since > _SLOW_MESSAGE]
         for reader in slow:
             self.slot_back(reader)
@@ -194,16 +211,16 @@ class Account:
     """What one call has taken, beyond its allowance, of the bytes that all calls share; or one part of it.
 
     Attributes:
-        peer: tells who calls.
-        reading: the task that is cancelled where the slot of a message that it reads is taken away; None where it may read on without.
-        reading_since: time of the event loop at which it began to.
+        peer: who calls: the address of the connection.
+        reading: the task to cancel when the slot of the message it reads is taken away; None if it may read on without.
+        reading_since: when it began to, by the monotonic clock.
         evicted: whether it was cancelled for that.
     """
 
     __slots__ = ("_allowance", "_parts", "_pool", "_taken", "evicted", "peer", "reading", "reading_since")
 
-    def __init__(self, pool: _Pool, peer: Callable[[], str], allowance: int = ALLOWANCE) -> None:
-        """Takes the pool, what tells who calls, and the bytes that it may take beside the pool."""
+    def __init__(self, pool: _Pool, peer: str, allowance: int = ALLOWANCE) -> None:
+        """Takes the pool, who calls, and the bytes that it may take beside the pool."""
         self._pool = pool
         self._allowance = allowance
         self._taken = 0
@@ -249,7 +266,7 @@ class Account:
                 limit=self._pool.capacity,
                 size=nbytes,
             )
-        if not await self._pool.take(nbytes, self.peer()):
+        if not await self._pool.take(nbytes, self.peer):
             raise Overloaded(_BYTES_TAKEN)
         self._taken += nbytes
 
@@ -305,12 +322,8 @@ class Admission:
             loop = asyncio.get_running_loop()
             weakref.finalize(thing, _soon, loop, self._pool, nbytes).atexit = False
 
-    def account(self, peer: Callable[[], str] = _NOBODY) -> Account:
-        """An account for a call.
-
-        Args:
-            peer: tells who calls; asked only when the call has to wait.
-        """
+    def account(self, peer: str = _NOBODY) -> Account:
+        """An account for a call of a peer, or of the service itself."""
         return Account(self._pool, peer)
 
 

@@ -203,7 +203,8 @@ def make_symmetric(weights: NDArray[np.float64], interruption: Interruption) -> 
                 i, j = rows.start + row, columns.start + column
                 raise InvalidField(
                     "rows",
-                    f"must be symmetric; weight ({i}, {j}) is {weights[i, j]:g} and weight ({j}, {i}) is {weights[j, i]:g}",
+                    f"must be symmetric; weight ({i}, {j}) is {weights[i, j]:g} "
+                    f"and weight ({j}, {i}) is {weights[j, i]:g}",
                 )
             mean = (upper + lower) / 2
             weights[rows, columns], weights[columns, rows] = mean, mean.T

@@ -85,7 +85,7 @@ def change(network: Network, operation: Operation) -> int:
 
 def load(neurons: int, patterns: int, written: int) -> int:
     """Of loading a network from what was written of it."""
-    return 3 * written + _learnt(neurons, patterns)
+    return 4 * written + _learnt(neurons, patterns)
 
 
 def _learnt(neurons: int, patterns: int) -> int:
