@@ -10,14 +10,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import _answers
+from hopfield_client._calls import LEAST_MESSAGE_BYTES
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._patterns import Packed, as_array, holds_real_numbers, pack_queries
 from hopfield_client._types import Coding, Recall
 
-# A block holds so many neurons, or so many queries: enough for a message to cost little beside what is in it, and few enough
-# for the first answers to come soon.
-_BLOCK_NEURONS = 1 << 19
+# A block holds so many bytes, or so many queries: enough for a message to cost little beside what is in it, few enough for
+# the first answers to come soon, and no more than any server takes.
+_BLOCK_BYTES = LEAST_MESSAGE_BYTES
 _BLOCK_QUERIES = 1 << 10
 # Blocks sent and not answered: one on its way there, one recalled, one on its way back, and one in hand.
 _IN_FLIGHT = 4
@@ -49,6 +50,8 @@ class RecallStreamCall:
         """Of a memory, whose `neurons` and `coding` are None where they are not known."""
         self._name = name
         self._opening: Request | None = Request(name=name, options=options)
+        # What the first message holds beside queries.
+        self._room = _BLOCK_BYTES - self._opening.ByteSize()
         self._neurons = neurons
         self._coding = coding
         self._freshness = freshness
@@ -93,7 +96,8 @@ class RecallStreamCall:
         self._kind = kind
         self._block.append(array)
         self._slow = monotonic() - self._expected > _SLOW
-        if self._slow or len(self._block) * array.size >= _BLOCK_NEURONS or len(self._block) >= _BLOCK_QUERIES:
+        is_full = (len(self._block) + 1) * _bytes_of(array) > self._room
+        if self._slow or is_full or len(self._block) >= _BLOCK_QUERIES:
             yield self._request()
 
     def rest(self) -> Iterator[Request]:
@@ -112,6 +116,7 @@ class RecallStreamCall:
             queries, argument=argument, neurons=self._neurons, coding=self._coding or _told_by(queries)
         )
         request, self._opening = self._opening or Request(), None
+        self._room = _BLOCK_BYTES
         request.queries.CopyFrom(packed.message)
         token = self._freshness.token(self._name)
         if token is not None:
@@ -141,6 +146,14 @@ class RecallStreamCall:
         """What to raise when the stream ends and answers are missing."""
         missing = sum(queries.message.count for queries, _ in self._asked)
         return DataLoss(f"the stream broke off before the answers to {missing} queries")
+
+
+def _bytes_of(query: NDArray[Any]) -> int:
+    """The bytes that a query takes in a message, at most."""
+    if holds_real_numbers(query, None):
+        return 4 * query.size
+    # A bit says the state of a neuron, another whether it is known.
+    return (1 if query.dtype == np.bool_ and not isinstance(query, np.ma.MaskedArray) else 2) * ((query.size + 7) // 8)
 
 
 def _told_by(queries: NDArray[Any]) -> Coding | None:

@@ -67,10 +67,13 @@ async def _served(settings: Settings) -> NoReturn:
 
 def _healthcheck() -> None:
     """Ask the service that HOPFIELD_LISTEN names whether it serves; the exit status is the answer."""
-    host, _, port = _settings({}).listen.rpartition(":")
-    # A service that listens on every address of its machine is asked on this one.
-    address = f"{'localhost' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104
-    with grpc.insecure_channel(address) as channel:
+    address = _settings({}).listen
+    host, _, port = address.rpartition(":")
+    if host in {"0.0.0.0", "[::]"}:  # noqa: S104
+        # A service that listens on every address of its machine is asked on this one.
+        address = f"localhost:{port}"
+    # The service is on this machine, and a proxy that the environment names is not.
+    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
             answer = health_pb2_grpc.HealthStub(channel).Check(health_pb2.HealthCheckRequest(), timeout=_HEALTH_SECONDS)
         except grpc.RpcError as error:

@@ -26,7 +26,7 @@ from hopfield.v1 import (
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
-from hopfield_service.listening import CannotListen, bound_port
+from hopfield_service.listening import CannotListen, Listener, listen_on
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.memory_servicer import MemoryServicer
@@ -62,6 +62,7 @@ _CALLS_NOT_ACCEPTED_YET = 1 << 15
 
 
 _COMPILATION_REPORTED_EVERY = 1.0
+_CONNECTIONS_LOOKED_AT_EVERY = 0.05
 """Seconds."""
 
 CANNOT_SERVE = (CannotListen, *private_valkey.CANNOT_KEEP)
@@ -95,6 +96,8 @@ async def serve(settings: Settings, *, shares_address: bool = False) -> None:
             starting.cancel()
             with suppress(asyncio.CancelledError):
                 await starting
+        if end.drains and settings.drain_seconds:
+            _log.info("draining: serving on for at most %g s while callers move elsewhere", settings.drain_seconds)
         _log.info("stopping: calls in flight have %g s to finish", settings.grace)
     _log.info("stopped")
 
@@ -107,8 +110,9 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
     server = _grpc_server(settings, shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
-    port = bound_port(server, settings.listen)
-    address = f"{settings.listen.rpartition(':')[0]}:{port}"
+    listener = listen_on(server, settings.listen)
+    stack.callback(listener.release)
+    address = listener.address
     where = settings.where
     _log.info(
         "hopfield-server %s on %s: memories in %s, %d threads, at most %d neurons, %d patterns, %d iterations, "
@@ -142,6 +146,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     # The one line on stdout, for whoever started the process and waits to know where it serves.
     sys.stdout.write(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n")
     sys.stdout.flush()
+    # Before anything else is taken down.
+    stack.push_async_callback(_drain, health, listener, settings.drain_seconds, end)
 
 
 class _Compiled:
@@ -181,6 +187,17 @@ async def _follow(store: RedisStore, loader: NetworkLoader, health: HealthServic
     stack.push_async_callback(let_go)
 
 
+async def _drain(health: HealthServicer, listener: Listener, seconds: float, end: End) -> None:
+    """Says that the service is to go, and serves on while callers and load balancers hear of it."""
+    await health.enter_graceful_shutdown()
+    if not end.drains:
+        return
+    until = time.monotonic() + seconds
+    while not end.at_once.is_set() and time.monotonic() < until and listener.is_connected():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(end.at_once.wait(), _CONNECTIONS_LOOKED_AT_EVERY)
+
+
 async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None:
     """Accepts no more calls, and waits for those in flight as long as they may take."""
     finishing = asyncio.create_task(server.stop(grace))
@@ -206,6 +223,8 @@ def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
             # just connected sends before it has heard of it, and what exceeds it is reset.
             ("grpc.server.max_pending_requests", _CALLS_NOT_ACCEPTED_YET),
             ("grpc.server.max_pending_requests_hard_limit", _CALLS_NOT_ACCEPTED_YET),
+            # gRPC spreads the age by a tenth either way, and lets calls finish without a limit.
+            ("grpc.max_connection_age_ms", round(settings.max_connection_age * 1000)),
         ],
     )
 

@@ -25,7 +25,7 @@ from hopfield_client import (
     Unimplemented,
     WrongEventLoop,
 )
-from hopfield_client._config import address_of
+from hopfield_client._addresses import addresses_of
 
 Behaviour = Callable[[int, bytes, grpc.ServicerContext], bytes]
 QUICK = RetryConfig(attempts=3, initial_backoff=0.01)
@@ -110,7 +110,6 @@ def test_one_attempt_is_one_attempt(connect: Connect, server: Misbehaving) -> No
     "wrong",
     [
         {"attempts": 0},
-        {"attempts": 6},
         {"initial_backoff": 0.001},
         {"max_backoff": 0},
         {"multiplier": 0.5},
@@ -256,7 +255,8 @@ def test_what_is_no_address_is_refused_before_anything_is_tried(connect: Connect
     ],
 )
 def test_an_address_is_a_host_and_a_port_or_a_target_of_grpc(address: str) -> None:
-    assert address_of(address) == address
+    addresses = addresses_of(address)
+    assert (addresses.text, addresses.target) == (address, address)
 
 
 def test_an_asynchronous_client_belongs_to_the_event_loop_it_was_made_in(server: Misbehaving) -> None:
