@@ -27,7 +27,8 @@ class ServiceProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOPFIELD_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hopfield_service"],
-            env={**environment, "HOPFIELD_LISTEN": "127.0.0.1:0", **settings},
+            # Tests that are not about draining need not wait for it while they hold connections.
+            env={**environment, "HOPFIELD_LISTEN": "127.0.0.1:0", "HOPFIELD_DRAIN_SECONDS": "0", **settings},
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,

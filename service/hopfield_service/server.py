@@ -28,6 +28,7 @@ from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, Listener, listen_on
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
+from hopfield_service.rpc.ending_calls import EndCalls
 from hopfield_service.rpc.interceptors import AnswerErrors
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
@@ -63,6 +64,8 @@ _CALLS_NOT_ACCEPTED_YET = 1 << 15
 
 _COMPILATION_REPORTED_EVERY = 1.0
 _CONNECTIONS_LOOKED_AT_EVERY = 0.05
+# That calls which are ended have to say so to their callers.
+_TO_ANSWER = 0.5
 """Seconds."""
 
 CANNOT_SERVE = (CannotListen, *private_valkey.CANNOT_KEEP)
@@ -108,7 +111,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     health = HealthServicer()
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
-    server = _grpc_server(settings, shares_address)
+    calls = EndCalls()
+    server = _grpc_server(settings, shares_address, calls)
     # First of all, so that a second service on the same address ends before it has touched anything.
     listener = listen_on(server, settings.listen)
     stack.callback(listener.release)
@@ -131,7 +135,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     recalls = Recalls(loader, executor, settings.max_iterations)
     _add_services(server, settings, memories, recalls, Attractors(loader, executor), health)
     await server.start()
-    stack.push_async_callback(_finish_calls, server, settings.grace, end)
+    stack.push_async_callback(_finish_calls, server, calls, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
 
     _log.info("warming the kernels (the first start compiles them, which may take a minute)")
@@ -198,21 +202,23 @@ async def _drain(health: HealthServicer, listener: Listener, seconds: float, end
             await asyncio.wait_for(end.at_once.wait(), _CONNECTIONS_LOOKED_AT_EVERY)
 
 
-async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None:
+async def _finish_calls(server: grpc.aio.Server, calls: EndCalls, grace: float, end: End) -> None:
     """Accepts no more calls, and waits for those in flight as long as they may take."""
-    finishing = asyncio.create_task(server.stop(grace))
+    finishing = asyncio.create_task(server.stop(grace + _TO_ANSWER))
     hurry = asyncio.create_task(end.at_once.wait())
-    await asyncio.wait({finishing, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    if hurry.done():
-        # Cancels the calls that the other one waits for.
+    await asyncio.wait({finishing, hurry}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+    if not finishing.done():
+        calls.end()
+        await asyncio.wait({finishing}, timeout=_TO_ANSWER)
+        # Cancels what is not answered even so, and what watches health.
         await server.stop(None)
     hurry.cancel()
     await finishing
 
 
-def _grpc_server(settings: Settings, shares_address: bool) -> grpc.aio.Server:
+def _grpc_server(settings: Settings, shares_address: bool, calls: EndCalls) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=[AnswerErrors()],
+        interceptors=[AnswerErrors(), calls],
         options=[
             ("grpc.max_receive_message_length", settings.max_message_bytes),
             ("grpc.max_send_message_length", -1),

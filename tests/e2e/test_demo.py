@@ -11,14 +11,14 @@ from hopfield_client import Dense, HopfieldClient
 from hopfield_client.demo.digits import all_digits, corrupted, distinct_digits, ten_digits
 
 
-def demo(columns: int) -> subprocess.CompletedProcess[str]:
+def demo(columns: int, **environment: str) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "hopfield_client.demo"],
         capture_output=True,
         text=True,
         timeout=120,
         check=False,
-        env={**os.environ, "COLUMNS": str(columns)},
+        env={**os.environ, "COLUMNS": str(columns), **environment},
     )
     assert done.returncode == 0, done.stderr
     return done
@@ -43,6 +43,14 @@ def test_on_a_narrow_console_the_demo_says_so_and_is_80_columns_wide() -> None:
     assert "Ten handwritten digits in 64 neurons, learnt by the pseudo-inverse rule." in [
         line.rstrip() for line in lines
     ]
+
+
+def test_where_the_output_is_not_utf_8_the_demo_draws_with_letters() -> None:
+    done = demo(columns=100, PYTHONIOENCODING="ascii", PYTHONUTF8="0", LC_ALL="C", PYTHONCOERCECLOCALE="0")
+    assert done.stdout.isascii()
+    assert "10% noise: 10 of 10 exact" in done.stdout
+    assert "####" in done.stdout
+    assert done.stderr == ""
 
 
 def test_the_digits_are_all_there() -> None:

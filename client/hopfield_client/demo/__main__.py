@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,29 @@ _COLUMNS = 80
 _STYLES = {"right": "bold green", "wrong": "bold red"}
 
 
+@dataclass(frozen=True)
+class Glyphs:
+    """What pictures are drawn with.
+
+    Attributes:
+        blocks: for two pixels, one above the other: neither, the lower, the upper, both.
+        wrong: for two that are off and are to be marked.
+    """
+
+    blocks: str
+    wrong: str
+
+
+_BLOCKS = Glyphs(" ▄▀█", "·")
+_LETTERS = Glyphs(" .'#", "-")
+"""Where the output takes ASCII alone."""
+
+
+def glyphs_for(console: Console) -> Glyphs:
+    """What a console can show."""
+    return _LETTERS if console.options.ascii_only else _BLOCKS
+
+
 def wide_console() -> Console:
     """A console with room for the tables, whether the screen has it or not."""
     console = Console(highlight=False)
@@ -43,7 +67,7 @@ def wide_console() -> Console:
 def waiting(console: Console, what: str) -> Iterator[None]:
     """Says what is being waited for: with a spinner on a terminal, else once."""
     if console.is_terminal:
-        with console.status(what):
+        with console.status(what, spinner="line" if console.options.ascii_only else "dots"):
             yield
     else:
         console.print(what)
@@ -80,16 +104,15 @@ def service(console: Console) -> Iterator[str]:
                 process.stdout.close()
 
 
-def picture(image: Images, different_from: Images | None = None) -> Text:
+def picture(image: Images, glyphs: Glyphs, different_from: Images | None = None) -> Text:
     """An image of 8 x 8 as four lines of half blocks; where pixels differ from another image they are coloured."""
     text = Text()
     wrong = image ^ different_from if different_from is not None else np.zeros_like(image)
     for row in range(0, 8, 2):
         for upper, lower, marked in zip(image[row], image[row + 1], wrong[row] | wrong[row + 1], strict=True):
-            block = {(True, True): "█", (True, False): "▀", (False, True): "▄", (False, False): " "}[
-                bool(upper), bool(lower)
-            ]
-            text.append("·" if block == " " and marked else block, "red" if marked else "")
+            pixels = 2 * int(upper) + int(lower)
+            block = glyphs.wrong if marked and not pixels else glyphs.blocks[pixels]
+            text.append(block, "red" if marked else "")
         text.append("\n" if row < 6 else "")
     return text
 
@@ -104,7 +127,7 @@ def verdict(answers: RecallBatch, k: int, expected: str) -> Text:
     )
 
 
-def recall_table(images: Images, noisy: Sequence[Images], answers: Sequence[RecallBatch]) -> Table:
+def recall_table(images: Images, noisy: Sequence[Images], answers: Sequence[RecallBatch], glyphs: Glyphs) -> Table:
     """Stored, noisy and recovered side by side, with label, overlap, energy and iterations."""
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), show_lines=False)
     table.add_column("stored")
@@ -113,23 +136,27 @@ def recall_table(images: Images, noisy: Sequence[Images], answers: Sequence[Reca
         table.add_column("recalled")
         table.add_column("as", min_width=8)
     for k, image in enumerate(images):
-        row: list[RenderableType] = [picture(image)]
+        row: list[RenderableType] = [picture(image, glyphs)]
         for corrupt, answer in zip(noisy, answers, strict=True):
             recovered = answer.patterns[k]
-            row += [picture(corrupt[k], image), picture(recovered, image), verdict(answer, k, str(k))]
+            row += [
+                picture(corrupt[k], glyphs, image),
+                picture(recovered, glyphs, image),
+                verdict(answer, k, str(k)),
+            ]
         table.add_row(*row)
         if k < 9:
             table.add_row()
     return table
 
 
-def gallery(images: Images, patterns: PatternArray, words: Sequence[str]) -> Group:
+def gallery(images: Images, patterns: PatternArray, words: Sequence[str], glyphs: Glyphs) -> Group:
     """What ten queries became, five in a row, a word below each; red: not as the image."""
     rows: list[RenderableType] = []
     for start in (0, 5):
         grid = Table.grid(padding=(0, 3))
         chosen = range(start, start + 5)
-        grid.add_row(*(picture(patterns[k].astype(bool), images[k]) for k in chosen))
+        grid.add_row(*(picture(patterns[k].astype(bool), glyphs, images[k]) for k in chosen))
         grid.add_row(*(Text(words[k], style="dim") for k in chosen))
         rows.append(Padding(grid, (0, 0, 1, 2)))
     return Group(*rows)
@@ -143,6 +170,7 @@ def exact(answers: RecallBatch, images: Images) -> int:
 def main() -> None:
     """Runs the demo."""
     console = wide_console()
+    glyphs = glyphs_for(console)
     images = ten_digits()
     labels = [str(digit) for digit in range(10)]
     noisy = [corrupted(images, share, SEED) for share in SHARES]
@@ -155,7 +183,7 @@ def main() -> None:
             "Each is corrupted, sent over gRPC, and comes back as what the memory makes of it. Red: not as stored. Beside it: "
             "the label of the nearest stored digit, the overlap m with it, the energy E, the iterations."
         )
-        console.print(recall_table(images, noisy, answers))
+        console.print(recall_table(images, noisy, answers, glyphs))
         for share, answer in zip(SHARES, answers, strict=True):
             console.print(f"  {share:.0%} noise: [bold]{exact(answer, images)} of 10 exact[/bold]")
 
@@ -173,7 +201,7 @@ def main() -> None:
         for warning in warned:
             console.print(Text(f"The service has warned: {warning.message}", style="dim"))
         console.print(
-            gallery(images, forgotten.patterns, [f"{k} > {match}" for k, match in enumerate(forgotten.matches)])
+            gallery(images, forgotten.patterns, [f"{k} > {match}" for k, match in enumerate(forgotten.matches)], glyphs)
         )
         console.print(
             "Why: Hebb's rule adds the patterns up, and is made for patterns that have nothing in common. The digits do: "
@@ -212,7 +240,7 @@ def main() -> None:
             "" if (image == pattern).all() else "not the same"
             for image, pattern in zip(everything[some], came_back, strict=True)
         ]
-        console.print(gallery(everything[some], came_back, words))
+        console.print(gallery(everything[some], came_back, words, glyphs))
 
 
 if __name__ == "__main__":

@@ -26,6 +26,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_NOT_REPLICATED: _ClassVar[ErrorReason]
     ERROR_REASON_NO_WEIGHTS: _ClassVar[ErrorReason]
     ERROR_REASON_WRONG_FAMILY: _ClassVar[ErrorReason]
+    ERROR_REASON_SHUTTING_DOWN: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
@@ -46,3 +47,4 @@ ERROR_REASON_INTERNAL: ErrorReason
 ERROR_REASON_NOT_REPLICATED: ErrorReason
 ERROR_REASON_NO_WEIGHTS: ErrorReason
 ERROR_REASON_WRONG_FAMILY: ErrorReason
+ERROR_REASON_SHUTTING_DOWN: ErrorReason
