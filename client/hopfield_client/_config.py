@@ -18,10 +18,12 @@ _BASE_OPTIONS: tuple[tuple[str, str | int], ...] = (
     ("grpc.max_receive_message_length", -1),
     # Attempts are made here, since gRPC makes five at most and knows no RetryInfo.
     ("grpc.enable_retries", 0),
-    # A connection that a router between has forgotten is noticed after 25 s, whether calls are made on it or not.
+    # A connection that a router between has forgotten is noticed within 10 s of a call, and within 30 s without any.
     # The server takes pings from every 5 s on.
     ("grpc.keepalive_time_ms", 20_000),
-    ("grpc.keepalive_timeout_ms", 5_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    # Of the pings by which gRPC measures a connection, which come before those that keep it alive.
+    ("grpc.http2.ping_timeout_ms", 10_000),
     ("grpc.keepalive_permit_without_calls", 1),
     # A server that is back is found within a second or so (gRPC's own waits grow to two minutes), and an
     # address that does not answer at all is given up after 5 s.

@@ -16,7 +16,7 @@ _SPREAD = 0.2
 # What is left of a timeout for the last attempt, at least.
 _SHORTEST_ATTEMPT = 0.001
 # What must be left of a timeout for another attempt.
-_NO_LONGER_WORTH_IT = 0.05
+_NO_LONGER_WORTH_IT = 0.2
 
 
 class Attempts:

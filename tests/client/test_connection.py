@@ -10,6 +10,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from tests.client.conftest import Connect
+from tests.client.misbehaving import Behaviour, Misbehaving, misbehaving
 
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import (
@@ -27,39 +28,13 @@ from hopfield_client import (
 )
 from hopfield_client._addresses import addresses_of
 
-Behaviour = Callable[[int, bytes, grpc.ServicerContext], bytes]
 QUICK = RetryConfig(attempts=3, initial_backoff=0.01)
-
-
-class Misbehaving(grpc.GenericRpcHandler):  # type: ignore[type-arg]
-    """Answers every call as `behaviour` says, which is told how many came before and the bytes of the request."""
-
-    def __init__(self) -> None:
-        self.requests: list[bytes] = []
-        self.behaviour: Behaviour | None = None
-        self.address = ""
-
-    def service(self, _: grpc.HandlerCallDetails) -> Any:
-        behaviour = self.behaviour
-        if behaviour is None:
-            return None
-
-        def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-            self.requests.append(request)
-            return behaviour(len(self.requests), request, context)
-
-        return grpc.unary_unary_rpc_method_handler(answer)
 
 
 @pytest.fixture
 def server() -> Iterator[Misbehaving]:
-    handler = Misbehaving()
-    with ThreadPoolExecutor(4) as pool:
-        running = grpc.server(pool, handlers=[handler], options=[("grpc.max_receive_message_length", 10_000)])
-        handler.address = f"127.0.0.1:{running.add_insecure_port('127.0.0.1:0')}"
-        running.start()
+    with misbehaving() as handler:
         yield handler
-        running.stop(None).wait()
 
 
 def unavailable_until(attempt: int) -> Behaviour:
