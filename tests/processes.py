@@ -63,8 +63,13 @@ class ServiceProcess:
         self._reap()
         return self.process.returncode
 
-    def _reap(self) -> None:
-        self.process.wait(timeout=60)
+    def ended(self, within: float = 60) -> int:
+        """The exit status, once it has ended by itself."""
+        self._reap(within)
+        return self.process.returncode
+
+    def _reap(self, within: float = 60) -> None:
+        self.process.wait(timeout=within)
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._stderr.close()

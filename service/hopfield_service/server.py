@@ -62,6 +62,8 @@ _MEMORY_SERVICE = memory_service_pb2.DESCRIPTOR.services_by_name["MemoryService"
 _CALLS_NOT_ACCEPTED_YET = 1 << 15
 
 
+_PINGS_TAKEN_EVERY_MS = 5000
+
 _COMPILATION_REPORTED_EVERY = 1.0
 _CONNECTIONS_LOOKED_AT_EVERY = 0.05
 # That calls which are ended have to say so to their callers.
@@ -229,6 +231,10 @@ def _grpc_server(settings: Settings, shares_address: bool, calls: EndCalls) -> g
             # just connected sends before it has heard of it, and what exceeds it is reset.
             ("grpc.server.max_pending_requests", _CALLS_NOT_ACCEPTED_YET),
             ("grpc.server.max_pending_requests_hard_limit", _CALLS_NOT_ACCEPTED_YET),
+            # Callers ping to notice that a connection is dead, also while a track is at rest. gRPC by itself takes more
+            # than two within five minutes for an attack.
+            ("grpc.http2.min_recv_ping_interval_without_data_ms", _PINGS_TAKEN_EVERY_MS),
+            ("grpc.keepalive_permit_without_calls", 1),
             # gRPC spreads the age by a tenth either way, and lets calls finish without a limit.
             ("grpc.max_connection_age_ms", round(settings.max_connection_age * 1000)),
         ],

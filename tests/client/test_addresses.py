@@ -4,8 +4,10 @@ import json
 from typing import Any
 
 import pytest
+from tests.client.conftest import Connect
+from tests.processes import ServiceProcess
 
-from hopfield_client import HopfieldClient, InvalidArgument
+from hopfield_client import HopfieldClient, InvalidArgument, Unavailable
 from hopfield_client._addresses import addresses_of
 from hopfield_client._config import channel_options
 
@@ -99,3 +101,20 @@ def test_an_exception_from_the_proxy_is_none_of_its_errors() -> None:
 def test_a_client_says_what_it_is_connected_to() -> None:
     with HopfieldClient(["10.0.0.1:1", "10.0.0.2:2"]) as client:
         assert repr(client) == "HopfieldClient('10.0.0.1:1,10.0.0.2:2')"
+
+
+def test_a_proxy_in_the_environment_does_not_stand_between_a_client_and_this_machine(
+    connect: Connect, server: ServiceProcess, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("http_proxy", "https_proxy", "grpc_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
+    port = server.address.rpartition(":")[2]
+    for address in (server.address, f"localhost:{port}", f"dns:///localhost:{port}"):
+        assert connect(address).server_info().version
+
+
+def test_the_error_of_a_proxy_names_it(connect: Connect, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://user:secret@127.0.0.1:9")
+    with pytest.raises(Unavailable, match=r"by way of the proxy 127\.0\.0\.1:9, which http_proxy names") as raised:
+        connect("192.0.2.1:50051", timeout=0.5).server_info()
+    assert "secret" not in str(raised.value)

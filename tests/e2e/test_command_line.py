@@ -301,6 +301,11 @@ class TestWhatTheCommandTells:
         done = ended({**environment, "HOPFIELD_LISTEN": server.address}, "healthcheck")
         assert (done.returncode, done.stdout, done.stderr) == (0, "SERVING\n", "")
 
+    def test_whatever_proxy_the_environment_names(self, environment: dict[str, str], server: ServiceProcess) -> None:
+        proxies = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+        done = ended({**environment, "HOPFIELD_LISTEN": server.address, **proxies}, "healthcheck")
+        assert (done.returncode, done.stdout) == (0, "SERVING\n")
+
     def test_that_there_is_no_service(self, environment: dict[str, str]) -> None:
         with socket.socket() as taken:
             # Bound, and not listening: whoever connects is refused.
