@@ -25,6 +25,7 @@ class Readiness:
         self._addresses = addresses
         self._timeout = timeout_of(timeout)
         self.attempts = Attempts(RetryConfig(), self._timeout)
+        self._why = ""
 
     def seconds_left(self) -> float:
         """Give the seconds that the next question may take."""
@@ -38,9 +39,11 @@ class Readiness:
         """Judge an error, as `judge` an answer. A server that knows no health is ready when it answers."""
         if isinstance(error, Unimplemented):
             return None
-        if isinstance(error, Unavailable | DeadlineExceeded):
-            return self._not_ready(str(error))
-        return error
+        if isinstance(error, DeadlineExceeded):
+            # The last question may have had next to no time: what came of those before says more.
+            return self._not_ready(self._why or str(error))
+        return self._not_ready(str(error)) if isinstance(error, Unavailable) else error
 
     def _not_ready(self, why: str) -> Unavailable:
+        self._why = why
         return Unavailable(f"{self._addresses.text} was not ready within {self._timeout:g} s: {why}")

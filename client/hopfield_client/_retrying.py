@@ -6,7 +6,7 @@ import time
 import grpc
 
 from hopfield_client._config import RetryConfig
-from hopfield_client._errors import HopfieldError
+from hopfield_client._errors import DeadlineExceeded, HopfieldError
 
 # Statuses after which another attempt may find the server, or another one. Only of them a server that
 # stops says CANCELLED, of calls it never began or could not finish.
@@ -26,6 +26,7 @@ class Attempts:
         self._retry = retry
         self._deadline = time.monotonic() + seconds
         self._failed = 0
+        self._before: HopfieldError | None = None
 
     def seconds_left(self) -> float:
         """Give the seconds that the next attempt may take."""
@@ -38,6 +39,9 @@ class Attempts:
             Seconds to wait before the next one; None if there is none: `error` is to be raised.
         """
         self._failed += 1
+        if isinstance(error, DeadlineExceeded) and self._before is not None:
+            error.add_note(f"An attempt before it failed: {self._before}")
+        self._before = error
         asked = error.retry_after
         if error.code not in _OF_THE_CONNECTION and asked is None:
             return None

@@ -14,6 +14,7 @@ from tests.client.misbehaving import Behaviour, Misbehaving, misbehaving, refuse
 
 from hopfield_client import (
     Cancelled,
+    DeadlineExceeded,
     HopfieldClient,
     InvalidArgument,
     Overloaded,
@@ -140,6 +141,21 @@ def test_a_call_that_waits_to_be_repeated_ends_when_the_client_is_closed(server:
             running.result(timeout=60)
 
 
+def test_a_timeout_after_other_failures_tells_of_them(connect: Connect, server: Misbehaving) -> None:
+    def away_then_silent(count: int, _: bytes, context: grpc.ServicerContext) -> bytes:
+        if count == 1:
+            refuse(context, grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE")
+        given_up = threading.Event()
+        context.add_callback(given_up.set)
+        assert given_up.wait(60)
+        return NOTHING
+
+    server.behaviour = away_then_silent
+    with pytest.raises(DeadlineExceeded) as raised:
+        connect(server.address, timeout=3).server_info()
+    assert raised.value.__notes__ == ["An attempt before it failed: refused"]
+
+
 def test_waits_grow_and_differ() -> None:
     error = Unavailable("away")
 
@@ -161,8 +177,8 @@ class TestWaitingUntilTheServerIsReady:
 
     def test_says_that_the_server_runs_and_does_not_serve(self, connect: Connect, server: Misbehaving) -> None:
         server.behaviour = lambda *_: b"\x08\x02"
-        with pytest.raises(Unavailable, match=r"not ready within 0\.5 s: it runs, and health says"):
-            connect(server.address).wait_until_ready(0.5)
+        with pytest.raises(Unavailable, match=r"not ready within 2 s: it runs, and health says"):
+            connect(server.address).wait_until_ready(2)
 
     def test_says_that_no_server_answers(self, connect: Connect) -> None:
         with pytest.raises(Unavailable, match=r"127\.0\.0\.1:1 was not ready within 0\.5 s: no server answers"):
