@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable
+from contextlib import suppress
 from typing import NoReturn
 
 
@@ -51,6 +52,7 @@ async def end_process_after(serving: Awaitable[None], cannot_serve: tuple[type[E
     except cannot_serve as error:
         sys.stderr.write(f"hopfield-server: {error}\n")
         status = 1
-    sys.stdout.flush()
-    sys.stderr.flush()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError):
+            stream.flush()
     os._exit(status)

@@ -1,6 +1,7 @@
 """What is logged: lines on stderr."""
 
 import logging
+import sys
 import time
 
 
@@ -19,3 +20,12 @@ def log_to_stderr(level: str, process: str = "") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     logging.basicConfig(level=level.upper(), handlers=[handler])
+
+
+def say_on_stdout(line: str) -> None:
+    """Write a line for whoever started the process and waits for it. That nobody reads it is no reason to end."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except OSError as error:
+        logging.getLogger(__name__).warning("stdout takes nothing (%s), so this is said here: %s", error.strerror, line)

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import sys
 import time
 from contextlib import AsyncExitStack, suppress
 from importlib.metadata import version
@@ -27,6 +26,7 @@ from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.errors import ServiceError
 from hopfield_service.listening import CannotListen, Listener, listen_on
+from hopfield_service.logs import say_on_stdout
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
 from hopfield_service.rpc.ending_calls import EndCalls
 from hopfield_service.rpc.interceptors import AnswerErrors
@@ -150,8 +150,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     gc.freeze()
     _log.info("serving after %.1f s", time.monotonic() - began)
     # The one line on stdout, for whoever started the process and waits to know where it serves.
-    sys.stdout.write(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n")
-    sys.stdout.flush()
+    say_on_stdout(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}")
     # Before anything else is taken down.
     stack.push_async_callback(_drain, health, listener, settings.drain_seconds, end)
 

@@ -13,6 +13,7 @@ from importlib.metadata import version
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.listening import CannotListen, shared
+from hopfield_service.logs import say_on_stdout
 from hopfield_service.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -59,10 +60,7 @@ async def serve(settings: Settings) -> None:
         await asyncio.wait({serving, ending}, return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             _log.info("%d workers serving after %.1f s", settings.workers, time.monotonic() - began)
-            sys.stdout.write(
-                f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}\n"
-            )
-            sys.stdout.flush()
+            say_on_stdout(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}")
         serving.cancel()
         await ending
         _log.info("stopping: calls in flight have %g s to finish", settings.grace)

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import pytest
 from tests.processes import ServiceProcess
 from tests.waiting import until
 
+from hopfield_client import HopfieldClient
 from hopfield_service.settings import Settings
 
 COMMAND = [sys.executable, "-m", "hopfield_service"]
@@ -314,3 +316,27 @@ class TestWhatTheCommandTells:
             done = ended({**environment, "HOPFIELD_LISTEN": address}, "healthcheck")
         assert done.returncode == 1
         assert done.stderr == f"hopfield-server: nothing healthy at {address}: UNAVAILABLE\n"
+
+
+class TestStandardStreamsThatTakeNothing:
+    """Do not end the service, which has no other use for them than to be read."""
+
+    @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "<&-", "> >(true)", "2>&-"])
+    def test_by_a_shell(self, environment: dict[str, str], tmp_path: Path, redirection: str) -> None:
+        listen = f"unix:{tmp_path / 's'}"
+        command = " ".join(map(shlex.quote, COMMAND))
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {command} {redirection}"],
+            env={**environment, "HOPFIELD_LISTEN": listen, "HOPFIELD_DATA_DIR": str(tmp_path / "data")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                with HopfieldClient(listen) as client:
+                    client.wait_until_ready(120)
+                    client.create_memory("m", 2)
+                # Past the line that says it serves.
+                assert process.poll() is None
+            finally:
+                process.terminate()
+            assert process.wait(60) == 0
