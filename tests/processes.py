@@ -30,7 +30,8 @@ class ServiceProcess:
         environment = {name: value for name, value in os.environ.items() if not name.startswith("HOPFIELD_")}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hopfield_service"],
-            env={**environment, "HOPFIELD_LISTEN": "127.0.0.1:0", **settings},
+            # Tests that are not about draining need not wait for it while they hold connections.
+            env={**environment, "HOPFIELD_LISTEN": "127.0.0.1:0", "HOPFIELD_DRAIN_SECONDS": "0", **settings},
             stdout=subprocess.PIPE,
             stderr=self._stderr,
             text=True,
@@ -65,13 +66,13 @@ class ServiceProcess:
         self._reap()
         return self.process.returncode
 
-    def ended(self) -> int:
-        """Waits until it has ended by itself; the exit status."""
-        self._reap()
+    def ended(self, within: float = 60) -> int:
+        """The exit status, once it has ended by itself."""
+        self._reap(within)
         return self.process.returncode
 
-    def _reap(self) -> None:
-        self.process.wait(timeout=60)
+    def _reap(self, within: float = 60) -> None:
+        self.process.wait(timeout=within)
         if self.process.stdout is not None:
             self.process.stdout.close()
         self._stderr.close()

@@ -26,12 +26,15 @@ from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalizati
 class AsyncHopfieldClient:
     """HopfieldClient for asyncio: the same names; calls that reach the server are awaited. `async with` closes it.
 
-    To be made where an event loop runs, and used in that loop; elsewhere it raises WrongEventLoop. Arguments: as HopfieldClient.
+    To be made where an event loop runs, and used in that loop; elsewhere it raises WrongEventLoop. A copy from a pickle
+    belongs to the loop that it is first used in. Arguments: as HopfieldClient.
     """
 
-    def __init__(self, address: str, *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY) -> None:
-        self._calls = ClientCalls(address, timeout)
-        self._connection = AsyncConnection(self._calls, retry)
+    def __init__(
+        self, address: str | Sequence[str], *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY
+    ) -> None:
+        self._calls = ClientCalls(address, timeout, retry)
+        self._connection = AsyncConnection(self._calls)
 
     @overload
     async def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> AsyncRingMemory: ...
@@ -206,12 +209,16 @@ class AsyncHopfieldClient:
     ) -> AsyncMemory:
         """Makes a memory from weights given from outside. Arguments and errors: as HopfieldClient.import_weights."""
         call = self._calls.import_weights(name, weights, thresholds, coding)
-        made = await self._connection.run(self._connection.memories.ImportWeights, call, timeout)
+        made = await self._connection.run_upload(self._connection.memories.ImportWeights, call, timeout)
         return AsyncMemory(self._connection, made)
 
     async def server_info(self) -> ServerInfo:
         """Version, limits and rules of the server."""
         return await self._connection.run(self._connection.server.GetServerInfo, self._calls.server_info())
+
+    async def wait_until_ready(self, timeout: float = 60.0) -> None:
+        """Wait until the server serves. Arguments and errors: as HopfieldClient.wait_until_ready."""
+        await self._connection.wait_until_ready(timeout)
 
     async def close(self) -> None:
         """Closes the connection. Calls that are running raise Cancelled."""
@@ -226,4 +233,4 @@ class AsyncHopfieldClient:
         await self.close()
 
     def __repr__(self) -> str:
-        return f"AsyncHopfieldClient({self._calls.address!r})"
+        return f"AsyncHopfieldClient({self._calls.addresses.text!r})"

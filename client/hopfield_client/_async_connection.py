@@ -4,6 +4,7 @@
 # ruff: noqa: ASYNC109
 
 import asyncio
+import os
 from collections.abc import (
     AsyncGenerator,
     AsyncIterable,
@@ -14,7 +15,7 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
 
 import grpc
@@ -28,12 +29,17 @@ from hopfield.v1 import (
     recall_service_pb2_grpc,
     server_service_pb2_grpc,
 )
-from hopfield_client._calls import Call, Method, PageCall, StreamCall
+from hopfield_client._addresses import Addresses
+from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
-from hopfield_client._config import RetryConfig, channel_options
+from hopfield_client._config import channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, WrongEventLoop
+from hopfield_client._process import opens_asyncio_channel
+from hopfield_client._readiness import HEALTH_CHECK, Readiness
+from hopfield_client._recall_batch import RecallBatchCall
 from hopfield_client._recall_stream import RecallStreamCall, each_of_async
-from hopfield_client._results import Recall, TraceStep
+from hopfield_client._results import Recall, RecallBatch, TraceStep
+from hopfield_client._retrying import Attempts
 from hopfield_client._trace import TraceCall
 
 RequestT = TypeVar("RequestT")
@@ -47,21 +53,73 @@ async def _until_none(items: "asyncio.Queue[ItemT | None]") -> AsyncIterator[Ite
         yield item
 
 
-class AsyncConnection:
-    """A channel, and how calls go over it; what a client and its memories share."""
+class _Line:
+    """A channel and its stubs, which are of one event loop."""
 
-    def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
+    def __init__(self, addresses: Addresses) -> None:
         try:
-            self._loop = asyncio.get_running_loop()
+            self.loop = asyncio.get_running_loop()
         except RuntimeError:
             raise WrongEventLoop("no event loop runs here: make the client inside a coroutine") from None
-        self._channel = aio.insecure_channel(calls.address, options=channel_options(retry))
+        opens_asyncio_channel()
+        self.process = os.getpid()
+        self.closed = asyncio.Event()
+        self.channel = aio.insecure_channel(addresses.target, options=channel_options(addresses))
+        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self.channel)
+        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self.channel)
+        self.attractors = attractor_service_pb2_grpc.AttractorServiceStub(self.channel)
+        self.server = server_service_pb2_grpc.ServerServiceStub(self.channel)
+        self.health = self.channel.unary_unary(HEALTH_CHECK, bytes, bytes)
+
+
+class AsyncConnection:
+    """A channel, and how calls go over it; what a client and its memories share.
+
+    From a pickle, it opens a channel anew, in the event loop that uses it first.
+    """
+
+    def __init__(self, calls: ClientCalls) -> None:
         self._calls = calls
         self._closed = False
-        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
-        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
-        self.attractors = attractor_service_pb2_grpc.AttractorServiceStub(self._channel)
-        self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
+        # Of the server; None until it was asked.
+        self._max_message_bytes: int | None = None
+        self._opened: _Line | None = _Line(calls.addresses)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_calls": self._calls, "_closed": self._closed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._max_message_bytes = None
+        self._opened = None
+
+    @property
+    def memories(self) -> "memory_service_pb2_grpc.MemoryServiceAsyncStub":
+        return self._line().memories
+
+    @property
+    def recalls(self) -> "recall_service_pb2_grpc.RecallServiceAsyncStub":
+        return self._line().recalls
+
+    @property
+    def attractors(self) -> "attractor_service_pb2_grpc.AttractorServiceAsyncStub":
+        return self._line().attractors
+
+    @property
+    def server(self) -> "server_service_pb2_grpc.ServerServiceAsyncStub":
+        return self._line().server
+
+    def _line(self) -> _Line:
+        """The channel, of which only its own event loop may make use."""
+        if self._opened is None:
+            if self._closed:
+                raise ClientClosed("the client is closed")
+            self._opened = _Line(self._calls.addresses)
+        if self._opened.process != os.getpid():
+            opens_asyncio_channel()
+        if asyncio.get_running_loop() is not self._opened.loop:
+            raise WrongEventLoop("the client belongs to another event loop, the one it was made in")
+        return self._opened
 
     async def run(
         self,
@@ -69,12 +127,55 @@ class AsyncConnection:
         call: Call[RequestT, ResponseT, AnswerT],
         timeout: float | None = None,
     ) -> AnswerT:
-        seconds = self._calls.timeout(timeout)
-        with self._errors(
-            seconds, if_made=call.if_made, if_other_coding=call.if_other_coding, arguments=call.arguments
-        ):
-            response = await method(call.request, timeout=seconds)
+        _, response = await self._answered(method, lambda: call, timeout)
+        # Here and not deeper, since what it warns of points at the caller of the client.
         return call.read(response)
+
+    async def run_upload(
+        self,
+        method: Method[Iterator[RequestT], Awaitable[ResponseT]],
+        upload: Upload[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        message_bytes = await self._message_bytes(upload.size, timeout)
+        call, response = await self._answered(method, lambda: upload.begin(message_bytes), timeout)
+        return call.read(response)
+
+    async def _answered(
+        self,
+        method: Method[RequestT, Awaitable[ResponseT]],
+        begin: Callable[[], Call[RequestT, ResponseT, AnswerT]],
+        timeout: float | None,
+    ) -> tuple[Call[RequestT, ResponseT, AnswerT], ResponseT]:
+        """Makes attempts at a call, each of them what `begin` gives, and returns the one that was answered."""
+        seconds = self._calls.timeout(timeout)
+        attempts = self._calls.attempts(seconds)
+        while True:
+            call = begin()
+            try:
+                with self._errors(
+                    seconds, if_made=call.if_made, if_other_coding=call.if_other_coding, arguments=call.arguments
+                ):
+                    response = await method(call.request, timeout=attempts.seconds_left())
+            except HopfieldError as error:
+                await self.pause(attempts, error)
+            else:
+                return call, response
+
+    async def _message_bytes(self, size: int, timeout: float | None) -> int:
+        """How large a message of what takes `size` bytes in all may be, asking the server where that matters."""
+        if size <= LEAST_MESSAGE_BYTES:
+            return LEAST_MESSAGE_BYTES
+        if self._max_message_bytes is None:
+            info = await self.run(self.server.GetServerInfo, self._calls.server_info(), timeout)
+            self._max_message_bytes = info.max_message_bytes
+        return self._max_message_bytes
+
+    async def run_batch(self, batch: RecallBatchCall, timeout: float | None = None) -> RecallBatch:
+        call = batch.begin(await self._message_bytes(batch.size, timeout))
+        async for part in self.run_pages(self.recalls.BatchRecall, call, timeout):
+            batch.take(part)
+        return batch.finish()
 
     async def run_pages(
         self,
@@ -95,26 +196,43 @@ class AsyncConnection:
         timeout: float | None = None,
     ) -> AnswerT:
         seconds = self._calls.timeout(timeout)
-        with self._errors(seconds):
-            async for part in method(call.request, timeout=seconds):
-                call.take(part)
-        return call.finish()
+        attempts = self._calls.attempts(seconds)
+        while True:
+            try:
+                with self._errors(seconds):
+                    async for part in method(call.request, timeout=attempts.seconds_left()):
+                        call.take(part)
+                return call.finish()
+            except HopfieldError as error:
+                await self.pause(attempts, error)
+                call.restart()
 
     def steps(self, call: TraceCall, timeout: float | None = None) -> AsyncGenerator[TraceStep, None]:
         # Not a generator itself, so that a wrong timeout is refused now and not with the first step.
         return self._steps(call, self._calls.timeout(timeout))
 
     async def _steps(self, call: TraceCall, seconds: float) -> AsyncGenerator[TraceStep, None]:
-        with self._errors(seconds, if_other_coding=call.if_other_coding):
-            parts = self.recalls.TraceRecall(call.request, timeout=seconds)
+        attempts = self._calls.attempts(seconds)
+        shown = False
+        while True:
             try:
-                async for part in parts:
-                    for step in call.take(part):
-                        yield step
-            finally:
-                # Closed or dropped before the end, the server need not go on.
-                parts.cancel()
-        call.finish()
+                with self._errors(seconds, if_other_coding=call.if_other_coding):
+                    parts = self.recalls.TraceRecall(call.request, timeout=attempts.seconds_left())
+                    try:
+                        async for part in parts:
+                            shown = True
+                            for step in call.take(part):
+                                yield step
+                    finally:
+                        # Closed or dropped before the end, the server need not go on.
+                        parts.cancel()
+                call.finish()
+            except HopfieldError as error:
+                if shown:
+                    raise
+                await self.pause(attempts, error)
+            else:
+                return
 
     def recalls_of(
         self,
@@ -130,8 +248,7 @@ class AsyncConnection:
     ) -> AsyncGenerator[Recall, None]:
         # Requests are sent on a task of gRPC's, so that they and the answers cannot wait for one another.
         outgoing: asyncio.Queue[recall_service_pb2.StreamRecallRequest | None] = asyncio.Queue()
-        with self._errors(seconds):
-            incoming = self.recalls.StreamRecall(_until_none(outgoing))
+        incoming = self.begin(self.recalls.StreamRecall, outgoing, seconds)
         answers = aiter(incoming)
         try:
             call.expect()
@@ -160,16 +277,25 @@ class AsyncConnection:
     ) -> list[Recall]:
         return call.take(await self.next_answer(answers, seconds, call.broken_off, call.if_other_coding))
 
+    def attempts(self, seconds: float) -> Attempts:
+        return self._calls.attempts(seconds)
+
     def exchange(
         self,
         method: Callable[[AsyncIterator[RequestT]], Any],
         timeout: float | None = None,
         arguments: Mapping[str, str] | None = None,
     ) -> "AsyncExchange[RequestT, ResponseT]":
-        seconds = self._calls.timeout(timeout)
-        outgoing: asyncio.Queue[RequestT | None] = asyncio.Queue()
+        return AsyncExchange(self, method, self._calls.timeout(timeout), arguments)
+
+    def begin(
+        self,
+        method: Callable[[AsyncIterator[RequestT]], Any],
+        outgoing: "asyncio.Queue[RequestT | None]",
+        seconds: float,
+    ) -> Any:
         with self._errors(seconds):
-            return AsyncExchange(self, outgoing, method(_until_none(outgoing)), seconds, arguments)
+            return method(_until_none(outgoing))
 
     async def next_answer(
         self,
@@ -178,10 +304,12 @@ class AsyncConnection:
         broken_off: Callable[[], DataLoss],
         if_other_coding: str = "",
         arguments: Mapping[str, str] | None = None,
+        left: float | None = None,
     ) -> ResponseT:
+        """Gives the next answer of a stream; of `seconds`, so many are `left` where there were other attempts."""
         try:
             with self._errors(seconds, if_other_coding=if_other_coding, arguments=arguments):
-                async with asyncio.timeout(seconds):
+                async with asyncio.timeout(seconds if left is None else left):
                     response = await anext(answers, None)
         except TimeoutError:
             raise self._calls.overdue(seconds) from None
@@ -189,9 +317,32 @@ class AsyncConnection:
             raise broken_off()
         return response
 
+    async def wait_until_ready(self, timeout: float) -> None:
+        readiness = Readiness(self._calls.addresses, timeout)
+        while True:
+            try:
+                with self._errors(timeout):
+                    answer = await self._line().health(b"", timeout=readiness.seconds_left())
+                error = readiness.judge(answer)
+            except HopfieldError as raised:
+                error = readiness.judge_error(raised)
+            if error is None:
+                return
+            await self.pause(readiness.attempts, error)
+
+    async def pause(self, attempts: Attempts, error: HopfieldError) -> None:
+        """Waits until the next attempt at a call is due; raises what the last one failed with where there is none."""
+        if (closed := self._line().closed).is_set() or (seconds := attempts.pause(error)) is None:
+            raise error
+        with suppress(TimeoutError):
+            await asyncio.wait_for(closed.wait(), seconds)
+            raise Cancelled("the client was closed while the call ran")
+
     async def close(self) -> None:
         self._closed = True
-        await self._channel.close(None)
+        if self._opened is not None and self._opened.process == os.getpid():
+            self._opened.closed.set()
+            await self._opened.channel.close(None)
 
     @contextmanager
     def _errors(
@@ -202,8 +353,7 @@ class AsyncConnection:
         if_other_coding: str = "",
         arguments: Mapping[str, str] | None = None,
     ) -> Iterator[None]:
-        if asyncio.get_running_loop() is not self._loop:
-            raise WrongEventLoop("the client belongs to another event loop, the one it was made in")
+        self._line()
         try:
             yield
         except grpc.RpcError as error:
@@ -225,40 +375,62 @@ class AsyncConnection:
 
 
 class AsyncExchange(Generic[RequestT, ResponseT]):
-    """A stream on which every message is answered before the next is sent. What ended it is raised ever after."""
+    """A stream on which every message is answered before the next is sent. What ended it is raised ever after.
+
+    Until the first answer has come, a stream that breaks is opened anew.
+    """
 
     def __init__(
         self,
         connection: AsyncConnection,
-        outgoing: "asyncio.Queue[RequestT | None]",
-        incoming: Any,
+        method: Callable[[AsyncIterator[RequestT]], Any],
         seconds: float,
         arguments: Mapping[str, str] | None,
     ) -> None:
         self._connection = connection
-        self._outgoing = outgoing
-        self._incoming = incoming
-        self._answers: AsyncIterator[ResponseT] = aiter(incoming)
+        self._method = method
         self._seconds = seconds
         self._arguments = arguments
+        self._outgoing: asyncio.Queue[RequestT | None] = asyncio.Queue()
+        self._incoming: Any = None
         self._ended_by: HopfieldError | None = None
+
+    async def open(self, request: RequestT) -> ResponseT:
+        """Opens the stream with its first message, and gives the answer to it."""
+        attempts = self._connection.attempts(self._seconds)
+        while True:
+            self._outgoing = asyncio.Queue()
+            try:
+                self._incoming = self._connection.begin(self._method, self._outgoing, self._seconds)
+                return await self._next(request, attempts.seconds_left())
+            except HopfieldError as error:
+                self.close()
+                await self._connection.pause(attempts, error)
 
     async def ask(self, request: RequestT) -> ResponseT:
         if self._ended_by is not None:
             raise self._ended_by
-        self._outgoing.put_nowait(request)
         try:
-            return await self._connection.next_answer(
-                self._answers,
-                self._seconds,
-                lambda: DataLoss("the stream broke off before the answer"),
-                arguments=self._arguments,
-            )
+            return await self._next(request, self._seconds)
         except WrongEventLoop:
             raise
         except HopfieldError as error:
             self._ended_by = error
             raise
 
+    async def _next(self, request: RequestT, left: float) -> ResponseT:
+        if self._incoming is None:
+            raise ClientClosed("the stream is not open")
+        self._outgoing.put_nowait(request)
+        answers: AsyncIterator[ResponseT] = aiter(self._incoming)
+        return await self._connection.next_answer(
+            answers,
+            self._seconds,
+            lambda: DataLoss("the stream broke off before the answer"),
+            arguments=self._arguments,
+            left=left,
+        )
+
     def close(self) -> None:
-        self._incoming.cancel()
+        if self._incoming is not None:
+            self._incoming.cancel()

@@ -154,9 +154,7 @@ class AsyncMemory:
             beta=beta,
         )
         batch = self._calls.recall_batch(queries, options, progress)
-        async for part in self._connection.run_pages(self._connection.recalls.BatchRecall, batch.call, timeout):
-            batch.take(part)
-        return batch.finish()
+        return await self._connection.run_batch(batch, timeout)
 
     def recall_stream(
         self,

@@ -68,7 +68,7 @@ class AsyncHeadingTrack:
             self._connection.attractors.IntegrateHeading, self._timeout, self._calls.arguments
         )
         try:
-            self._calls.take(await self._exchange.ask(self._calls.opening()))
+            self._calls.take(await self._exchange.open(self._calls.opening()))
         except BaseException:
             self._exchange.close()
             raise

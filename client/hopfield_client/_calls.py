@@ -1,7 +1,7 @@
 """What a call is, whichever client sends it."""
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
@@ -17,6 +17,10 @@ class Method(Protocol[SentT_contra, ReceivedT_co]):
     """A method of a stub of either kind; what it returns is the response, or something to await or to iterate over."""
 
     def __call__(self, request: SentT_contra, /, timeout: float | None = None) -> ReceivedT_co: ...
+
+
+LEAST_MESSAGE_BYTES = 60_000
+"""Of a message that a server takes whatever its settings: with names and tokens, less than 64 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,19 @@ class Call(Generic[RequestT, ResponseT, AnswerT]):
 
 
 @dataclass(frozen=True, slots=True)
+class Upload(Generic[RequestT, ResponseT, AnswerT]):
+    """A call whose request is several messages, sent from the first of them at every attempt.
+
+    Attributes:
+        size: bytes of all messages together.
+        begin: gives the call of an attempt, of messages of so many bytes at most.
+    """
+
+    size: int
+    begin: Callable[[int], Call[Iterator[RequestT], ResponseT, AnswerT]]
+
+
+@dataclass(frozen=True, slots=True)
 class Page(Generic[RequestT, ResponseT, ItemT]):
     """A part of a list, and the call for the part after it."""
 
@@ -48,11 +65,12 @@ PageCall = Call[RequestT, ResponseT, Page[RequestT, ResponseT, ItemT]]
 
 @dataclass(frozen=True, slots=True)
 class StreamCall(Generic[RequestT, ResponseT, AnswerT]):
-    """One call that is answered in parts: `take` each, then `finish`."""
+    """One call that is answered in parts: `take` each, then `finish`; `restart` before the parts of another attempt."""
 
     request: RequestT
     take: Callable[[ResponseT], None]
     finish: Callable[[], AnswerT]
+    restart: Callable[[], None]
 
 
 def request_id() -> str:

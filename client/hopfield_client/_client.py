@@ -24,10 +24,13 @@ class HopfieldClient:
     """A connection to a hopfield-recall server. Threads may share it; `with` closes it.
 
     Args:
-        address: "host:port" of the server, or a target as gRPC spells them, such as "unix:/path" or "dns:///host:port".
+        address: "host:port" of the server, or "unix:/path". Of several servers on one storage "ip:port,ip:port" or a list
+            of them, or "dns:///name:port" of a name that stands for them all: calls go in turn to each that says it serves.
         timeout: seconds that any one call may take, repeats included; then it raises DeadlineExceeded. Calls that can take long
             have a `timeout` of their own, which stands in for this one.
-        retry: how calls are repeated when the server is unavailable.
+        retry: how calls are repeated when the server is unavailable or overloaded.
+
+    It pickles, and so do its handles: a copy connects by itself. In a process forked from this one it connects anew.
 
     What this client has written or read, it never reads an older state of, whichever replica answers.
 
@@ -35,9 +38,11 @@ class HopfieldClient:
     names those that its arguments can cause. After `close` they raise ClientClosed.
     """
 
-    def __init__(self, address: str, *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY) -> None:
-        self._calls = ClientCalls(address, timeout)
-        self._connection = Connection(self._calls, retry)
+    def __init__(
+        self, address: str | Sequence[str], *, timeout: float = 10.0, retry: RetryConfig = DEFAULT_RETRY
+    ) -> None:
+        self._calls = ClientCalls(address, timeout, retry)
+        self._connection = Connection(self._calls)
 
     @overload
     def create_memory(self, name: str, *, model: Ring, exist_ok: bool = False) -> RingMemory: ...
@@ -291,11 +296,23 @@ class HopfieldClient:
             InvalidArgument: the matrix is not square, symmetric or finite; the thresholds do not fit.
         """
         call = self._calls.import_weights(name, weights, thresholds, coding)
-        return Memory(self._connection, self._connection.run(self._connection.memories.ImportWeights, call, timeout))
+        made = self._connection.run_upload(self._connection.memories.ImportWeights, call, timeout)
+        return Memory(self._connection, made)
 
     def server_info(self) -> ServerInfo:
         """Version, limits and rules of the server."""
         return self._connection.run(self._connection.server.GetServerInfo, self._calls.server_info())
+
+    def wait_until_ready(self, timeout: float = 60.0) -> None:
+        """Wait until the server serves, or of several servers one does, as it tells by grpc.health.v1.
+
+        Args:
+            timeout: seconds to wait. The first start of a server compiles its kernels, for up to a minute.
+
+        Raises:
+            Unavailable: no server was ready in time; the message says why.
+        """
+        self._connection.wait_until_ready(timeout)
 
     def close(self) -> None:
         """Closes the connection. Calls that are running raise Cancelled."""
@@ -310,4 +327,4 @@ class HopfieldClient:
         self.close()
 
     def __repr__(self) -> str:
-        return f"HopfieldClient({self._calls.address!r})"
+        return f"HopfieldClient({self._calls.addresses.text!r})"

@@ -9,15 +9,17 @@ from numpy.typing import ArrayLike
 
 from hopfield.v1 import memory_pb2, memory_service_pb2, server_service_pb2
 from hopfield_client import _answers, _weights
+from hopfield_client._addresses import addresses_of
 from hopfield_client._arguments import UINT32_MAX, flag, integer, shape_of, string
 from hopfield_client._attractor_calls import RingCalls, SheetCalls
-from hopfield_client._calls import Call, Page, PageCall, request_id
-from hopfield_client._config import address_of, timeout_of
+from hopfield_client._calls import Call, Page, PageCall, Upload, request_id
+from hopfield_client._config import DEFAULT_RETRY, RetryConfig, retry_of, timeout_of
 from hopfield_client._errors import DeadlineExceeded, HopfieldError, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._memory_calls import MemoryCalls
 from hopfield_client._model_specs import spec_of
 from hopfield_client._models import Model, Modern, Ring, Sheet
+from hopfield_client._retrying import Attempts
 from hopfield_client._rpc_errors import from_rpc_error
 from hopfield_client._spec import DEFAULTS, coding_of, new_spec, refuse_beside, thresholds_of
 from hopfield_client._types import Coding, LearningRule, MemoryInfo, Normalization, ServerInfo
@@ -39,14 +41,19 @@ def temporary_name() -> str:
 class ClientCalls:
     """The calls of a client."""
 
-    def __init__(self, address: str, timeout: float) -> None:
-        self.address = address_of(address)
+    def __init__(self, address: str | Sequence[str], timeout: float, retry: RetryConfig = DEFAULT_RETRY) -> None:
+        self.addresses = addresses_of(address)
         self._timeout = timeout_of(timeout)
+        self._retry = retry_of(retry)
         self._freshness = Freshness()
 
     def timeout(self, of_call: float | None) -> float:
         """The seconds a call may take: those given with it, or else the client's."""
         return self._timeout if of_call is None else timeout_of(of_call)
+
+    def attempts(self, seconds: float) -> Attempts:
+        """The attempts at a call that may take so many seconds, of which the first begins now."""
+        return Attempts(self._retry, seconds)
 
     def error(
         self,
@@ -60,11 +67,12 @@ class ClientCalls:
         """The error to raise for one of gRPC's."""
         result = from_rpc_error(
             error,
-            address=self.address,
+            address=self.addresses.text,
             timeout=timeout,
             if_made=if_made,
             if_other_coding=if_other_coding,
             arguments=arguments,
+            hint=self.addresses.hint(),
         )
         if result.reason == "REVISION_AHEAD":
             # The storage has lost commits this client saw. That is said once; then go on with what there is, or no
@@ -75,7 +83,7 @@ class ClientCalls:
     def overdue(self, timeout: float) -> DeadlineExceeded:
         """The error to raise where an answer of a stream did not come in time."""
         return DeadlineExceeded(
-            f"no answer from {self.address} within {timeout:g} s: raise timeout= if one needs longer"
+            f"no answer from {self.addresses.text} within {timeout:g} s: raise timeout= if one needs longer"
         )
 
     def memory(self, name: str, shape: int | Sequence[int] | None = None, coding: Coding | None = None) -> MemoryCalls:
@@ -163,7 +171,7 @@ class ClientCalls:
 
     def import_weights(
         self, name: str, weights: ArrayLike, thresholds: ArrayLike | None, coding: Coding
-    ) -> Call[Iterator[memory_service_pb2.ImportWeightsRequest], memory_service_pb2.ImportWeightsResponse, MemoryCalls]:
+    ) -> Upload[memory_service_pb2.ImportWeightsRequest, memory_service_pb2.ImportWeightsResponse, MemoryCalls]:
         matrix = _weights.square(weights)
         neurons = len(matrix)
         header = memory_service_pb2.ImportWeightsHeader(
@@ -180,7 +188,14 @@ class ClientCalls:
             note(response.memory.uid, response.memory.revision)
             return memory
 
-        return Call(_weights.import_requests(header, matrix), read, "raises AlreadyExists")
+        def begin(
+            message_bytes: int,
+        ) -> Call[
+            Iterator[memory_service_pb2.ImportWeightsRequest], memory_service_pb2.ImportWeightsResponse, MemoryCalls
+        ]:
+            return Call(_weights.import_requests(header, matrix, message_bytes), read, "raises AlreadyExists")
+
+        return Upload(matrix.nbytes + header.ByteSize(), begin)
 
     def list_memories(
         self, prefix: str, page_token: str = ""

@@ -1,10 +1,11 @@
 """How the calls of the client that blocks go over gRPC."""
 
+import os
 import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import grpc
 from numpy.typing import ArrayLike
@@ -16,12 +17,17 @@ from hopfield.v1 import (
     recall_service_pb2_grpc,
     server_service_pb2_grpc,
 )
-from hopfield_client._calls import Call, Method, PageCall, StreamCall
+from hopfield_client._addresses import Addresses
+from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
-from hopfield_client._config import RetryConfig, channel_options
+from hopfield_client._config import channel_options
 from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError
+from hopfield_client._process import ForkedLock, keep_inherited, opens_channel
+from hopfield_client._readiness import HEALTH_CHECK, Readiness
+from hopfield_client._recall_batch import RecallBatchCall
 from hopfield_client._recall_stream import RecallStreamCall, each
-from hopfield_client._results import Recall, TraceStep
+from hopfield_client._results import Recall, RecallBatch, TraceStep
+from hopfield_client._retrying import Attempts
 from hopfield_client._trace import TraceCall
 
 RequestT = TypeVar("RequestT")
@@ -30,17 +36,74 @@ AnswerT = TypeVar("AnswerT")
 ItemT = TypeVar("ItemT")
 
 
-class Connection:
-    """A channel, and how calls go over it; what a client and its memories share."""
+class _Line:
+    """A channel and its stubs, which are of one process."""
 
-    def __init__(self, calls: ClientCalls, retry: RetryConfig) -> None:
-        self._channel = grpc.insecure_channel(calls.address, options=channel_options(retry))
+    def __init__(self, addresses: Addresses) -> None:
+        opens_channel()
+        self.process = os.getpid()
+        self.closed = threading.Event()
+        self.channel = grpc.insecure_channel(addresses.target, options=channel_options(addresses))
+        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self.channel)
+        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self.channel)
+        self.attractors = attractor_service_pb2_grpc.AttractorServiceStub(self.channel)
+        self.server = server_service_pb2_grpc.ServerServiceStub(self.channel)
+        self.health = self.channel.unary_unary(HEALTH_CHECK, bytes, bytes)
+
+
+class Connection:
+    """A channel, and how calls go over it; what a client and its memories share.
+
+    In a forked process, and from a pickle, it opens a channel anew.
+    """
+
+    def __init__(self, calls: ClientCalls) -> None:
         self._calls = calls
         self._closed = False
-        self.memories = memory_service_pb2_grpc.MemoryServiceStub(self._channel)
-        self.recalls = recall_service_pb2_grpc.RecallServiceStub(self._channel)
-        self.attractors = attractor_service_pb2_grpc.AttractorServiceStub(self._channel)
-        self.server = server_service_pb2_grpc.ServerServiceStub(self._channel)
+        # Of the server; None until it was asked.
+        self._max_message_bytes: int | None = None
+        self._opening = ForkedLock()
+        self._opened: _Line | None = _Line(calls.addresses)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {"_calls": self._calls, "_closed": self._closed}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._max_message_bytes = None
+        self._opening = ForkedLock()
+        self._opened = None
+
+    @property
+    def memories(self) -> memory_service_pb2_grpc.MemoryServiceStub:
+        return self._line().memories
+
+    @property
+    def recalls(self) -> recall_service_pb2_grpc.RecallServiceStub:
+        return self._line().recalls
+
+    @property
+    def attractors(self) -> attractor_service_pb2_grpc.AttractorServiceStub:
+        return self._line().attractors
+
+    @property
+    def server(self) -> server_service_pb2_grpc.ServerServiceStub:
+        return self._line().server
+
+    def _line(self) -> _Line:
+        """The channel of this process."""
+        line = self._opened
+        if line is not None and line.process == os.getpid():
+            return line
+        with self._opening:
+            if self._closed:
+                raise ClientClosed("the client is closed")
+            if self._opened is not None and self._opened.process != os.getpid():
+                keep_inherited(self._opened)
+                self._opened = None
+            if self._opened is None:
+                self._opened = _Line(self._calls.addresses)
+            return self._opened
 
     def run(
         self,
@@ -48,12 +111,55 @@ class Connection:
         call: Call[RequestT, ResponseT, AnswerT],
         timeout: float | None = None,
     ) -> AnswerT:
-        seconds = self._calls.timeout(timeout)
-        with self._errors(
-            seconds, if_made=call.if_made, if_other_coding=call.if_other_coding, arguments=call.arguments
-        ):
-            response = method(call.request, timeout=seconds)
+        _, response = self._answered(method, lambda: call, timeout)
+        # Here and not deeper, since what it warns of points at the caller of the client.
         return call.read(response)
+
+    def run_upload(
+        self,
+        method: Method[Iterator[RequestT], ResponseT],
+        upload: Upload[RequestT, ResponseT, AnswerT],
+        timeout: float | None = None,
+    ) -> AnswerT:
+        message_bytes = self._message_bytes(upload.size, timeout)
+        call, response = self._answered(method, lambda: upload.begin(message_bytes), timeout)
+        return call.read(response)
+
+    def _answered(
+        self,
+        method: Method[RequestT, ResponseT],
+        begin: Callable[[], Call[RequestT, ResponseT, AnswerT]],
+        timeout: float | None,
+    ) -> tuple[Call[RequestT, ResponseT, AnswerT], ResponseT]:
+        """Makes attempts at a call, each of them what `begin` gives, and returns the one that was answered."""
+        seconds = self._calls.timeout(timeout)
+        attempts = self._calls.attempts(seconds)
+        while True:
+            call = begin()
+            try:
+                with self._errors(
+                    seconds, if_made=call.if_made, if_other_coding=call.if_other_coding, arguments=call.arguments
+                ):
+                    response = method(call.request, timeout=attempts.seconds_left())
+            except HopfieldError as error:
+                self.pause(attempts, error)
+            else:
+                return call, response
+
+    def _message_bytes(self, size: int, timeout: float | None) -> int:
+        """How large a message of what takes `size` bytes in all may be, asking the server where that matters."""
+        if size <= LEAST_MESSAGE_BYTES:
+            return LEAST_MESSAGE_BYTES
+        if self._max_message_bytes is None:
+            info = self.run(self.server.GetServerInfo, self._calls.server_info(), timeout)
+            self._max_message_bytes = info.max_message_bytes
+        return self._max_message_bytes
+
+    def run_batch(self, batch: RecallBatchCall, timeout: float | None = None) -> RecallBatch:
+        call = batch.begin(self._message_bytes(batch.size, timeout))
+        for part in self.run_pages(self.recalls.BatchRecall, call, timeout):
+            batch.take(part)
+        return batch.finish()
 
     def run_pages(
         self,
@@ -73,25 +179,40 @@ class Connection:
         timeout: float | None = None,
     ) -> AnswerT:
         seconds = self._calls.timeout(timeout)
-        with self._errors(seconds):
-            for part in method(call.request, timeout=seconds):
-                call.take(part)
-        return call.finish()
+        attempts = self._calls.attempts(seconds)
+        while True:
+            try:
+                with self._errors(seconds):
+                    for part in method(call.request, timeout=attempts.seconds_left()):
+                        call.take(part)
+                return call.finish()
+            except HopfieldError as error:
+                self.pause(attempts, error)
+                call.restart()
 
     def steps(self, call: TraceCall, timeout: float | None = None) -> Generator[TraceStep, None, None]:
         # Not a generator itself, so that a wrong timeout is refused now and not with the first step.
         return self._steps(call, self._calls.timeout(timeout))
 
     def _steps(self, call: TraceCall, seconds: float) -> Generator[TraceStep, None, None]:
-        with self._errors(seconds, if_other_coding=call.if_other_coding):
-            parts = self.recalls.TraceRecall(call.request, timeout=seconds)
+        attempts = self._calls.attempts(seconds)
+        shown = False
+        while True:
             try:
-                for part in parts:
-                    yield from call.take(part)
-            finally:
-                # Closed or dropped before the end, the server need not go on.
-                parts.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
-        call.finish()
+                with self._errors(seconds, if_other_coding=call.if_other_coding):
+                    parts = self.recalls.TraceRecall(call.request, timeout=attempts.seconds_left())
+                    try:
+                        for part in parts:
+                            shown = True
+                            yield from call.take(part)
+                    finally:
+                        # Closed or dropped before the end, the server need not go on.
+                        parts.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
+                return call.finish()
+            except HopfieldError as error:
+                if shown:
+                    raise
+                self.pause(attempts, error)
 
     def recalls_of(
         self, call: RecallStreamCall, queries: Iterable[ArrayLike], timeout: float | None = None
@@ -104,8 +225,7 @@ class Connection:
     ) -> Generator[Recall, None, None]:
         # gRPC takes requests on a thread of its own; queries are asked for on that of the caller alone.
         outgoing: queue.SimpleQueue[recall_service_pb2.StreamRecallRequest | None] = queue.SimpleQueue()
-        with self._errors(seconds):
-            incoming = self.recalls.StreamRecall(iter(outgoing.get, None))
+        incoming = self.begin(self.recalls.StreamRecall, outgoing, seconds)
         try:
             call.expect()
             for query in each(queries, call):
@@ -132,16 +252,25 @@ class Connection:
     ) -> list[Recall]:
         return call.take(self.next_answer(incoming, seconds, call.broken_off, call.if_other_coding))
 
+    def attempts(self, seconds: float) -> Attempts:
+        return self._calls.attempts(seconds)
+
     def exchange(
         self,
         method: "grpc.StreamStreamMultiCallable[RequestT, ResponseT]",
         timeout: float | None = None,
         arguments: Mapping[str, str] | None = None,
     ) -> "Exchange[RequestT, ResponseT]":
-        seconds = self._calls.timeout(timeout)
-        outgoing: queue.SimpleQueue[RequestT | None] = queue.SimpleQueue()
+        return Exchange(self, method, self._calls.timeout(timeout), arguments)
+
+    def begin(
+        self,
+        method: "grpc.StreamStreamMultiCallable[RequestT, ResponseT]",
+        outgoing: "queue.SimpleQueue[RequestT | None]",
+        seconds: float,
+    ) -> "grpc.CallIterator[ResponseT]":
         with self._errors(seconds):
-            return Exchange(self, outgoing, method(iter(outgoing.get, None)), seconds, arguments)
+            return method(iter(outgoing.get, None))
 
     def next_answer(
         self,
@@ -150,14 +279,16 @@ class Connection:
         broken_off: Callable[[], DataLoss],
         if_other_coding: str = "",
         arguments: Mapping[str, str] | None = None,
+        left: float | None = None,
     ) -> ResponseT:
+        """Gives the next answer of a stream; of `seconds`, so many are `left` where there were other attempts."""
         overdue = threading.Event()
 
         def give_up() -> None:
             overdue.set()
             incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
 
-        timer = threading.Timer(seconds, give_up)
+        timer = threading.Timer(seconds if left is None else left, give_up)
         timer.daemon = True
         timer.start()
         try:
@@ -173,9 +304,31 @@ class Connection:
             raise broken_off()
         return response
 
+    def wait_until_ready(self, timeout: float) -> None:
+        readiness = Readiness(self._calls.addresses, timeout)
+        while True:
+            try:
+                with self._errors(timeout):
+                    answer = self._line().health(b"", timeout=readiness.seconds_left())
+                error = readiness.judge(answer)
+            except HopfieldError as raised:
+                error = readiness.judge_error(raised)
+            if error is None:
+                return
+            self.pause(readiness.attempts, error)
+
+    def pause(self, attempts: Attempts, error: HopfieldError) -> None:
+        """Waits until the next attempt at a call is due; raises what the last one failed with where there is none."""
+        if (closed := self._line().closed).is_set() or (seconds := attempts.pause(error)) is None:
+            raise error
+        if closed.wait(seconds):
+            raise Cancelled("the client was closed while the call ran")
+
     def close(self) -> None:
         self._closed = True
-        self._channel.close()
+        if self._opened is not None and self._opened.process == os.getpid():
+            self._opened.closed.set()
+            self._opened.channel.close()
 
     @contextmanager
     def _errors(
@@ -201,38 +354,60 @@ class Connection:
 
 
 class Exchange(Generic[RequestT, ResponseT]):
-    """A stream on which every message is answered before the next is sent. What ended it is raised ever after."""
+    """A stream on which every message is answered before the next is sent. What ended it is raised ever after.
+
+    Until the first answer has come, a stream that breaks is opened anew.
+    """
 
     def __init__(
         self,
         connection: Connection,
-        outgoing: "queue.SimpleQueue[RequestT | None]",
-        incoming: "grpc.CallIterator[ResponseT]",
+        method: "grpc.StreamStreamMultiCallable[RequestT, ResponseT]",
         seconds: float,
         arguments: Mapping[str, str] | None,
     ) -> None:
         self._connection = connection
-        self._outgoing = outgoing
-        self._incoming = incoming
+        self._method = method
         self._seconds = seconds
         self._arguments = arguments
+        self._outgoing: queue.SimpleQueue[RequestT | None] = queue.SimpleQueue()
+        self._incoming: grpc.CallIterator[ResponseT] | None = None
         self._ended_by: HopfieldError | None = None
+
+    def open(self, request: RequestT) -> ResponseT:
+        """Opens the stream with its first message, and gives the answer to it."""
+        attempts = self._connection.attempts(self._seconds)
+        while True:
+            self._outgoing = queue.SimpleQueue()
+            try:
+                self._incoming = self._connection.begin(self._method, self._outgoing, self._seconds)
+                return self._next(request, attempts.seconds_left())
+            except HopfieldError as error:
+                self.close()
+                self._connection.pause(attempts, error)
 
     def ask(self, request: RequestT) -> ResponseT:
         if self._ended_by is not None:
             raise self._ended_by
-        self._outgoing.put(request)
         try:
-            return self._connection.next_answer(
-                self._incoming,
-                self._seconds,
-                lambda: DataLoss("the stream broke off before the answer"),
-                arguments=self._arguments,
-            )
+            return self._next(request, self._seconds)
         except HopfieldError as error:
             self._ended_by = error
             raise
 
+    def _next(self, request: RequestT, left: float) -> ResponseT:
+        if self._incoming is None:
+            raise ClientClosed("the stream is not open")
+        self._outgoing.put(request)
+        return self._connection.next_answer(
+            self._incoming,
+            self._seconds,
+            lambda: DataLoss("the stream broke off before the answer"),
+            arguments=self._arguments,
+            left=left,
+        )
+
     def close(self) -> None:
         self._outgoing.put(None)
-        self._incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
+        if self._incoming is not None:
+            self._incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs

@@ -1,9 +1,10 @@
 """What a client has seen of each memory, so that it is never answered from an older state."""
 
-import threading
 from collections.abc import Callable
+from typing import Any
 
 from hopfield.v1 import memory_pb2
+from hopfield_client._process import ForkedLock
 
 
 class Freshness:
@@ -11,7 +12,16 @@ class Freshness:
 
     def __init__(self) -> None:
         self._tokens: dict[str, tuple[str, int]] = {}
-        self._lock = threading.Lock()
+        self._lock = ForkedLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy has seen as much."""
+        with self._lock:
+            return {"_tokens": dict(self._tokens)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._tokens = state["_tokens"]
+        self._lock = ForkedLock()
 
     def token(self, name: str) -> memory_pb2.FreshnessToken | None:
         """What to send with a call that reads the memory."""

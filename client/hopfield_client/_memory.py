@@ -275,9 +275,7 @@ class Memory:
             beta=beta,
         )
         batch = self._calls.recall_batch(queries, options, progress)
-        for part in self._connection.run_pages(self._connection.recalls.BatchRecall, batch.call, timeout):
-            batch.take(part)
-        return batch.finish()
+        return self._connection.run_batch(batch, timeout)
 
     def recall_stream(
         self,

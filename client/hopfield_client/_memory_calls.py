@@ -245,7 +245,7 @@ class MemoryCalls:
             return matrix
 
         request = memory_service_pb2.GetWeightsRequest(name=self.name, token=self._freshness.token(self.name))
-        return StreamCall(request, reader.take, finish)
+        return StreamCall(request, reader.take, finish, reader.restart)
 
     def _reads_info(self) -> Callable[[Any], MemoryInfo]:
         """Reads the memory out of any response that has one."""

@@ -10,9 +10,11 @@ from hopfield_client._patterns import Packed, part_of
 from hopfield_client._progress import Progress, progress_of
 from hopfield_client._results import RecallBatch
 
-# Of one message: what every gRPC server and proxy takes unless told otherwise, and what is answered in some megabytes.
+# Of one message: what gRPC servers and proxies take unless told otherwise, and what is answered in some megabytes.
 _PART_BYTES = 4_000_000
 _PART_QUERIES = 1 << 16
+# Of a message beside queries and options: the name, the token, and what tells the fields apart.
+_HEADER_BYTES = 512
 # Parts of a batch whose progress is watched.
 _WATCHED_PARTS = 100
 
@@ -21,10 +23,10 @@ Part = Page[recall_service_pb2.BatchRecallRequest, recall_service_pb2.BatchRecal
 
 
 class RecallBatchCall:
-    """A call that goes in parts, one after the other: run `call` and those that follow it, `take` each part, then `finish`.
+    """A call in parts, one after the other: run what `begin` gives and the calls that follow it, `take` each part, `finish`.
 
     Attributes:
-        call: for the first part; None where there are no queries.
+        size: bytes of all queries and the options.
     """
 
     def __init__(
@@ -43,17 +45,24 @@ class RecallBatchCall:
         self._parts: list[RecallBatch] = []
         self._done = 0
         message = queries.message
-        self.call: PartCall | None = None
-        if not message.count:
-            return
-        row_bytes = (len(message.bits) + len(message.known) + len(message.floats)) // message.count
-        size = min(_PART_QUERIES, max(1, _PART_BYTES // row_bytes))
-        self._size = min(size, math.ceil(message.count / _WATCHED_PARTS)) if progress else size
-        self.call = self._part(0)
+        # Of a query; there may be none.
+        self._query_bytes = (len(message.bits) + len(message.known) + len(message.floats)) // max(1, message.count)
+        self._part_queries = math.ceil(message.count / _WATCHED_PARTS) if progress else _PART_QUERIES
+        self._options_bytes = options.ByteSize()
+        self.size = message.count * self._query_bytes + self._options_bytes
+
+    def begin(self, message_bytes: int) -> PartCall | None:
+        """Gives the call for the first part, to a server that takes messages of so many bytes; None without queries."""
+        if not self._queries.message.count:
+            return None
+        room = min(_PART_BYTES, message_bytes - self._options_bytes - _HEADER_BYTES)
+        # What does not fit with a single query is for the server to refuse.
+        self._part_queries = min(self._part_queries, _PART_QUERIES, max(1, room // self._query_bytes))
+        return self._part(0)
 
     def _part(self, start: int) -> PartCall:
         count = self._queries.message.count
-        end = min(start + self._size, count)
+        end = min(start + self._part_queries, count)
         part = part_of(self._queries, start, end)
         request = recall_service_pb2.BatchRecallRequest(
             name=self._name, queries=part.message, options=self._options, token=self._freshness.token(self._name)

@@ -10,15 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import _answers
+from hopfield_client._calls import LEAST_MESSAGE_BYTES
 from hopfield_client._errors import DataLoss, InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._patterns import Packed, as_array, holds_real_numbers, pack_queries, pack_query
 from hopfield_client._results import Recall
 from hopfield_client._types import Coding
 
-# A block holds so many neurons, or so many queries: enough for a message to cost little beside what is in it, and few enough
-# for the first answers to come soon.
-_BLOCK_NEURONS = 1 << 19
+# A block holds so many bytes, or so many queries: enough for a message to cost little beside what is in it, few enough for
+# the first answers to come soon, and no more than any server takes.
+_BLOCK_BYTES = LEAST_MESSAGE_BYTES
 _BLOCK_QUERIES = 1 << 10
 # Blocks sent and not answered: one on its way there, one recalled, one on its way back, and one in hand.
 _IN_FLIGHT = 4
@@ -52,6 +53,8 @@ class RecallStreamCall:
         """Of a memory, whose `neurons` and `coding` are None where they are not known."""
         self._name = name
         self._opening: Request | None = Request(name=name, options=options)
+        # What the first message holds beside queries.
+        self._room = _BLOCK_BYTES - self._opening.ByteSize()
         self._neurons = neurons
         self._coding = coding
         self._freshness = freshness
@@ -110,7 +113,8 @@ class RecallStreamCall:
         # A copy: the source may write the next query to the same memory.
         self._block.append(array.copy())
         self._slow = monotonic() - self._expected > _SLOW
-        if self._slow or len(self._block) * array.size >= _BLOCK_NEURONS or len(self._block) >= _BLOCK_QUERIES:
+        is_full = (len(self._block) + 1) * _bytes_of(array) > self._room
+        if self._slow or is_full or len(self._block) >= _BLOCK_QUERIES:
             yield from self.rest()
 
     def _array(self, query: ArrayLike) -> NDArray[Any]:
@@ -128,6 +132,7 @@ class RecallStreamCall:
             return
         self._packed_before += len(block)
         request, self._opening = self._opening or Request(), None
+        self._room = _BLOCK_BYTES
         request.queries.CopyFrom(packed.message)
         token = self._freshness.token(self._name)
         if token is not None:
@@ -248,6 +253,14 @@ def _rows_of(queries: Iterable[ArrayLike]) -> Iterable[ArrayLike]:
 
 def _stacked(block: list[NDArray[Any]]) -> NDArray[Any]:
     return np.ma.stack(block) if isinstance(block[0], np.ma.MaskedArray) else np.stack(block)
+
+
+def _bytes_of(query: NDArray[Any]) -> int:
+    """The bytes that a query takes in a message, at most."""
+    if holds_real_numbers(query, None):
+        return 4 * query.size
+    # A bit says the state of a neuron, another whether it is known.
+    return (1 if query.dtype == np.bool_ and not isinstance(query, np.ma.MaskedArray) else 2) * ((query.size + 7) // 8)
 
 
 def _told_by(queries: NDArray[Any]) -> Coding | None:

@@ -77,7 +77,7 @@ class HeadingTrack:
             self._connection.attractors.IntegrateHeading, self._timeout, self._calls.arguments
         )
         try:
-            self._calls.take(self._exchange.ask(self._calls.opening()))
+            self._calls.take(self._exchange.open(self._calls.opening()))
         except BaseException:
             self._exchange.close()
             raise

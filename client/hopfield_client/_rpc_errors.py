@@ -76,6 +76,7 @@ def from_rpc_error(
     if_made: str = "",
     if_other_coding: str = "",
     arguments: Mapping[str, str] | None = None,
+    hint: str = "",
 ) -> HopfieldError:
     """The error of this package that says what gRPC's error says, whichever kind of stub raised it.
 
@@ -86,6 +87,7 @@ def from_rpc_error(
         if_made: of a call that changes something, what repeating it does if the change was made; "" for other calls.
         if_other_coding: of a call with patterns, what is wrong if the memory has another coding of two values than they; "" for other calls.
         arguments: what the caller passed as some fields of the request, where that bears another name in this call than in most.
+        hint: what lies on the way to the address, for errors of the way.
     """
     # What stubs raise is a call as well, though the type does not say so.
     call = cast("grpc.Call", error)
@@ -125,9 +127,9 @@ def from_rpc_error(
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
             text = f"the message is larger than {address} takes: send fewer patterns per call ({text})"
         elif code is grpc.StatusCode.UNAVAILABLE:
-            text = f"no server answers at {address} ({text})"
+            text = f"no server answers at {address}{hint} ({text})"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
-            text = f"no answer from {address} within {timeout:g} s: raise timeout= if the call needs longer"
+            text = f"no answer from {address}{hint} within {timeout:g} s: raise timeout= if the call needs longer"
             if if_made:
                 text += f". The change may or may not have been made; if it was, repeating the call {if_made}"
 

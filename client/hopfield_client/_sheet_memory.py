@@ -67,7 +67,7 @@ class PositionTrack:
             self._connection.attractors.IntegratePosition, self._timeout, self._calls.arguments
         )
         try:
-            self._calls.take(self._exchange.ask(self._calls.opening()))
+            self._calls.take(self._exchange.open(self._calls.opening()))
         except BaseException:
             self._exchange.close()
             raise

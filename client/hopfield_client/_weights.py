@@ -12,6 +12,9 @@ from hopfield_client._errors import DataLoss, InvalidArgument
 # Large enough that messages cost little, small enough for every limit on a message.
 _CHUNK_BYTES = 1024 * 1024
 
+# Of the field that holds rows: its number and their length.
+_TAG_BYTES = 16
+
 # The wire's type of a weight, whatever the machine's byte order.
 _WIRE_TYPE = np.dtype("<f8")
 
@@ -29,11 +32,12 @@ def square(weights: ArrayLike) -> NDArray[np.float64]:
 
 
 def import_requests(
-    header: memory_service_pb2.ImportWeightsHeader, matrix: NDArray[np.float64]
+    header: memory_service_pb2.ImportWeightsHeader, matrix: NDArray[np.float64], message_bytes: int
 ) -> Iterator[memory_service_pb2.ImportWeightsRequest]:
-    """The header, then the rows."""
+    """The header, then the rows, in messages of at most so many bytes, or of a row."""
     yield memory_service_pb2.ImportWeightsRequest(header=header)
-    step = max(1, _CHUNK_BYTES // (len(matrix) * _WIRE_TYPE.itemsize))
+    chunk = min(_CHUNK_BYTES, message_bytes - _TAG_BYTES)
+    step = max(1, chunk // (len(matrix) * _WIRE_TYPE.itemsize))
     for first in range(0, len(matrix), step):
         rows = matrix[first : first + step].astype(_WIRE_TYPE, copy=False)
         yield memory_service_pb2.ImportWeightsRequest(rows=rows.tobytes())
@@ -43,6 +47,10 @@ class WeightsReader:
     """Puts a matrix together from the parts in which it arrives."""
 
     def __init__(self) -> None:
+        self.restart()
+
+    def restart(self) -> None:
+        """Begins again, with the parts of another attempt."""
         self._header: memory_service_pb2.GetWeightsHeader | None = None
         self._matrix = np.empty(0)
         self._filled = 0

@@ -71,10 +71,13 @@ def _healthcheck(
     writes: Annotated[bool, typer.Option("--writes", help="Ask whether memories can be changed.")] = False,
 ) -> None:
     """Ask the service that HOPFIELD_LISTEN names whether it serves; the exit status is the answer."""
-    host, _, port = _settings({}).listen.rpartition(":")
-    # A service that listens on every address of its machine is asked on this one.
-    address = f"{'localhost' if host in {'0.0.0.0', '[::]'} else host}:{port}"  # noqa: S104
-    with grpc.insecure_channel(address) as channel:
+    address = _settings({}).listen
+    host, _, port = address.rpartition(":")
+    if host in {"0.0.0.0", "[::]"}:  # noqa: S104
+        # A service that listens on every address of its machine is asked on this one.
+        address = f"localhost:{port}"
+    # The service is on this machine, and a proxy that the environment names is not.
+    with grpc.insecure_channel(address, [("grpc.enable_http_proxy", 0)]) as channel:
         try:
             question = health_pb2.HealthCheckRequest(service=_MEMORY_SERVICE if writes else "")
             answer = health_pb2_grpc.HealthStub(channel).Check(question, timeout=_HEALTH_SECONDS)

@@ -14,20 +14,30 @@ class End:
 
     Attributes:
         begun: It is to end, and calls in flight are given the time that the settings grant.
-        at_once: They are given no more of it.
+        drains: Before that, it goes on serving while callers move to other replicas.
+        at_once: Neither is waited for any longer.
     """
 
     def __init__(self) -> None:
         self.begun = asyncio.Event()
         self.at_once = asyncio.Event()
+        self.drains = False
 
     def heed_signals(self) -> None:
-        """SIGTERM or SIGINT ends the service, a second one its patience."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(number, self._signal)
+        """SIGTERM or SIGINT ends the service, a second one its patience.
 
-    def _signal(self) -> None:
-        (self.at_once if self.begun.is_set() else self.begun).set()
+        SIGTERM comes from an orchestrator that may run other replicas, so the service drains. SIGINT
+        comes from the keyboard of a developer, who waits for the prompt.
+        """
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, self._signal, number)
+
+    def _signal(self, number: int) -> None:
+        if self.begun.is_set():
+            self.at_once.set()
+        else:
+            self.drains = number == signal.SIGTERM
+            self.begun.set()
 
 
 async def end_process_after(serving: Awaitable[None], cannot_serve: tuple[type[Exception], ...]) -> NoReturn:

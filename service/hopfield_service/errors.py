@@ -19,6 +19,7 @@
     ├── Overloaded             RESOURCE_EXHAUSTED   too much to do at the moment
     ├── MessageTooLarge        RESOURCE_EXHAUSTED   for the method
     ├── StorageUnavailable     UNAVAILABLE
+    ├── ShuttingDown           UNAVAILABLE          the service stops before the call is done
     └── CorruptMemory          DATA_LOSS
 
 The messages are sent to callers: they name the field and the rule it broke, and nothing of our insides.
@@ -288,6 +289,17 @@ class NotReplicated(ServiceError):
             "same request_id to wait for them",
             name=name,
         )
+
+
+class ShuttingDown(ServiceError):
+    """The service stops, and gives up what the time for finishing calls was too short for."""
+
+    code = "UNAVAILABLE"
+    reason = "SHUTTING_DOWN"
+    retry_after = 0.1
+
+    def __init__(self) -> None:
+        super().__init__("the server stops before the call is done; repeat it, with the same request_id if it has one")
 
 
 class CorruptMemory(ServiceError):

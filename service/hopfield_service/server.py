@@ -25,11 +25,12 @@ from hopfield.v1 import (
 from hopfield_service import private_valkey
 from hopfield_service.ending import End
 from hopfield_service.heap import return_what_is_freed
-from hopfield_service.listening import CannotListen, bound_port
+from hopfield_service.listening import CannotListen, Listener, listen_on
 from hopfield_service.logs import say
 from hopfield_service.rpc import transport
 from hopfield_service.rpc.admission import MessageLimits
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
+from hopfield_service.rpc.ending_calls import EndCalls
 from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
@@ -64,6 +65,11 @@ class RedisUnusable(RuntimeError):
     """Redis refuses what the service needs, and will until somebody changes settings; the message says which."""
 
 
+_CONNECTIONS_LOOKED_AT_EVERY = 0.05
+# That calls which are ended have to say so to their callers.
+_TO_ANSWER = 0.5
+"""Seconds."""
+
 CANNOT_SERVE = (CannotListen, RedisUnusable, *private_valkey.CANNOT_KEEP)
 """What keeps the service from coming up, or from staying up, through no defect of its own; the message says what to do."""
 
@@ -97,6 +103,8 @@ async def serve(settings: Settings, *, shares_address: bool = False) -> None:
             starting.cancel()
             with suppress(asyncio.CancelledError):
                 await starting
+        if end.drains and settings.drain_seconds:
+            _log.info("draining: serving on for at most %g s while callers move elsewhere", settings.drain_seconds)
         _log.info("stopping: calls in flight have %g s to finish", settings.grace)
     _log.info("stopped")
 
@@ -108,10 +116,12 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
     admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
-    server = _grpc_server(settings, admission, shares_address)
+    calls = EndCalls()
+    server = _grpc_server(settings, admission, calls, shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
-    port = bound_port(server, settings.listen)
-    address = f"{settings.listen.rpartition(':')[0]}:{port}"
+    listener = listen_on(server, settings.listen)
+    stack.callback(listener.release)
+    address = listener.address
     where = settings.where
     _log.info(
         "hopfield-server %s on %s: memories in %s, %d threads, at most %d neurons, %d patterns, %d iterations, "
@@ -145,7 +155,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     recalls = Recalls(loader, executor, settings.max_iterations)
     _add_services(server, settings, memories, recalls, Attractors(loader, executor), health)
     await server.start()
-    stack.push_async_callback(_finish_calls, server, settings.grace, end)
+    stack.push_async_callback(_finish_calls, server, calls, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
 
     _log.info("warming the kernels (the first start compiles them, which may take a minute)")
@@ -160,6 +170,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     _log.info("serving after %.1f s", time.monotonic() - began)
     # The one line on stdout, for whoever started the process and waits to know where it serves.
     say(f"hopfield-server {version('hopfield-recall')} serving on {address}, memories in {where}")
+    # Before anything else is taken down.
+    stack.push_async_callback(_drain, health, listener, settings.drain_seconds, end)
 
 
 async def _follow(follower: Follower, health: HealthServicer, stack: AsyncExitStack) -> None:
@@ -181,23 +193,38 @@ async def _follow(follower: Follower, health: HealthServicer, stack: AsyncExitSt
     stack.push_async_callback(let_go)
 
 
-async def _finish_calls(server: grpc.aio.Server, grace: float, end: End) -> None:
+async def _drain(health: HealthServicer, listener: Listener, seconds: float, end: End) -> None:
+    """Says that the service is to go, and serves on while callers and load balancers hear of it."""
+    await health.enter_graceful_shutdown()
+    if not end.drains:
+        return
+    until = time.monotonic() + seconds
+    while not end.at_once.is_set() and time.monotonic() < until and listener.is_connected():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(end.at_once.wait(), _CONNECTIONS_LOOKED_AT_EVERY)
+
+
+async def _finish_calls(server: grpc.aio.Server, calls: EndCalls, grace: float, end: End) -> None:
     """Accepts no more calls, and waits for those in flight as long as they may take."""
-    finishing = asyncio.create_task(server.stop(grace))
+    finishing = asyncio.create_task(server.stop(grace + _TO_ANSWER))
     hurry = asyncio.create_task(end.at_once.wait())
-    await asyncio.wait({finishing, hurry}, return_when=asyncio.FIRST_COMPLETED)
-    if hurry.done():
-        # Cancels the calls that the other one waits for.
+    await asyncio.wait({finishing, hurry}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+    if not finishing.done():
+        calls.end()
+        await asyncio.wait({finishing}, timeout=_TO_ANSWER)
+        # Cancels what is not answered even so, and what watches health.
         await server.stop(None)
     hurry.cancel()
     await finishing
 
 
-def _grpc_server(settings: Settings, admission: Admission, shares_address: bool) -> grpc.aio.Server:
+def _grpc_server(settings: Settings, admission: Admission, calls: EndCalls, shares_address: bool) -> grpc.aio.Server:
     limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     return grpc.aio.server(
-        interceptors=[AdmitCalls(admission, limits)],
-        options=transport.options(settings.max_message_bytes, settings.max_calls, shares_address=shares_address),
+        interceptors=[AdmitCalls(admission, limits), calls],
+        options=transport.options(
+            settings.max_message_bytes, settings.max_calls, settings.max_connection_age, shares_address=shares_address
+        ),
     )
 
 

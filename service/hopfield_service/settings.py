@@ -19,6 +19,9 @@ ENV_PREFIX = "HOPFIELD_"
 MESSAGES_IN_FLIGHT = 16
 """How many of the largest messages the bytes in flight hold at least."""
 
+# Of sockaddr_un.sun_path, with the byte that ends it: 108 on Linux, 104 on macOS.
+_LONGEST_SOCKET_PATH = 103
+
 # What pydantic finds wrong, in words for people who do not know it.
 _RULES = {
     "int_parsing": "must be a whole number",
@@ -69,7 +72,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
-    listen: str = Field("127.0.0.1:50051", description="Where to serve, host:port; port 0 picks a free one.")
+    listen: str = Field(
+        "127.0.0.1:50051",
+        description="Where to serve: host:port, of which port 0 picks a free one, or unix:/path.",
+    )
     data_dir: Path = Field(
         default_factory=_default_data_dir,
         validate_default=True,
@@ -152,6 +158,22 @@ class Settings(BaseSettings):
         allow_inf_nan=False,
         description="Seconds that calls in flight are given to finish after SIGTERM; a second SIGTERM gives them none.",
     )
+    drain_seconds: float = Field(
+        5.0,
+        ge=0,
+        le=3600,
+        allow_inf_nan=False,
+        description="Seconds after SIGTERM in which the service goes on serving while health says NOT_SERVING, so that "
+        "callers and load balancers move away; it ends early once no connection is open. SIGINT skips it.",
+    )
+    max_connection_age: float = Field(
+        300.0,
+        ge=1,
+        le=1e6,
+        allow_inf_nan=False,
+        description="Seconds after which a connection is closed, give or take a tenth, so that callers spread over new "
+        "replicas; calls on it finish first, however long they take.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged to stderr.")
 
     @property
@@ -173,12 +195,25 @@ class Settings(BaseSettings):
 
     @field_validator("listen")
     @classmethod
-    def _listen_is_host_and_port(cls, value: str) -> str:
+    def _listen_is_an_address(cls, value: str) -> str:
+        if value.startswith("unix:"):
+            path = re.sub("^//(?=/)", "", value.removeprefix("unix:"))
+            if not 0 < len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH or "\0" in path or path.startswith("//"):
+                raise ValueError(f"must be unix: and a path of at most {_LONGEST_SOCKET_PATH} bytes")
+            return f"unix:{path}"
         host, colon, port = value.rpartition(":")
         if not (host and colon and re.fullmatch(r"[0-9]{1,5}", port) and int(port) < 1 << 16):
-            raise ValueError("must be host:port, with a port from 0 to 65535")
+            raise ValueError("must be host:port, with a port from 0 to 65535, or unix:/path")
         if ":" in host and not re.fullmatch(r"\[.*\]", host):
             raise ValueError("must have brackets around an IPv6 address, as in [::1]:50051")
+        return value
+
+    @field_validator("workers")
+    @classmethod
+    def _workers_share_a_port(cls, value: int, info: ValidationInfo) -> int:
+        # The system shares a TCP port among processes (SO_REUSEPORT), and no Unix socket.
+        if value > 1 and str(info.data.get("listen", "")).startswith("unix:"):
+            raise ValueError("must be 1 where HOPFIELD_LISTEN is a Unix socket")
         return value
 
     @field_validator("data_dir")

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import math
+import signal
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
@@ -157,10 +158,13 @@ class _Worker:
     async def _tell(self, process: Process) -> None:
         """Passes on what the service is told, and kills a worker that does not end."""
         await self._end.begun.wait()
+        patience = self._settings.grace + _TO_CLOSE
+        if self._end.drains:
+            patience += self._settings.drain_seconds
         with suppress(ProcessLookupError):
-            process.terminate()
+            process.send_signal(signal.SIGTERM if self._end.drains else signal.SIGINT)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._end.at_once.wait(), self._settings.grace + _TO_CLOSE)
+                await asyncio.wait_for(self._end.at_once.wait(), patience)
                 process.terminate()
                 await asyncio.sleep(_TO_CLOSE)
             _log.error("%s (process %d) does not end; killing it", self._name, process.pid)

@@ -257,9 +257,9 @@ def test_words_that_only_a_later_client_knows_are_unknown(memory: MemoryCalls) -
     many = recall_service_pb2.BatchRecallResponse(patterns=bits)
     many.MergeFromString(bytes([9 << 3, 99, 6 << 3, 99]))
     answer = memory.recall([1, -1, 1, -1], options()).read(one)
-    batch = memory.recall_batch([[1, -1, 1, -1]], options(), progress=False)
-    assert batch.call is not None
-    (answers,) = batch.call.read(many).items
+    part = memory.recall_batch([[1, -1, 1, -1]], options(), progress=False).begin(1 << 24)
+    assert part is not None
+    (answers,) = part.read(many).items
     assert (answer.match, answer.stop_reason) == ("unknown", "unknown")
     assert (answers.matches.tolist(), answers.stop_reasons.tolist()) == (["unknown"], ["unknown"])
 
@@ -268,9 +268,10 @@ def test_each_answer_of_a_batch_has_its_seed_also_across_the_largest(memory: Mem
     response = recall_service_pb2.BatchRecallResponse(
         patterns=patterns_pb2.Patterns(count=2, neurons=4, bits=b"\x05\x05"), seed=2**64 - 1
     )
-    batch = memory.recall_batch([[1, -1, 1, -1], [1, -1, 1, -1]], options(), progress=False)
-    assert batch.call is not None
-    (answers,) = batch.call.read(response).items
+    queries = [[1, -1, 1, -1], [1, -1, 1, -1]]
+    part = memory.recall_batch(queries, options(), progress=False).begin(1 << 24)
+    assert part is not None
+    (answers,) = part.read(response).items
     assert answers.seeds.tolist() == [2**64 - 1, 0]
 
 
@@ -294,7 +295,7 @@ def test_every_change_carries_an_id_of_its_own(calls: ClientCalls, memory: Memor
         store(memory, [1, 1, 1, 1]).request_id,
         memory.forget("A").request.request_id,
         calls.delete_memory("digits", missing_ok=False).request.request_id,
-        next(calls.import_weights("w", [[0.0]], None, "bipolar").request).header.request_id,
+        next(calls.import_weights("w", [[0.0]], None, "bipolar").begin(1 << 16).request).header.request_id,
     }
     assert len(ids) == 7
     assert all(len(request_id) == 32 for request_id in ids)

@@ -148,8 +148,10 @@ def test_an_answer_is_in_the_coding_it_names() -> None:
 
 def test_a_handle_knows_its_coding_if_it_was_made_or_told(calls: ClientCalls) -> None:
     made = creation(calls, coding="binary").read(memory_service_pb2.CreateMemoryResponse())
-    imported = calls.import_weights("w", [[0.0] * 4] * 4, None, "binary").read(
-        memory_service_pb2.ImportWeightsResponse()
+    imported = (
+        calls.import_weights("w", [[0.0] * 4] * 4, None, "binary")
+        .begin(1 << 16)
+        .read(memory_service_pb2.ImportWeightsResponse())
     )
     told = calls.memory("digits", coding="binary")
     for memory in (made, imported, told):

@@ -10,6 +10,7 @@ import grpc
 import pytest
 from google.rpc import error_details_pb2, status_pb2
 from tests.client.conftest import Connect
+from tests.client.misbehaving import Behaviour, Misbehaving, misbehaving
 
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import (
@@ -25,41 +26,15 @@ from hopfield_client import (
     Unimplemented,
     WrongEventLoop,
 )
-from hopfield_client._config import address_of
+from hopfield_client._addresses import addresses_of
 
-Behaviour = Callable[[int, bytes, grpc.ServicerContext], bytes]
 QUICK = RetryConfig(attempts=3, initial_backoff=0.01)
-
-
-class Misbehaving(grpc.GenericRpcHandler):  # type: ignore[type-arg]
-    """Answers every call as `behaviour` says, which is told how many came before and the bytes of the request."""
-
-    def __init__(self) -> None:
-        self.requests: list[bytes] = []
-        self.behaviour: Behaviour | None = None
-        self.address = ""
-
-    def service(self, _: grpc.HandlerCallDetails) -> Any:
-        behaviour = self.behaviour
-        if behaviour is None:
-            return None
-
-        def answer(request: bytes, context: grpc.ServicerContext) -> bytes:
-            self.requests.append(request)
-            return behaviour(len(self.requests), request, context)
-
-        return grpc.unary_unary_rpc_method_handler(answer)
 
 
 @pytest.fixture
 def server() -> Iterator[Misbehaving]:
-    handler = Misbehaving()
-    with ThreadPoolExecutor(4) as pool:
-        running = grpc.server(pool, handlers=[handler], options=[("grpc.max_receive_message_length", 10_000)])
-        handler.address = f"127.0.0.1:{running.add_insecure_port('127.0.0.1:0')}"
-        running.start()
+    with misbehaving() as handler:
         yield handler
-        running.stop(None).wait()
 
 
 def unavailable_until(attempt: int) -> Behaviour:
@@ -110,7 +85,6 @@ def test_one_attempt_is_one_attempt(connect: Connect, server: Misbehaving) -> No
     "wrong",
     [
         {"attempts": 0},
-        {"attempts": 6},
         {"initial_backoff": 0.001},
         {"max_backoff": 0},
         {"multiplier": 0.5},
@@ -256,7 +230,8 @@ def test_what_is_no_address_is_refused_before_anything_is_tried(connect: Connect
     ],
 )
 def test_an_address_is_a_host_and_a_port_or_a_target_of_grpc(address: str) -> None:
-    assert address_of(address) == address
+    addresses = addresses_of(address)
+    assert (addresses.text, addresses.target) == (address, address)
 
 
 def test_an_asynchronous_client_belongs_to_the_event_loop_it_was_made_in(server: Misbehaving) -> None:

@@ -108,7 +108,8 @@ def test_a_spec_that_means_nothing_is_refused_by_name(calls: ClientCalls, chosen
 
 
 def test_imported_weights_have_a_coding_and_may_have_one_threshold_for_all(calls: ClientCalls) -> None:
-    header = next(calls.import_weights("w", [[0.0, 1.0], [1.0, 0.0]], -0.5, "binary").request).header
+    call = calls.import_weights("w", [[0.0, 1.0], [1.0, 0.0]], -0.5, "binary")
+    header = next(call.begin(1 << 16).request).header
     assert (list(header.thresholds), header.coding) == ([-0.5, -0.5], patterns_pb2.CODING_BINARY)
     with pytest.raises(InvalidArgument, match=r"^coding is 'signed'"):
         calls.import_weights("w", [[0.0]], None, "signed")  # type: ignore[arg-type]

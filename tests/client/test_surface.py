@@ -201,6 +201,7 @@ def test_calls_that_can_take_long_have_a_timeout_of_their_own() -> None:
         "trace",
         "track",
         "diagnose",
+        "wait_until_ready",
     }
 
 

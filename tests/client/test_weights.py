@@ -1,5 +1,6 @@
 """How weight matrices travel: out in whole rows, in as they come, and refused where they are no matrix."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,18 @@ from hopfield_client import DataLoss, InvalidArgument
 from hopfield_client._client_calls import ClientCalls
 
 
+def messages(call: Any, message_bytes: int = 1 << 24) -> Iterator[memory_service_pb2.ImportWeightsRequest]:
+    """What one attempt sends to a server that takes messages of so many bytes."""
+    sent: Iterator[memory_service_pb2.ImportWeightsRequest] = call.begin(message_bytes).request
+    return sent
+
+
 @settings(deadline=None)
 @given(st.integers(1, 40), st.booleans())
 def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: bool) -> None:
     matrix = np.random.default_rng(neurons).standard_normal((neurons, neurons))
     sent = ClientCalls("memories:50051", 10.0).import_weights("w", matrix.T if transposed else matrix, None, "bipolar")
-    header, *parts = list(sent.request)
+    header, *parts = list(messages(sent))
     assert (header.header.name, header.header.neurons) == ("w", neurons)
     call = ClientCalls("memories:50051", 10.0).memory("w").weights()
     call.take(memory_service_pb2.GetWeightsResponse(header=memory_service_pb2.GetWeightsHeader(neurons=neurons)))
@@ -29,8 +36,16 @@ def test_weights_leave_in_whole_rows_and_come_back(neurons: int, transposed: boo
 
 def test_a_large_matrix_leaves_in_parts_of_about_a_mebibyte() -> None:
     matrix = np.zeros((1000, 1000), np.int64)
-    _, *parts = ClientCalls("memories:50051", 10.0).import_weights("w", matrix, None, "bipolar").request
+    call = ClientCalls("memories:50051", 10.0).import_weights("w", matrix, None, "bipolar")
+    _, *parts = messages(call)
     assert [len(part.rows) for part in parts] == [8000 * 131] * 7 + [8000 * 83]
+
+
+def test_a_matrix_leaves_in_messages_that_the_server_takes_and_anew_for_every_attempt() -> None:
+    call = ClientCalls("memories:50051", 10.0).import_weights("w", np.eye(200), None, "bipolar")
+    sizes = [message.ByteSize() for message in messages(call, 1 << 16)]
+    assert max(sizes) <= 1 << 16
+    assert [message.ByteSize() for message in messages(call, 1 << 16)] == sizes
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import shutil
 import socket
 import subprocess
@@ -17,6 +18,7 @@ from pydantic import ValidationError
 from tests.processes import ServiceProcess
 from tests.waiting import until
 
+from hopfield_client import HopfieldClient
 from hopfield_service.core.families import kernel_count
 from hopfield_service.core.kernels.cache import directory
 from hopfield_service.settings import Settings
@@ -82,8 +84,12 @@ class TestASettingThatCannotBe:
             ("grace", "nan", "must be a number, and finite, not 'nan'"),
             ("redis_timeout", "0", "must be more than 0, not '0'"),
             ("log_level", "loud", "must be 'debug', 'info', 'warning' or 'error', not 'loud'"),
-            ("listen", "50051", "must be host:port, with a port from 0 to 65535, not '50051'"),
-            ("listen", "localhost:65536", "must be host:port, with a port from 0 to 65535, not 'localhost:65536'"),
+            ("listen", "50051", "must be host:port, with a port from 0 to 65535, or unix:/path, not '50051'"),
+            (
+                "listen",
+                "localhost:65536",
+                "must be host:port, with a port from 0 to 65535, or unix:/path, not 'localhost:65536'",
+            ),
             ("listen", "::1:50051", "must have brackets around an IPv6 address, as in [::1]:50051, not '::1:50051'"),
             ("redis_prefix", "a{b}", "must be printable characters other than spaces and braces, not 'a{b}'"),
             ("redis_prefix", "a b", "must be printable characters other than spaces and braces, not 'a b'"),
@@ -375,6 +381,11 @@ class TestWhatTheCommandTells:
         done = ended({**environment, "HOPFIELD_LISTEN": server.address}, "healthcheck")
         assert (done.returncode, done.stdout, done.stderr) == (0, "SERVING\n", "")
 
+    def test_whatever_proxy_the_environment_names(self, environment: dict[str, str], server: ServiceProcess) -> None:
+        proxies = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+        done = ended({**environment, "HOPFIELD_LISTEN": server.address, **proxies}, "healthcheck")
+        assert (done.returncode, done.stdout) == (0, "SERVING\n")
+
     def test_that_there_is_no_service(self, environment: dict[str, str]) -> None:
         with socket.socket() as taken:
             # Bound, and not listening: whoever connects is refused.
@@ -383,3 +394,27 @@ class TestWhatTheCommandTells:
             done = ended({**environment, "HOPFIELD_LISTEN": address}, "healthcheck")
         assert done.returncode == 1
         assert done.stderr == f"hopfield-server: nothing healthy at {address}: UNAVAILABLE\n"
+
+
+class TestStandardStreamsThatTakeNothing:
+    """Do not end the service, which has no other use for them than to be read."""
+
+    @pytest.mark.parametrize("redirection", [">&-", ">/dev/full", "<&-", "> >(true)", "2>&-"])
+    def test_by_a_shell(self, environment: dict[str, str], tmp_path: Path, redirection: str) -> None:
+        listen = f"unix:{tmp_path / 's'}"
+        command = " ".join(map(shlex.quote, COMMAND))
+        with subprocess.Popen(
+            ["bash", "-c", f"exec {command} {redirection}"],
+            env={**environment, "HOPFIELD_LISTEN": listen, "HOPFIELD_DATA_DIR": str(tmp_path / "data")},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                with HopfieldClient(listen) as client:
+                    client.wait_until_ready(120)
+                    client.create_memory("m", 2)
+                # Past the line that says it serves.
+                assert process.poll() is None
+            finally:
+                process.terminate()
+            assert process.wait(60) == 0

