@@ -311,7 +311,11 @@ def told() -> Iterator[Streaming]:
         running.stop(None).wait()
 
 
-def test_name_and_options_go_once_and_what_was_seen_goes_with_each_block(connect: Connect, told: Streaming) -> None:
+def test_name_and_options_go_once_and_what_was_seen_goes_with_each_block(
+    connect: Connect, told: Streaming, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On a busy machine a query may be slow to come by itself, and cut its block short.
+    monkeypatch.setattr("hopfield_client._recall_stream._SLOW", 60.0)
     memory = connect(told.address).memory("digits")
     assert len(list(memory.recall_stream([[True, False]] * 8 * BLOCK, seed=3))) == 8 * BLOCK
     assert [request.name for request in told.requests] == ["digits", *[""] * 7]
