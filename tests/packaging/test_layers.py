@@ -38,6 +38,13 @@ PURE = {
     *("__future__", "abc", "bisect", "collections", "contextlib", "copy", "dataclasses", "enum", "fractions"),
     *("functools", "heapq", "itertools", "math", "numbers", "operator", "struct", "types", "typing"),
 }
+# Compiled kernels are files, of which something may be wrong.
+ABOUT_FILES = {
+    "hopfield_service.core.kernels.cache": {
+        *("hashlib", "os", "pathlib", "pickle", "re", "shutil", "sys", "tempfile"),
+    },
+    "hopfield_service.core.kernels.reports": {"warnings"},
+}
 # What comes with the base install.
 BASE = {"google", "grpc", "grpc_status", "hopfield", "numpy", *sys.stdlib_module_names}
 # What parts of the client need beyond it, and says so where it is missing.
@@ -105,7 +112,11 @@ def objection(module: str, target: str) -> str | None:
             return objection_within_the_service(module, target)
         if distribution in {"llvmlite", "numba"} and not within(module, "hopfield_service.core.kernels"):
             return "only core/kernels uses numba"
-        if within(module, "hopfield_service.core") and distribution not in {"llvmlite", "numba", "numpy", *PURE}:
+        if within(module, "hopfield_service.core") and distribution not in {
+            *("llvmlite", "numba", "numpy"),
+            *PURE,
+            *ABOUT_FILES.get(module, ()),
+        }:
             return "core is numpy, numba, and what is pure of the standard library"
         return "core draws from no generator but its own" if is_numpy_random_in_core(module, target) else None
     allowed = BASE | {"hopfield_client"} if within(module, "hopfield_client") else BASE
