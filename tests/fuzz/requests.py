@@ -52,7 +52,7 @@ class FuzzedCall:
 def fuzzed_call(seed: int) -> FuzzedCall:
     """The call that a seed stands for: in turn of every RPC; valid, or with damaged fields, or with damaged bytes."""
     draw = random.Random(seed)
-    method, service, make = _RECIPES[seed % len(_RECIPES)]
+    method, service, make = RECIPES[seed % len(RECIPES)]
     descriptor = service.methods_by_name[method]
     messages = make(draw)
     kind = draw.random()
@@ -334,7 +334,7 @@ _RECALL = recall_service_pb2.DESCRIPTOR.services_by_name["RecallService"]
 _ATTRACTOR = attractor_service_pb2.DESCRIPTOR.services_by_name["AttractorService"]
 _SERVER = server_service_pb2.DESCRIPTOR.services_by_name["ServerService"]
 
-_RECIPES: tuple[tuple[str, ServiceDescriptor, Callable[[random.Random], list[Message]]], ...] = (
+RECIPES: tuple[tuple[str, ServiceDescriptor, Callable[[random.Random], list[Message]]], ...] = (
     ("Recall", _RECALL, _recall),
     ("BatchRecall", _RECALL, _batch_recall),
     ("StreamRecall", _RECALL, _stream_recall),

@@ -10,9 +10,11 @@ import grpc
 import psutil
 import pytest
 from tests.fuzz.memories import make_all, state
-from tests.fuzz.requests import fuzzed_call
+from tests.fuzz.requests import RECIPES, fuzzed_call
 from tests.processes import StartService
 from tests.wire import connected, refusal, same_bytes
+
+from hopfield.v1 import attractor_service_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2
 
 _CALLERS = 16
 # Calls after which the memory of the process is looked at.
@@ -22,6 +24,13 @@ _DEADLINE_SECONDS = 30
 _DEFECTS = {grpc.StatusCode.UNKNOWN, grpc.StatusCode.INTERNAL, grpc.StatusCode.DATA_LOSS, grpc.StatusCode.UNIMPLEMENTED}
 # HOPFIELD_FUZZ_SEED runs other calls than the last time.
 _FIRST_SEED = int(os.environ.get("HOPFIELD_FUZZ_SEED", "0"))
+
+
+def test_every_rpc_is_fuzzed() -> None:
+    modules = (attractor_service_pb2, memory_service_pb2, recall_service_pb2, server_service_pb2)
+    services = [service for module in modules for service in module.DESCRIPTOR.services_by_name.values()]
+    served = {(service.full_name, method.name) for service in services for method in service.methods}
+    assert {(service.full_name, method) for method, service, _ in RECIPES} == served
 
 
 @pytest.mark.parametrize("count", [10_000, pytest.param(200_000, marks=(pytest.mark.long, pytest.mark.timeout(3600)))])
