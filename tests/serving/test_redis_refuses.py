@@ -210,7 +210,7 @@ def test_a_failover_at_one_address_is_followed(
     try:
         with Forwarding(valkey.port) as address, valkey.client() as old, replica.client() as new:
             until(lambda: old.info("replication").get("slave0", {}).get("state") == "online")
-            service = start_service(redis_url=f"redis://127.0.0.1:{address.port}/0")
+            service = start_service(redis_url=f"redis://127.0.0.1:{address.port}/0", redis_timeout="10")
             with connected(service.address) as wire:
                 made(wire, "m", pairwise(N))
                 store(wire, "m", A)
@@ -247,7 +247,7 @@ class TestARedisWithFewConnections:
     ) -> None:
         valkey = ValkeyProcess(tmp_path / "few", "--maxclients", str(most))
         try:
-            service = start_service(redis_url=valkey.url)
+            service = start_service(redis_url=valkey.url, redis_timeout="10")
             created(service, 200)
             created(service, 200)
             with connected(service.address) as wire:
@@ -260,7 +260,7 @@ class TestARedisWithFewConnections:
             valkey.kill()
 
     def test_takes_no_more_than_the_settings_say(self, valkey: ValkeyProcess, start_service: StartService) -> None:
-        service = start_service(redis_url=valkey.url, redis_connections="3")
+        service = start_service(redis_url=valkey.url, redis_connections="3", redis_timeout="10")
         created(service, 200)
         with valkey.client() as redis:
             # This one is the fourth.

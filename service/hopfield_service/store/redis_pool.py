@@ -13,7 +13,7 @@ from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from hopfield_service.logs import Repeats
-from hopfield_service.store.redis_refusals import refusal_of
+from hopfield_service.store.redis_refusals import CLOSED, CROWDED, refusal_of
 
 _log = logging.getLogger(__name__)
 _log.addFilter(Repeats(600.0))
@@ -139,10 +139,13 @@ class Pool(redis.ConnectionPool):
         if connected < 2 or not _turns_away(error):
             return False
         self.size = min(self.size, connected)
+        refusal = refusal_of(error)
+        # A connection that Redis closes before it says why: it serves others of this pool, so there are too many.
+        reason = (CROWDED if refusal is CLOSED else refusal).reason
         _log.warning(
             "Redis accepts fewer connections than HOPFIELD_REDIS_CONNECTIONS (%d): %s. The service goes on with those "
             "that it has",
-            *(self.max_connections, refusal_of(error).reason),
+            *(self.max_connections, reason),
         )
         self._crowded_until = time.monotonic() + _CROWDED_SECONDS
         return True

@@ -53,6 +53,10 @@ CLUSTER = Refusal(
 )
 REPLICA = Refusal("it is a replica (READONLY) and takes no changes; name its primary", lasting=True)
 SENTINEL = Refusal("it is a Sentinel, which keeps no data; name the primary that it watches", lasting=True)
+CROWDED = Refusal(
+    "it has as many connections as it allows (max number of clients reached); raise its maxclients, or lower "
+    "HOPFIELD_REDIS_CONNECTIONS of the services that share it"
+)
 CLOSED = Refusal("it closed the connection; see whether it runs, and is no gateway without a Redis behind it")
 SILENT = Refusal("it does not answer within HOPFIELD_REDIS_TIMEOUT; see whether it runs and is not overloaded")
 
@@ -91,10 +95,7 @@ _BY_CODE = {
     "LOADING": Refusal("it is loading its data (LOADING) and answers when it is done"),
     "BUSY": Refusal("it is busy with a script (BUSY); see SCRIPT KILL if that does not end"),
     "OOM": Refusal("its memory is full (OOM); raise its maxmemory, or delete memories", full=True),
-    "CLIENTS": Refusal(
-        "it has as many connections as it allows (max number of clients reached); raise its maxclients, or lower "
-        "HOPFIELD_REDIS_CONNECTIONS of the services that share it"
-    ),
+    "CLIENTS": CROWDED,
 }
 _MISCONF = "it cannot write to its disk (MISCONF); its own log says why"
 _DISK_FULL = "its disk is full (MISCONF, No space left on device); make room there"
