@@ -1,7 +1,7 @@
 """Who may import whom.
 
 In the service, from the top: `__main__`, `command_line`, `supervisor` and `worker`, `server`, `rpc`, `serving`, `private_valkey`,
-`store`, `core`; at the bottom `errors`, `settings`, `logs`, `ending` and `listening`. A layer imports lower ones only. The service and its client meet on the wire alone.
+`store`, `core`; at the bottom `errors`, `settings`, `logs`, `ending`, `listening` and `heap`. A layer imports lower ones only. The service and its client meet on the wire alone.
 """
 
 import ast
@@ -18,7 +18,7 @@ SOURCES = {
     for path in sorted((ROOT / tree).rglob("*.py"))
 }
 
-BOTTOM = ("errors", "settings", "logs", "ending", "listening")
+BOTTOM = ("errors", "settings", "logs", "ending", "listening", "heap")
 LAYERS = (
     *("core", "store", "private_valkey", "serving", "rpc", "server"),
     *("worker", "supervisor", "command_line", "__main__"),

@@ -47,4 +47,5 @@ def options(max_message_bytes: int, max_calls: int, *, shares_address: bool) -> 
         # And this server asks too, so that the calls of a connection gone silent end.
         ("grpc.keepalive_time_ms", _PING_EVERY),
         ("grpc.keepalive_timeout_ms", _PONG_WITHIN),
+        ("grpc.http2.ping_timeout_ms", _PONG_WITHIN),
     ]
