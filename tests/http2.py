@@ -41,7 +41,8 @@ class RawConnection:
         host, _, port = address.rpartition(":")
         self._socket = socket.create_connection((host, int(port)), timeout=120)
         self._stream = 1
-        self.send(_PREFACE + frame(SETTINGS))
+        # It takes the settings of the server as they are.
+        self.send(_PREFACE + frame(SETTINGS) + frame(SETTINGS, _ACK))
 
     def send(self, frames: bytes) -> None:
         """Sends bytes."""

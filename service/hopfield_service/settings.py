@@ -131,7 +131,7 @@ class Settings(BaseSettings):
         0,
         ge=0,
         description="Bytes that all calls in flight may take together: messages, what is computed from them, answers. "
-        "At least 16 times the bytes of a message; with 0 a quarter of the memory of the machine or container, shared "
+        "At least 16 times the bytes of a message; with 0 half of the memory of the machine or container, shared "
         "out among the workers.",
     )
     max_calls: int = Field(1000, ge=1, le=1 << 20, description="Calls in flight, at most.")
@@ -179,7 +179,7 @@ class Settings(BaseSettings):
     @property
     def bytes_in_flight(self) -> int:
         """`max_bytes_in_flight`, or what is taken where it is 0."""
-        share = memory_bytes() // 4 // self.workers
+        share = memory_bytes() // 2 // self.workers
         return self.max_bytes_in_flight or max(share, MESSAGES_IN_FLIGHT * self.max_message_bytes)
 
     @property

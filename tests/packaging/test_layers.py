@@ -2,7 +2,7 @@
 
 In the service, from the top: `__main__`, `command_line`, `supervisor` and `worker`, `server`, `rpc`, `serving`, `private_valkey`,
 `store`, `core`; at the bottom `errors`, `settings`,
-`logs`, `ending` and `listening`, and below them `machine`. A layer imports lower ones only. The service and its client meet on the wire alone.
+`logs`, `ending`, `listening` and `heap`, and below them `machine`. A layer imports lower ones only. The service and its client meet on the wire alone.
 """
 
 import ast
@@ -19,7 +19,7 @@ SOURCES = {
     for path in sorted((ROOT / tree).rglob("*.py"))
 }
 
-BOTTOM = ("errors", "settings", "logs", "ending", "listening")
+BOTTOM = ("errors", "settings", "logs", "ending", "listening", "heap")
 BELOW = ("machine",)
 LAYERS = (
     *("core", "store", "private_valkey", "serving", "rpc", "server"),

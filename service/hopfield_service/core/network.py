@@ -210,6 +210,11 @@ class Network(ABC):
     def nbytes(self) -> int:
         """Bytes the network takes in memory once it has recalled."""
 
+    def change_nbytes(self, operation: Operation) -> int:
+        """Bytes that it takes, about and at most, to apply an operation and to write a snapshot of what comes of it."""
+        added = operation.bits.nbytes if isinstance(operation, Store) else 0
+        return 2 * self.nbytes + 8 * added
+
     @abstractmethod
     def apply(self, operation: Operation, interruption: Interruption) -> "Network":
         """The fold: the network after one more operation, which must fit it (see the operations).

@@ -50,6 +50,7 @@ def options(
         # And this server asks too, so that the calls of a connection gone silent end.
         ("grpc.keepalive_time_ms", _PING_EVERY),
         ("grpc.keepalive_timeout_ms", _PONG_WITHIN),
+        ("grpc.http2.ping_timeout_ms", _PONG_WITHIN),
         # gRPC spreads the age by a tenth either way, and lets calls finish without a limit.
         ("grpc.max_connection_age_ms", round(max_connection_age * 1000)),
     ]

@@ -5,7 +5,8 @@ Measured as the growth of a process that answers one request; see the tests of w
 
 from typing import Final
 
-from hopfield_service.core.network import Configure, Forget, Network, Operation, PatternNetwork, Store
+from hopfield_service.core.network import PatternNetwork
+from hopfield_service.core.patterns import Coding
 from hopfield_service.errors import InvalidField
 
 ANSWER_BYTES: Final = 64 << 20
@@ -31,7 +32,7 @@ def batch(network: PatternNetwork, count: int, row_bytes: int) -> int:
     """Of recalling so many queries, each of whose answers takes so many bytes."""
     label = network.stored.longest_label
     attended = (
-        min(_ATTENDED, len(network.stored)) * (_NAMED + _COPIES * label) if network.spec.family == "modern" else 0
+        min(_ATTENDED, len(network.stored)) * (_NAMED + _COPIES * label) if network.spec.coding is Coding.REAL else 0
     )
     return count * (_RECALL + _COPIES * (row_bytes + label) + attended)
 
@@ -71,26 +72,14 @@ def nearest(network: PatternNetwork, queries: int, each: int, row_bytes: int) ->
     return _COPIES * size + queries * each * _NAMED
 
 
-def change(network: Network, operation: Operation) -> int:
-    """Of a network after one more operation, and of learning it."""
-    neurons, count = network.spec.neurons, len(network.stored)
-    added = 0
-    if isinstance(operation, Store):
-        count += len(operation.labels)
-        added = operation.bits.nbytes
-    elif not isinstance(operation, Forget | Configure):
-        count = neurons
-    return 2 * network.nbytes + _learnt(neurons, count) + 8 * added
+def made(neurons: int) -> int:
+    """Of a network that has weights before anything is stored, and of the snapshot of them."""
+    return 20 * neurons**2
 
 
 def load(neurons: int, patterns: int, written: int) -> int:
-    """Of loading a network from what was written of it."""
-    return 4 * written + _learnt(neurons, patterns)
-
-
-def _learnt(neurons: int, patterns: int) -> int:
-    """The numbers that a rule keeps, and those that it computes them with."""
-    return 16 * neurons * min(neurons, patterns)
+    """Of loading a network from what was written of it: what was read, the arrays, and the form that recall takes."""
+    return 4 * written + 16 * neurons * min(neurons, patterns)
 
 
 def imported(neurons: int) -> int:

@@ -168,6 +168,10 @@ class Memories:
                 return noted.head
             existing = await self._store.head(name)
             if existing is None:
+                if not spec.holds_patterns:
+                    await admission.current().take(
+                        costs.made(spec.neurons), f"spec.{spec.family}.{spec.size_parameter}"
+                    )
                 # It may take a matrix on its way, which is why the name was looked for before.
                 outcome, head = await self._store.create(name, spec, first, request)
                 if outcome is Outcome.DONE:
@@ -409,7 +413,7 @@ class Memories:
                 labels = operation.labels if numbered and isinstance(operation, Store) else ()
                 account = admission.current()
                 attempt = account.part()
-                await attempt.take(costs.change(loaded.network, operation), _LARGE_PART[type(operation)])
+                await attempt.take(loaded.network.change_nbytes(operation), _LARGE_PART[type(operation)])
                 network = await self._executor.learn(partial(_applied, loaded.network, operation))
                 outcome, head = await self._store.commit(loaded.head, operation, network, request, labels)
                 if outcome is Outcome.DONE:
