@@ -1,16 +1,19 @@
 """A handle of one ring attractor, whose calls block."""
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield_client._attractor_calls import HeadingTrackCalls, RingCalls, TurnRequest, TurnResponse
-from hopfield_client._connection import Connection, Exchange
+from hopfield_client._connection import Connection
 from hopfield_client._errors import ClientClosed
 from hopfield_client._models import Ring
 from hopfield_client._types import MemoryInfo, RingRecall
+
+if TYPE_CHECKING:
+    from hopfield_client._exchange import Exchange
 
 
 class HeadingTrack:
