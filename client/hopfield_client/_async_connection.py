@@ -16,7 +16,7 @@ from collections.abc import (
     Mapping,
 )
 from contextlib import contextmanager, suppress
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
 import grpc
 from grpc import aio
@@ -30,6 +30,7 @@ from hopfield.v1 import (
     server_service_pb2_grpc,
 )
 from hopfield_client._addresses import Addresses
+from hopfield_client._async_exchange import AsyncExchange
 from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import channel_options
@@ -285,7 +286,7 @@ class AsyncConnection:
         method: Callable[[AsyncIterator[RequestT]], Any],
         timeout: float | None = None,
         arguments: Mapping[str, str] | None = None,
-    ) -> "AsyncExchange[RequestT, ResponseT]":
+    ) -> AsyncExchange[RequestT, ResponseT]:
         return AsyncExchange(self, method, self._calls.timeout(timeout), arguments)
 
     def begin(
@@ -372,65 +373,3 @@ class AsyncConnection:
             if self._closed and not (task and task.cancelling()):
                 raise Cancelled("the client was closed while the call ran") from None
             raise
-
-
-class AsyncExchange(Generic[RequestT, ResponseT]):
-    """A stream on which every message is answered before the next is sent. What ended it is raised ever after.
-
-    Until the first answer has come, a stream that breaks is opened anew.
-    """
-
-    def __init__(
-        self,
-        connection: AsyncConnection,
-        method: Callable[[AsyncIterator[RequestT]], Any],
-        seconds: float,
-        arguments: Mapping[str, str] | None,
-    ) -> None:
-        self._connection = connection
-        self._method = method
-        self._seconds = seconds
-        self._arguments = arguments
-        self._outgoing: asyncio.Queue[RequestT | None] = asyncio.Queue()
-        self._incoming: Any = None
-        self._ended_by: HopfieldError | None = None
-
-    async def open(self, request: RequestT) -> ResponseT:
-        """Opens the stream with its first message, and gives the answer to it."""
-        attempts = self._connection.attempts(self._seconds)
-        while True:
-            self._outgoing = asyncio.Queue()
-            try:
-                self._incoming = self._connection.begin(self._method, self._outgoing, self._seconds)
-                return await self._next(request, attempts.seconds_left())
-            except HopfieldError as error:
-                self.close()
-                await self._connection.pause(attempts, error)
-
-    async def ask(self, request: RequestT) -> ResponseT:
-        if self._ended_by is not None:
-            raise self._ended_by
-        try:
-            return await self._next(request, self._seconds)
-        except WrongEventLoop:
-            raise
-        except HopfieldError as error:
-            self._ended_by = error
-            raise
-
-    async def _next(self, request: RequestT, left: float) -> ResponseT:
-        if self._incoming is None:
-            raise ClientClosed("the stream is not open")
-        self._outgoing.put_nowait(request)
-        answers: AsyncIterator[ResponseT] = aiter(self._incoming)
-        return await self._connection.next_answer(
-            answers,
-            self._seconds,
-            lambda: DataLoss("the stream broke off before the answer"),
-            arguments=self._arguments,
-            left=left,
-        )
-
-    def close(self) -> None:
-        if self._incoming is not None:
-            self._incoming.cancel()

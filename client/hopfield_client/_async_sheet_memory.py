@@ -4,12 +4,12 @@
 # ruff: noqa: ASYNC109
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from hopfield_client._async_connection import AsyncConnection, AsyncExchange
+from hopfield_client._async_connection import AsyncConnection
 from hopfield_client._attractor_calls import SheetCalls
 from hopfield_client._errors import ClientClosed
 from hopfield_client._html import table
@@ -17,6 +17,9 @@ from hopfield_client._models import Sheet
 from hopfield_client._results import SheetRecall
 from hopfield_client._track_calls import MoveRequest, MoveResponse, PositionTrackCalls
 from hopfield_client._types import MemoryInfo
+
+if TYPE_CHECKING:
+    from hopfield_client._async_exchange import AsyncExchange
 
 
 class AsyncPositionTrack:

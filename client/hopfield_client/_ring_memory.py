@@ -2,19 +2,22 @@
 
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield_client._attractor_calls import RingCalls
-from hopfield_client._connection import Connection, Exchange
+from hopfield_client._connection import Connection
 from hopfield_client._errors import ClientClosed
 from hopfield_client._html import table
 from hopfield_client._models import Ring
 from hopfield_client._results import RingRecall
 from hopfield_client._track_calls import HeadingTrackCalls, TurnRequest, TurnResponse
 from hopfield_client._types import MemoryInfo
+
+if TYPE_CHECKING:
+    from hopfield_client._exchange import Exchange
 
 
 class HeadingTrack:

@@ -1,19 +1,22 @@
 """A handle of one sheet attractor, whose calls block."""
 
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from hopfield_client._attractor_calls import SheetCalls
-from hopfield_client._connection import Connection, Exchange
+from hopfield_client._connection import Connection
 from hopfield_client._errors import ClientClosed
 from hopfield_client._html import table
 from hopfield_client._models import Sheet
 from hopfield_client._results import SheetRecall
 from hopfield_client._track_calls import MoveRequest, MoveResponse, PositionTrackCalls
 from hopfield_client._types import MemoryInfo
+
+if TYPE_CHECKING:
+    from hopfield_client._exchange import Exchange
 
 
 class PositionTrack:
