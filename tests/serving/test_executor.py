@@ -12,7 +12,7 @@ from tests.waiting import until as until_true
 
 from hopfield_service.core.interruption import Interrupted, Interruption
 from hopfield_service.serving.executor import KernelExecutor
-from hopfield_service.serving.turns import Account
+from hopfield_service.serving.turns import ThreadTime
 
 Result = TypeVar("Result")
 
@@ -191,7 +191,7 @@ async def test_parts_of_a_recall_run_at_the_same_time_and_their_results_come_in_
         return "second"
 
     assert executor.idle_threads == 2
-    assert await executor.recall_all([first, second], A, Account()) == ["first", "second"]
+    assert await executor.recall_all([first, second], A, ThreadTime()) == ["first", "second"]
     await executor.close()
 
 
@@ -211,7 +211,7 @@ async def test_the_error_of_a_part_is_that_of_the_whole_and_the_other_parts_are_
             given_up.set()
 
     with pytest.raises(ZeroDivisionError):
-        await executor.recall_all([wrong, other], A, Account())
+        await executor.recall_all([wrong, other], A, ThreadTime())
     assert await asyncio.to_thread(given_up.wait, 60)
     await executor.close()
     assert executor.idle_threads == 2

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TypeVar
 
 from hopfield_service.core.interruption import Interrupted, Interruption, never
-from hopfield_service.serving.turns import Account, Turns
+from hopfield_service.serving.turns import ThreadTime, Turns
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,12 +33,12 @@ class KernelExecutor:
                 awaiting task was cancelled, as gRPC does when the caller went away or the deadline passed, or when the
                 service is closing. It is to be asked every few milliseconds, which is when others get their turns.
         """
-        (result,) = await _all_of(self._learning, [function], object(), Account())
+        (result,) = await _all_of(self._learning, [function], object(), ThreadTime())
         return result
 
     async def load(self, function: Callable[[Interruption], Result]) -> Result:
         """Runs a function that makes a network known to Redis: recalls and changes wait for it. Arguments: as `learn`."""
-        (result,) = await _all_of(self._loading, [function], object(), Account())
+        (result,) = await _all_of(self._loading, [function], object(), ThreadTime())
         return result
 
     def at_once(self, function: Callable[[Interruption], Result]) -> Result | None:
@@ -67,23 +67,23 @@ class KernelExecutor:
             source: the network it recalls from.
             long: whether it is expected to take a tenth of a second or longer.
         """
-        (result,) = await _all_of(self._recalling, [function], source, Account.of(long=long))
+        (result,) = await _all_of(self._recalling, [function], source, ThreadTime.of(long=long))
         return result
 
     async def recall_all(
-        self, functions: Iterable[Callable[[Interruption], Result]], source: object, account: Account
+        self, functions: Iterable[Callable[[Interruption], Result]], source: object, thread_time: ThreadTime
     ) -> list[Result]:
         """Runs each of some functions as `recall` does, all at the same time where threads are idle.
 
         Args:
             functions: as for `recall`.
             source: the network they recall from.
-            account: of the call that they are pieces of.
+            thread_time: of the call that they are pieces of.
 
         Returns:
             Their results, in order.
         """
-        return await _all_of(self._recalling, functions, source, account)
+        return await _all_of(self._recalling, functions, source, thread_time)
 
     async def run(
         self, function: Callable[[Interruption], Result], source: object, *, short: bool, long: bool = False
@@ -121,9 +121,9 @@ class KernelExecutor:
 
 
 async def _all_of(
-    turns: Turns, functions: Iterable[Callable[[Interruption], Result]], source: object, account: Account
+    turns: Turns, functions: Iterable[Callable[[Interruption], Result]], source: object, thread_time: ThreadTime
 ) -> list[Result]:
-    under_way = [turns.begin(function, source, account) for function in functions]
+    under_way = [turns.begin(function, source, thread_time) for function in functions]
     try:
         return [await work.result for work in under_way]
     finally:
@@ -134,7 +134,7 @@ async def _all_of(
 async def _pieces(
     turns: Turns, function: Callable[[Interruption], Iterator[Item]], most: int
 ) -> AsyncIterator[list[Item]]:
-    account = Account()
+    thread_time = ThreadTime()
     # Each piece is work of its own, with an interruption of its own.
     of_piece: list[Interruption] = [never]
 
@@ -148,7 +148,7 @@ async def _pieces(
         return _piece(items, most)
 
     while True:
-        (found,) = await _all_of(turns, [piece], items, account)
+        (found,) = await _all_of(turns, [piece], items, thread_time)
         if not found:
             return
         yield found

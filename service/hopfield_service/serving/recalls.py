@@ -15,12 +15,13 @@ from hopfield_service.core.options import RecallOptions
 from hopfield_service.core.patterns import Bits
 from hopfield_service.core.results import RecallResult, RecallResults, TraceStep, joined
 from hopfield_service.errors import InvalidField
-from hopfield_service.serving import admission, costs, turns
+from hopfield_service.serving import admission, costs
 from hopfield_service.serving.cache import Loaded
 from hopfield_service.serving.checks import Block, check_name, check_order, holding_patterns
 from hopfield_service.serving.conversion import on_thread_if
 from hopfield_service.serving.executor import KernelExecutor
 from hopfield_service.serving.loader import NetworkLoader, Token
+from hopfield_service.serving.turns import ThreadTime
 from hopfield_service.store.layout import Head
 
 MANY_ANSWERS = 1 << 11
@@ -159,7 +160,7 @@ class Recalls:
         if found is not None:
             return RecalledBatch(loaded.head, found, network.stored.labels)
         parts: list[RecallResults] = []
-        share = turns.Account.of(long=additions > _LONG_RECALL)
+        share = ThreadTime.of(long=additions > _LONG_RECALL)
         for runs in _parts(results, count, additions, self._executor.idle_threads):
             parts += await self._executor.recall_all(runs, network, share)
         return RecalledBatch(

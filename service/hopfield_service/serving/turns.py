@@ -38,7 +38,7 @@ _SECONDS_TO_CLOSE = 1.0
 
 
 @dataclass(slots=True)
-class Account:
+class ThreadTime:
     """What a call has had of the threads; the pieces of one call share it.
 
     Attributes:
@@ -48,7 +48,7 @@ class Account:
     seconds: float = 0.0
 
     @classmethod
-    def of(cls, *, long: bool) -> "Account":
+    def of(cls, *, long: bool) -> "ThreadTime":
         """That of a new call, which is expected to take long or not."""
         return cls(_LONG if long else 0.0)
 
@@ -59,7 +59,7 @@ class Work(Generic[Result]):
     Attributes:
         function: is given `goes_unwanted`.
         source: of the weights it reads: work on the same runs one right after the other, while they are in the cache.
-        account: of the call it is a piece of.
+        thread_time: of the call it is a piece of.
         result: where its result goes.
         rest: what the same thread is to run after it.
     """
@@ -69,12 +69,12 @@ class Work(Generic[Result]):
         turns: "Turns",
         function: Callable[[Interruption], Result],
         source: object,
-        account: Account,
+        thread_time: ThreadTime,
         result: "asyncio.Future[Result]",
     ) -> None:
         self.function = function
         self.source = source
-        self.account = account
+        self.thread_time = thread_time
         self.result = result
         self.rest: deque[Work[Any]] = deque()
         self._turns = turns
@@ -111,7 +111,7 @@ class Work(Generic[Result]):
 
     def pause(self, now: float) -> None:
         """Begins to wait."""
-        self.account.seconds += now - self.since
+        self.thread_time.seconds += now - self.since
         self.since = now
 
     def resume(self, now: float) -> None:
@@ -159,15 +159,17 @@ class Turns:
         """How many turns nobody has."""
         return self._free
 
-    def begin(self, function: Callable[[Interruption], Result], source: object, account: Account) -> Work[Result]:
+    def begin(
+        self, function: Callable[[Interruption], Result], source: object, thread_time: ThreadTime
+    ) -> Work[Result]:
         """Has a function run when its turn comes. To be given up by `give_up`, whatever becomes of it."""
-        work = Work(self, function, source, account, self._loop.create_future())
+        work = Work(self, function, source, thread_time, self._loop.create_future())
         if self.closing:
             work.result.cancel()
             return work
         self._unanswered.add(work)
         with self._lock:
-            (self._later if account.seconds else self._fresh)[work] = None
+            (self._later if thread_time.seconds else self._fresh)[work] = None
             while self._free and (chosen := self._chosen(time.monotonic())) is not None:
                 self._free -= 1
                 self._start(chosen)
@@ -229,8 +231,8 @@ class Turns:
             return self._resumable(min(paused, key=lambda work: work.since))
         if self._fresh and room > 0:
             return self._batch()
-        least = min(paused, key=lambda work: work.account.seconds, default=None)
-        later = min(self._later, key=lambda work: work.account.seconds, default=None)
+        least = min(paused, key=lambda work: work.thread_time.seconds, default=None)
+        later = min(self._later, key=lambda work: work.thread_time.seconds, default=None)
         if later is not None and (2 * room <= _MOST_PAUSED or _has_had_less(least, later)):
             later = None
         if later is not None:
@@ -284,7 +286,7 @@ class Turns:
         """What this thread runs next; None where the turn has passed to another, or nobody waits."""
         now = time.monotonic()
         with self._lock:
-            work.account.seconds += now - work.since
+            work.thread_time.seconds += now - work.since
             if not work.has_turn:
                 return None
             if rest and not (self._paused and now - self._oldest_served > _OLDEST_EVERY):
@@ -302,4 +304,4 @@ class Turns:
 
 def _has_had_less(one: Work[Any] | None, other: Work[Any]) -> bool:
     """Whether there is one, and it has had no more time than another."""
-    return one is not None and one.account.seconds <= other.account.seconds
+    return one is not None and one.thread_time.seconds <= other.thread_time.seconds

@@ -23,7 +23,7 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from hopfield_service.logs import Repeats
 from hopfield_service.store.handshake import reason_of_failure
 from hopfield_service.store.patience import Patience
-from hopfield_service.store.redis_pool import Pool, Turns
+from hopfield_service.store.redis_pool import FairSemaphore, Pool
 from hopfield_service.store.redis_refusals import PasswordFileUnusable, Refusal, code_of
 
 # Connections that are kept free for the probe and for announcements.
@@ -86,7 +86,7 @@ class BoundedRedis(redis.Redis):
         self.auto_close_connection_pool = True
         self._pool = pool
         self._seconds = seconds
-        self._turns = Turns(lambda: max(1, pool.size - _RESERVED))
+        self._turns = FairSemaphore(lambda: max(1, pool.size - _RESERVED))
         self._away = False
         # Everything that waits for Redis, to be given up when it is away.
         self._waiting: set[asyncio.Timeout] = set()

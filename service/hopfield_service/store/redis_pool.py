@@ -24,7 +24,7 @@ _CROWDED_SECONDS = 10.0
 _IDLE_SECONDS = 30.0
 
 
-class Turns:
+class FairSemaphore:
     """A semaphore that admits waiting tasks in their order, and whose size may change."""
 
     def __init__(self, size: Callable[[], int]) -> None:
@@ -89,7 +89,7 @@ class Pool(redis.ConnectionPool):
         super().__init__(max_connections=max_connections, **options)
         self.size = max_connections
         self._crowded_until = 0.0
-        self._turns = Turns(lambda: self.size)
+        self._turns = FairSemaphore(lambda: self.size)
         self._stale: WeakSet[AbstractConnection] = WeakSet()
         self._released: dict[AbstractConnection, float] = {}
 
