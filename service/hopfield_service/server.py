@@ -232,7 +232,7 @@ def _grpc_server(settings: Settings, shares_address: bool, calls: EndCalls) -> g
             ("grpc.server.max_pending_requests_hard_limit", _CALLS_NOT_ACCEPTED_YET),
             # Callers ping to notice that a connection is dead, also while a track is at rest. gRPC by itself takes more
             # than two within five minutes for an attack.
-            ("grpc.http2.min_recv_ping_interval_without_data_ms", _PINGS_TAKEN_EVERY_MS),
+            ("grpc.http2.min_ping_interval_without_data_ms", _PINGS_TAKEN_EVERY_MS),
             ("grpc.keepalive_permit_without_calls", 1),
             # gRPC spreads the age by a tenth either way, and lets calls finish without a limit.
             ("grpc.max_connection_age_ms", round(settings.max_connection_age * 1000)),
