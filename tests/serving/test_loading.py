@@ -129,7 +129,8 @@ def test_a_head_that_cannot_be_read_hides_no_other_memory_and_can_be_deleted(
         for field, value in damage.items():
             redis.hset("hopfield:{m}:head", field, value)
     listed = wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest()).memories
-    assert [memory.name for memory in listed] == ["other"]
+    # A list does not read where the snapshot is.
+    assert [memory.name for memory in listed] == (["m", "other"] if damage == {"snapshot": "5"} else ["other"])
     with pytest.raises(grpc.RpcError) as caught:
         wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name="m"))
     assert refusal(caught.value).code is grpc.StatusCode.DATA_LOSS

@@ -51,15 +51,15 @@ def log_length(redis: redis_client.Redis) -> int:
 
 
 def change_until_compacted(wire: Wire, redis: redis_client.Redis) -> int:
-    """Changes the thresholds, some 20 kB a change, until the log is compacted; the revision."""
+    """Changes the thresholds, some 8 kB a change, until the log is compacted; the revision."""
     random = np.random.default_rng(1)
     before, revision = generation(redis), 0
-    for _ in range(200):
+    for _ in range(300):
         spec = pairwise(0, thresholds=random.normal(0, 1e-3, N))
         revision = wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name="m", spec=spec)).memory.revision
         if generation(redis) > before:
             return revision
-    raise AssertionError("200 changes, and the log was not compacted")
+    raise AssertionError("300 changes, and the log was not compacted")
 
 
 def seen(wire: Wire) -> list[Any]:
@@ -90,7 +90,8 @@ def test_after_compaction_the_memory_is_the_same_bit_for_bit(
     wire.memory.ForgetPatterns(memory_service_pb2.ForgetPatternsRequest(name="m", labels=["1"]))
     store(wire, "m", PATTERNS[4])
     revision = change_until_compacted(wire, redis)
-    assert log_length(redis) < 5
+    # What was changed while it was written stays.
+    assert log_length(redis) < revision / 2
     # And on from there; the number of the next pattern is as if there had been no compaction.
     until(lambda: store(wire, "m", PATTERNS[5]))
     expected = seen(wire)

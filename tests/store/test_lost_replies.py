@@ -99,11 +99,11 @@ def test_what_a_memory_came_to_refer_to_is_there_though_nobody_was_told(
         proxy.lose_replies(1, then_close=then_close, to=str(redis.script_load(getattr(scripts, script))))
     made(wire, "m", pairwise(1000), signs(pattern))
     thresholds = np.random.default_rng(1).normal(0, 1e-3, 1000)
-    for k in range(200):
-        # Some 20 kB of log a change.
+    for k in range(300):
+        # Some 8 kB of log a change.
         spec = pairwise(0, thresholds=thresholds * k)
         memory = wire.memory.UpdateMemory(memory_service_pb2.UpdateMemoryRequest(name="m", spec=spec)).memory
-        if proxy.lost and k > 80:
+        if proxy.lost and k > 160:
             break
     assert proxy.lost == 1
     with valkey.client() as redis:
