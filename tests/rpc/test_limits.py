@@ -8,6 +8,7 @@ from pathlib import Path
 import grpc
 import numpy as np
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.http2 import PING, RawConnection
 from tests.processes import ServiceProcess, StartService
 from tests.wire import Wire, connected, made, pairwise, refusal, same_bytes, signs
@@ -85,6 +86,21 @@ def test_one_call_too_many_is_refused_and_told_when_to_try_again(start_service: 
         # How the server is can be asked all the same.
         assert wire.server.GetServerInfo(server_service_pb2.GetServerInfoRequest()).version
         over.set()
+
+
+def test_those_who_watch_health_keep_nobody_out(start_service: StartService, tmp_path: Path) -> None:
+    service = start_service(max_calls="64", data_dir=str(tmp_path / "data"))
+    with connected(service.address) as wire:
+        # More than the calls of their kind that may be in flight, sixteen.
+        watches = [
+            health_pb2_grpc.HealthStub(wire.channel).Watch(health_pb2.HealthCheckRequest(), timeout=60)
+            for _ in range(40)
+        ]
+        for watch in watches:
+            assert next(iter(watch)).status == health_pb2.HealthCheckResponse.SERVING
+        assert wire.server.GetServerInfo(server_service_pb2.GetServerInfoRequest()).version
+        for watch in watches:
+            watch.cancel()
 
 
 def test_a_batch_that_could_never_fit_is_refused_before_it_is_computed(

@@ -31,6 +31,9 @@ else:
     Interceptor = grpc.aio.ServerInterceptor
 Details: TypeAlias = grpc.HandlerCallDetails
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
+# Calls of Watch that do not count as calls in flight. They take some 14 kilobytes each.
+_UNCOUNTED_WATCHES = 1024
+
 Answer: TypeAlias = Callable[[Context, Account], Coroutine[Any, Any, Any]]
 
 
@@ -45,6 +48,7 @@ class AdmitCalls(Interceptor):
         """Takes what calls may take together, and how large their messages may be."""
         self._admission = admission
         self._limits = limits
+        self._watches = 0
         # The handler of a method is the same for every call, and so is what is made of it.
         self._handlers: dict[str, Handler] = {}
 
@@ -68,11 +72,37 @@ class AdmitCalls(Interceptor):
         # The deserializer is the class method of the message's class.
         message_type = handler.request_deserializer.__self__  # type: ignore[union-attr]
         reader = Reader(method, message_type, streams, self._admission, self._limits)
+        if handler.response_streaming and not inspect.isasyncgenfunction(handler.unary_stream or handler.stream_stream):
+            serve = self._serve(method, reader, self._watching(handler, reader))
+            return grpc.stream_stream_rpc_method_handler(serve, None, serialized)
         if handler.response_streaming:
             serve = self._serve(method, reader, _answering_often(handler, reader))
             return grpc.stream_stream_rpc_method_handler(serve, None, serialized)
         serve = self._serve(method, reader, _answering_once(handler, reader))
         return grpc.stream_unary_rpc_method_handler(serve, None, serialized)
+
+    def _watching(self, handler: Handler, reader: Reader) -> Answer:
+        """Answers a method that writes its answers itself: Watch, of the health service.
+
+        Each client of several servers has a call of it with each of them for as long as it lives. It takes next to
+        nothing, so that the first of them do not count as calls in flight.
+        """
+        behavior: Any = handler.unary_stream
+
+        async def answer(context: Context, account: Account) -> None:
+            request = await reader.message(context, account)
+            if self._watches >= _UNCOUNTED_WATCHES:
+                await behavior(request, context)
+                return
+            self._watches += 1
+            reader.lane.leave(account.peer)
+            try:
+                await behavior(request, context)
+            finally:
+                self._watches -= 1
+                reader.lane.return_to(account.peer)
+
+        return answer
 
     def _serve(self, method: str, reader: Reader, answer: Answer) -> Any:
         admission, lane = self._admission, reader.lane
@@ -141,12 +171,6 @@ def _answering_often(handler: Handler, reader: Reader) -> Answer:
 
         return answer_stream
     behavior = handler.unary_stream
-    if not inspect.isasyncgenfunction(behavior):
-        # It writes its answers to the context itself, as the health service's Watch does.
-        async def answer_itself(context: Context, account: Account) -> None:
-            await behavior(await reader.message(context, account), context)
-
-        return answer_itself
 
     async def answer(context: Context, account: Account) -> None:
         async with aclosing(behavior(await reader.message(context, account), context)) as responses:

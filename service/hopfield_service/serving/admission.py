@@ -131,8 +131,12 @@ class Lane:
         if self._calls_left <= 0 or in_flight >= self._calls_each:
             whose = "" if self._calls_left <= 0 else "of one connection "
             raise Overloaded(f"as many calls {whose}are in flight as may be (HOPFIELD_MAX_CALLS)")
+        self.return_to(peer)
+
+    def return_to(self, peer: str) -> None:
+        """Counts a call of a peer that is in flight whether or not there are as many as may be."""
         self._calls_left -= 1
-        self._in_flight[peer] = in_flight + 1
+        self._in_flight[peer] = self._in_flight.get(peer, 0) + 1
 
     def leave(self, peer: str) -> None:
         """Counts one call of a peer less."""
