@@ -5,8 +5,9 @@ Measured as the growth of a process that answers one request; see the tests of w
 
 from typing import Final
 
-from hopfield_service.core.network import PatternNetwork
+from hopfield_service.core.network import PatternNetwork, StoredPatterns
 from hopfield_service.core.patterns import Coding
+from hopfield_service.core.results import RecallResults
 from hopfield_service.errors import InvalidField
 
 ANSWER_BYTES: Final = 64 << 20
@@ -40,6 +41,11 @@ def batch(network: PatternNetwork, count: int, row_bytes: int) -> int:
 def check_batch_answer(count: int, row_bytes: int, label_bytes: int = 0) -> None:
     """Refuses a batch whose answer would be too large.
 
+    Args:
+        count: of the queries.
+        row_bytes: of each answer.
+        label_bytes: of all labels together; 0 where they are not known yet.
+
     Raises:
         InvalidField: it would be.
     """
@@ -48,6 +54,14 @@ def check_batch_answer(count: int, row_bytes: int, label_bytes: int = 0) -> None
         raise InvalidField(
             "queries.count", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have {size}"
         )
+
+
+def labels_of(stored: StoredPatterns, results: RecallResults) -> int:
+    """Bytes of the labels in the answers of a batch."""
+    if not len(stored):
+        return 0
+    attended = 0 if results.attention is None else int(stored.label_sizes[results.attention.positions].sum())
+    return attended + int(stored.label_sizes[results.nearest].sum())
 
 
 def nearest(network: PatternNetwork, queries: int, each: int, row_bytes: int) -> int:

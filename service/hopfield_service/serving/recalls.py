@@ -161,6 +161,8 @@ class Recalls:
         parts: list[RecallResults] = []
         for runs in _turns(results, count, additions, self._executor.idle_threads):
             parts += await self._executor.recall_all(runs, network, alone=short)
+        label_bytes = sum(costs.labels_of(network.stored, part) for part in parts)
+        costs.check_batch_answer(count, row_bytes, label_bytes)
         if count <= MANY_ANSWERS:
             return _batch_recalled(loaded.head, network.stored, parts)
         return await asyncio.to_thread(_batch_recalled, loaded.head, network.stored, parts)
@@ -289,7 +291,6 @@ def _recalled(head: Head, stored: StoredPatterns, result: RecallResult) -> Recal
 def _batch_recalled(head: Head, stored: StoredPatterns, parts: Sequence[RecallResults]) -> RecalledBatch:
     results = joined(parts)
     labels = _labels(stored, results.nearest) if len(stored) else ()
-    costs.check_batch_answer(len(results.energies), results.bits.shape[1], sum(map(len, labels)))
     told = () if results.attention is None else _labels(stored, results.attention.positions)
     return RecalledBatch(head, results, labels, told)
 
