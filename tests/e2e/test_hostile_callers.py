@@ -159,8 +159,9 @@ def test_everybody_else_is_served_for_a_minute(contained: ServiceProcess, connec
 
 
 def test_a_refused_request_is_freed_with_its_answer(contained: ServiceProcess) -> None:
-    none = patterns_pb2.Patterns(count=MESSAGE - 1024, neurons=8, bits=bytes(MESSAGE - 1024))
-    unknown = recall_service_pb2.BatchRecallRequest(name="none", queries=none)
+    count = MESSAGE // 128 - 8
+    queries = patterns_pb2.Patterns(count=count, neurons=1024, bits=bytes(128 * count))
+    unknown = recall_service_pb2.BatchRecallRequest(name="none", queries=queries)
     with connected(contained.address) as wire:
         for repeats in (5, 25):
             for _ in range(repeats):

@@ -119,18 +119,18 @@ class StoredPatterns:
         return {label: position for position, label in enumerate(self.labels)}
 
     @cached_property
-    def _label_sizes(self) -> NDArray[np.int64]:
-        """Bytes of the labels in UTF-8, falling."""
-        return np.sort(np.array([len(label.encode()) for label in self.labels], np.int64))[::-1]
+    def label_sizes(self) -> NDArray[np.int64]:
+        """(P,) bytes of each label in UTF-8."""
+        return np.array([len(label.encode()) for label in self.labels], np.int64)
 
-    @property
+    @cached_property
     def longest_label(self) -> int:
         """Bytes of the longest label in UTF-8; 0 where nothing is stored."""
-        return self.label_bytes(1)
+        return int(self.label_sizes.max(initial=0))
 
     def label_bytes(self, count: int) -> int:
         """Bytes in UTF-8 that the labels of so many patterns take, at most."""
-        return int(self._label_sizes[:count].sum())
+        return int(np.sort(self.label_sizes)[len(self) - min(count, len(self)) :].sum())
 
     @property
     def nbytes(self) -> int:

@@ -5,8 +5,9 @@ Measured as the growth of a process that answers one request; see the tests of w
 
 from typing import Final
 
-from hopfield_service.core.network import PatternNetwork
+from hopfield_service.core.network import PatternNetwork, StoredPatterns
 from hopfield_service.core.patterns import Coding
+from hopfield_service.core.results import RecallResults
 from hopfield_service.errors import InvalidField
 
 ANSWER_BYTES: Final = 64 << 20
@@ -37,24 +38,30 @@ def batch(network: PatternNetwork, count: int, row_bytes: int) -> int:
     return count * (_RECALL + _COPIES * (row_bytes + label) + attended)
 
 
-def batch_on_wire(count: int, row_bytes: int) -> int:
-    """Bytes of the answer to so many queries, without the labels."""
-    return count * (_RECALL_ON_WIRE + row_bytes)
-
-
-def check_batch_answer(size: int) -> None:
+def check_batch_answer(count: int, row_bytes: int, label_bytes: int = 0) -> None:
     """Refuses a batch whose answer would be too large.
 
     Args:
-        size: bytes of the answer on the wire.
+        count: of the queries.
+        row_bytes: of each answer.
+        label_bytes: of all labels together; 0 where they are not known yet.
 
     Raises:
         InvalidField: it would be.
     """
+    size = count * (_RECALL_ON_WIRE + row_bytes) + label_bytes
     if size > ANSWER_BYTES:
         raise InvalidField(
             "queries.count", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have {size}"
         )
+
+
+def labels_of(stored: StoredPatterns, results: RecallResults) -> int:
+    """Bytes of the labels in the answers of a batch."""
+    if not len(stored):
+        return 0
+    attended = 0 if results.attention is None else int(stored.label_sizes[results.attention.positions].sum())
+    return attended + int(stored.label_sizes[results.nearest].sum())
 
 
 def nearest(network: PatternNetwork, queries: int, each: int, row_bytes: int) -> int:

@@ -145,7 +145,7 @@ class Recalls:
 
         count, additions = len(queries), _additions(network, options, len(queries))
         row_bytes = queries.row_bytes
-        costs.check_batch_answer(costs.batch_on_wire(count, row_bytes))
+        costs.check_batch_answer(count, row_bytes)
         account, cost = admission.current(), costs.batch(network, count, row_bytes)
         if not account.take_now(cost):
             await account.take(cost, "queries.count")
@@ -163,6 +163,8 @@ class Recalls:
         share = ThreadTime.of(long=additions > _LONG_RECALL)
         for runs in _parts(results, count, additions, self._executor.idle_threads):
             parts += await self._executor.recall_all(runs, network, share)
+        label_bytes = sum(costs.labels_of(network.stored, part) for part in parts)
+        costs.check_batch_answer(count, row_bytes, label_bytes)
         return RecalledBatch(
             loaded.head, await on_thread_if(count > MANY_ANSWERS, lambda _: joined(parts)), network.stored.labels
         )
