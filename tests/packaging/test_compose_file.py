@@ -8,7 +8,7 @@ from hopfield_service.settings import Settings, variable
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "deploy" / "compose.yaml").read_text("utf-8")
 # Where the container listens and keeps its files is its own business; memories are in the Redis beside it.
-OF_THE_CONTAINER = {"listen", "data_dir", "appendfsync"}
+OF_THE_CONTAINER = {"listen", "data_dir", "appendfsync", "valkey_bytes"}
 
 
 def passed() -> dict[str, str]:
@@ -32,6 +32,7 @@ def test_the_readme_says_its_limits() -> None:
     assert f"{values['HOPFIELD_MAX_NEURONS']:,} neurons (`HOPFIELD_MAX_NEURONS`)" in readme
     for name, words in (
         ("HOPFIELD_CACHE_BYTES", "of loaded networks"),
+        ("HOPFIELD_MAX_BYTES_IN_FLIGHT", "for all calls in flight"),
         ("HOPFIELD_MAX_MESSAGE_BYTES", ""),
     ):
         assert re.search(rf"{values[name] >> 20} MiB ?{words} \(`{name}`\)", readme), name
