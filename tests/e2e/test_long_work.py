@@ -104,7 +104,7 @@ def test_ends_with_its_caller(service: ServiceProcess, call: Call) -> None:
 
 @CALLS
 def test_lets_others_through(service: ServiceProcess, call: Call) -> None:
-    """Bystanders recall, store, and load what is in the cache no longer, while each thread has long work, and more waits."""
+    """Bystanders recall, batch and store while each thread has long work, and more waits."""
     with connected(service.address) as wire, ExitStack() as stack, ThreadPoolExecutor(8) as callers:
         own = [stack.enter_context(connected(service.address, own_connection=True)) for _ in range(6)]
         under_way = [callers.submit(call, each, LONG_TIMEOUT) for each in own]
