@@ -117,7 +117,7 @@ def test_storing_and_forgetting_leaves_what_a_memory_has_that_only_ever_stored_t
     never_more = spec.empty()
     if remaining:
         never_more = after(never_more, store(patterns[remaining], [str(one) for one in remaining]))
-    for name in ("J", "patterns.bits", "patterns.labels", *never_more.arrays()):
+    for name in ("J", "patterns.bits", "patterns.label_bytes", *never_more.arrays()):
         assert kept(network)[name] == kept(never_more)[name]
     assert network.outcome == never_more.outcome
 

@@ -192,7 +192,7 @@ def litter(redis: redis_client.Redis) -> list[bytes]:
     for key in keys:
         ttl: Any = redis.ttl(key)
         # -2: gone since the keys were listed.
-        if ttl in {-2, *range(1, LONGEST_TTL + 1)} or key == b"hopfield:names":
+        if ttl in {-2, *range(1, LONGEST_TTL + 1)} or key in {b"hopfield:names", b"hopfield:{}:store"}:
             continue
         name = key.partition(b"{")[2].partition(b"}")[0].decode()
         head: Any = redis.hgetall(f"hopfield:{{{name}}}:head")

@@ -75,7 +75,7 @@ def test_a_replica_that_hears_of_no_commits_says_so_once_and_asks(
             store(one, "m", PATTERNS[revision])
             until(lambda revision=revision: recall(other, "m", PATTERNS[0]).revision == revision)  # type: ignore[misc]
     # They log to the same file.
-    assert replicas[0].log().count("commits are not heard of") == 2
+    assert replicas[0].log().count("commits of other replicas are not heard of") == 2
 
 
 def test_a_token_from_the_future_is_refused(wires: tuple[Wire, Wire]) -> None:

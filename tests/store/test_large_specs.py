@@ -93,7 +93,7 @@ class TestAMemoryThatIsGone:
                 memory_service_pb2.UpdateMemoryRequest(name="m", spec=pairwise(0, thresholds=[1.0] * 500))
             )
             deleted(wire, "m")
-        keys: Any = redis.keys("*")
+        keys: Any = redis.keys("hopfield:{m}:*")
         assert len(keys) == 40
         assert sum(redis.memory_usage(key) or 0 for key in keys) < 40 * 1000
 
