@@ -125,7 +125,7 @@ def from_rpc_error(
 
     if not info.reason:  # the service said nothing: the text is gRPC's own, so say what it means here
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
-            text = f"the message is larger than {address} takes: send fewer patterns per call ({text})"
+            text = f"the message is larger than {address} takes: send less per call, such as fewer patterns or temperatures ({text})"
         elif code is grpc.StatusCode.UNAVAILABLE:
             text = f"no server answers at {address}{hint} ({text})"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:

@@ -291,7 +291,7 @@ def test_a_server_that_does_not_know_a_call_is_told_from_one_that_fails(connect:
 
 def test_a_message_too_large_for_the_server_says_what_to_do(connect: Connect, server: Misbehaving) -> None:
     server.behaviour = unavailable_until(0)
-    with pytest.raises(ResourceExhausted, match=r"larger than .* takes: send fewer patterns per call"):
+    with pytest.raises(ResourceExhausted, match=r"larger than .* takes: send less per call"):
         connect(server.address).memory("digits").recall([1, -1] * 50_000)
 
 

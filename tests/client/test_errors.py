@@ -173,7 +173,7 @@ def test_storage_away_says_when_to_try_again() -> None:
 
 def test_what_grpc_says_itself_is_said_in_terms_of_the_call() -> None:
     large = received(grpc.StatusCode.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max (5 vs. 4)")
-    assert str(large).startswith("the message is larger than memories:50051 takes: send fewer patterns per call")
+    assert str(large).startswith("the message is larger than memories:50051 takes: send less per call")
     away = received(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
     assert str(away) == "no server answers at memories:50051 (failed to connect to all addresses)"
     late = received(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
