@@ -30,10 +30,10 @@ from hopfield_service.logs import say
 from hopfield_service.rpc import transport
 from hopfield_service.rpc.admission import MessageLimits
 from hopfield_service.rpc.attractor_servicer import AttractorServicer
-from hopfield_service.rpc.ending_calls import EndCalls
 from hopfield_service.rpc.interceptors import AdmitCalls
 from hopfield_service.rpc.memory_servicer import MemoryServicer
 from hopfield_service.rpc.recall_servicer import RecallServicer
+from hopfield_service.rpc.running_calls import RunningCalls
 from hopfield_service.rpc.server_servicer import ServerServicer
 from hopfield_service.serving import compilation, costs
 from hopfield_service.serving.admission import Admission
@@ -105,7 +105,6 @@ async def serve(settings: Settings, *, shares_address: bool = False) -> None:
                 await starting
         if end.drains and settings.drain_seconds:
             _log.info("draining: serving on for at most %g s while callers move elsewhere", settings.drain_seconds)
-        _log.info("stopping: calls in flight have %g s to finish", settings.grace)
     _log.info("stopped")
 
 
@@ -116,8 +115,9 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     for service in ("", *_SERVICES):
         await health.set(service, health_pb2.HealthCheckResponse.NOT_SERVING)
     admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
-    calls = EndCalls()
-    server = _grpc_server(settings, admission, calls, shares_address)
+    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
+    calls = RunningCalls()
+    server = _grpc_server(settings, AdmitCalls(admission, limits, calls), shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
     listener = listen_on(server, settings.listen)
     stack.callback(listener.release)
@@ -153,7 +153,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     await follower.ask()
     memories = Memories(store, loader, executor, Limits(settings.max_neurons, settings.max_patterns))
     recalls = Recalls(loader, executor, settings.max_iterations)
-    _add_services(server, settings, memories, recalls, Attractors(loader, executor), health)
+    _add_services(server, settings, limits, memories, recalls, Attractors(loader, executor), health)
     await server.start()
     stack.push_async_callback(_finish_calls, server, calls, settings.grace, end)
     stack.push_async_callback(health.enter_graceful_shutdown)
@@ -204,24 +204,25 @@ async def _drain(health: HealthServicer, listener: Listener, seconds: float, end
             await asyncio.wait_for(end.at_once.wait(), _CONNECTIONS_LOOKED_AT_EVERY)
 
 
-async def _finish_calls(server: grpc.aio.Server, calls: EndCalls, grace: float, end: End) -> None:
+async def _finish_calls(server: grpc.aio.Server, calls: RunningCalls, grace: float, end: End) -> None:
     """Accepts no more calls, and waits for those in flight as long as they may take."""
+    _log.info("stopping: calls in flight have %g s to finish", grace)
     finishing = asyncio.create_task(server.stop(grace + _TO_ANSWER))
+    calls.end_watching()
     hurry = asyncio.create_task(end.at_once.wait())
     await asyncio.wait({finishing, hurry}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
     if not finishing.done():
         calls.end()
         await asyncio.wait({finishing}, timeout=_TO_ANSWER)
-        # Cancels what is not answered even so, and what watches health.
+        # Cancels what is not answered even so.
         await server.stop(None)
     hurry.cancel()
     await finishing
 
 
-def _grpc_server(settings: Settings, admission: Admission, calls: EndCalls, shares_address: bool) -> grpc.aio.Server:
-    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
+def _grpc_server(settings: Settings, admit_calls: AdmitCalls, shares_address: bool) -> grpc.aio.Server:
     return grpc.aio.server(
-        interceptors=[AdmitCalls(admission, limits), calls],
+        interceptors=[admit_calls],
         options=transport.options(
             settings.max_message_bytes, settings.max_calls, settings.max_connection_age, shares_address=shares_address
         ),
@@ -231,12 +232,12 @@ def _grpc_server(settings: Settings, admission: Admission, calls: EndCalls, shar
 def _add_services(
     server: grpc.aio.Server,
     settings: Settings,
+    limits: MessageLimits,
     memories: Memories,
     recalls: Recalls,
     attractors: Attractors,
     health: HealthServicer,
 ) -> None:
-    limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     accepted = server_service_pb2.ServerLimits(
         max_neurons=settings.max_neurons,
         max_patterns=settings.max_patterns,

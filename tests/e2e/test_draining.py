@@ -109,6 +109,15 @@ def test_calls_that_the_grace_is_too_short_for_are_told_to_go_elsewhere(
     assert "Traceback" not in service.log()
 
 
+def test_who_watches_health_does_not_hold_up_the_end(start_service: StartService, tmp_path: Path) -> None:
+    service = start_service(data_dir=str(tmp_path / "data"), grace="50")
+    with connected(service.address) as wire:
+        watch = health_pb2_grpc.HealthStub(wire.channel).Watch(health_pb2.HealthCheckRequest())
+        assert next(iter(watch)).status == health_pb2.HealthCheckResponse.SERVING
+        service.process.send_signal(signal.SIGTERM)
+        assert service.ended(within=30) == 0
+
+
 def test_connections_are_closed_when_they_are_old_and_no_call_fails(
     start_service: StartService, tmp_path: Path
 ) -> None:

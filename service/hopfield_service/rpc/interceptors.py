@@ -4,17 +4,19 @@ grpc.aio reads the message of a unary call before any code of ours runs, and kee
 wire it is a stream of one message. So every method is served as one that takes a stream, and its messages are read here.
 """
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import grpc
 
-from hopfield_service.errors import ServiceError
+from hopfield_service.errors import ServiceError, ShuttingDown
 from hopfield_service.rpc.admission import MessageLimits, Reader
+from hopfield_service.rpc.running_calls import RunningCalls
 from hopfield_service.rpc.serializing import serialized
 from hopfield_service.rpc.status import DETAILS_KEY, InternalError, rich_status, status_code
 from hopfield_service.rpc.streaming import written
@@ -44,10 +46,11 @@ class AdmitCalls(Interceptor):
     with the text of the exception.
     """
 
-    def __init__(self, admission: Admission, limits: MessageLimits) -> None:
-        """Takes what calls may take together, and how large their messages may be."""
+    def __init__(self, admission: Admission, limits: MessageLimits, calls: RunningCalls) -> None:
+        """Takes what calls may take together, how large their messages may be, and what knows those that run."""
         self._admission = admission
         self._limits = limits
+        self._calls = calls
         self._watches = 0
         # The handler of a method is the same for every call, and so is what is made of it.
         self._handlers: dict[str, Handler] = {}
@@ -91,6 +94,7 @@ class AdmitCalls(Interceptor):
 
         async def answer(context: Context, account: Account) -> None:
             request = await reader.message(context, account)
+            self._calls.watch(_this_task())
             if self._watches >= _UNCOUNTED_WATCHES:
                 await behavior(request, context)
                 return
@@ -105,22 +109,30 @@ class AdmitCalls(Interceptor):
         return answer
 
     def _serve(self, method: str, reader: Reader, answer: Answer) -> Any:
-        admission, lane = self._admission, reader.lane
+        admission, lane, calls = self._admission, reader.lane, self._calls
 
         async def serve(_: object, context: Context) -> Any:
             account = None
+            task = _this_task()
             try:
+                calls.begin(task)
                 peer = context.peer()
                 lane.enter(peer)
                 account = admission.account(peer)
                 charge_to(account)
                 return await answer(context, account)
+            except asyncio.CancelledError:
+                if not calls.has_ended(task):
+                    # The caller has gone.
+                    raise
+                refused: ServiceError = ShuttingDown()
             except grpc.aio.BaseError:
                 # The call is gone.
                 raise
             except Exception as error:  # noqa: BLE001 - the outermost edge
                 refused = _refused(method, error)
             finally:
+                calls.leave(task)
                 if account is not None:
                     lane.leave(account.peer)
                     if account.holds_bytes:
@@ -134,6 +146,11 @@ class AdmitCalls(Interceptor):
             return await aborting
 
         return serve
+
+
+def _this_task() -> "asyncio.Task[Any]":
+    """The task that a call is served in."""
+    return cast("asyncio.Task[Any]", asyncio.current_task())
 
 
 def _release(account: Account, _: Context) -> None:
