@@ -13,7 +13,6 @@ def main() -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         # Not by an exception, which an import may be in no state to let through. There is nothing yet to be closed.
         signal.signal(number, lambda *_: os._exit(status))
-    _open_closed_streams()
     # gRPC's own words on stderr repeat what is said here, or in a status; an operator who wants them sets it otherwise.
     # It is read when gRPC is loaded.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -24,16 +23,6 @@ def main() -> None:
     from hopfield_service import command_line  # noqa: PLC0415
 
     command_line.run()
-
-
-def _open_closed_streams() -> None:
-    """Put /dev/null where a standard stream was closed (`>&-`), so that no file or socket of ours gets its number."""
-    for number, name in enumerate(("stdin", "stdout", "stderr")):
-        try:
-            os.fstat(number)
-        except OSError:
-            mode = "r" if name == "stdin" else "w"
-            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
 
 
 if __name__ == "__main__":

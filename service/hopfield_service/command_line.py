@@ -27,7 +27,7 @@ _MEMORY_SERVICE = "hopfield.v1.MemoryService"
 _HELP = (
     "Serve Hopfield memories over gRPC.\n\nEach option is also read from the environment, under the name beside it; an "
     "empty value counts as none. Without a Redis URL the memories are kept by a private Valkey server in the data "
-    "directory. SIGTERM finishes the calls in flight and ends."
+    "directory. SIGTERM serves on until callers have moved away, finishes the calls in flight and ends."
 )
 
 

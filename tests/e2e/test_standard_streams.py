@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import grpc
+import psutil
 import pytest
 from tests.processes import free_port
 from tests.wire import connected, made, pairwise, signs
@@ -61,3 +62,8 @@ def test_a_pipe_that_nobody_reads_any_longer(tmp_path: Path, stream: str) -> Non
 def test_workers_of_a_service_with_closed_streams(tmp_path: Path) -> None:
     with served(tmp_path, "<&- >&- 2>&-", "--workers", "2") as address:
         assert_works(address)
+        of_workers = [each for each in psutil.process_iter(["cmdline"]) if "hopfield_service.worker" in each.cmdline()]
+        workers = [each for each in of_workers if each.environ().get("HOPFIELD_LISTEN") == address]
+        assert len(workers) == 2
+        for worker in workers:
+            assert Path(f"/proc/{worker.pid}/fd/2").readlink() == Path(os.devnull)
