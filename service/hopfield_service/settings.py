@@ -18,6 +18,8 @@ ENV_PREFIX = "HOPFIELD_"
 
 MESSAGES_IN_FLIGHT = 16
 """How many of the largest messages the bytes in flight hold at least."""
+# The answers of a stream alone may take a quarter of it.
+_LEAST_BYTES_IN_FLIGHT = 16 << 20
 
 # Of sockaddr_un.sun_path, with the byte that ends it: 108 on Linux, 104 on macOS.
 _LONGEST_SOCKET_PATH = 103
@@ -130,11 +132,11 @@ class Settings(BaseSettings):
     max_bytes_in_flight: int = Field(
         0,
         ge=0,
-        description="Bytes that all calls in flight may take together: messages, what is computed from them, answers. "
-        "At least 16 times the bytes of a message; with 0 half of the memory of the machine or container, shared "
-        "out among the workers.",
+        description="Bytes that all calls in flight of a worker may take together: messages, what is computed from them, "
+        "answers. At least 16 MiB and 16 times the bytes of a message; with 0 half of the memory of the machine or "
+        "container, shared out among the workers.",
     )
-    max_calls: int = Field(1000, ge=1, le=1 << 20, description="Calls in flight, at most.")
+    max_calls: int = Field(1000, ge=1, le=1 << 20, description="Calls in flight of a worker, at most.")
     max_snapshot_bytes: int = Field(
         256 << 20, ge=0, description="Bytes of a snapshot, at most; a larger memory is always folded from its log."
     )
@@ -180,7 +182,7 @@ class Settings(BaseSettings):
     def bytes_in_flight(self) -> int:
         """`max_bytes_in_flight`, or what is taken where it is 0."""
         share = memory_bytes() // 2 // self.workers
-        return self.max_bytes_in_flight or max(share, MESSAGES_IN_FLIGHT * self.max_message_bytes)
+        return self.max_bytes_in_flight or max(share, _least_bytes_in_flight(self.max_message_bytes))
 
     @property
     def where(self) -> str:
@@ -252,10 +254,10 @@ class Settings(BaseSettings):
     @field_validator("max_bytes_in_flight")
     @classmethod
     def _messages_fit_in_flight(cls, value: int, info: ValidationInfo) -> int:
-        least = MESSAGES_IN_FLIGHT * info.data.get("max_message_bytes", 0)
+        least = _least_bytes_in_flight(info.data.get("max_message_bytes", 0))
         if 0 < value < least:
             raise ValueError(
-                f"must be at least {MESSAGES_IN_FLIGHT} times {variable('max_message_bytes')}, {least}, or 0"
+                f"must be at least 16 MiB and {MESSAGES_IN_FLIGHT} times {variable('max_message_bytes')}, {least}, or 0"
             )
         return value
 
@@ -263,6 +265,10 @@ class Settings(BaseSettings):
     @classmethod
     def _any_case(cls, value: str) -> str:
         return value.lower()
+
+
+def _least_bytes_in_flight(max_message_bytes: int) -> int:
+    return max(_LEAST_BYTES_IN_FLIGHT, MESSAGES_IN_FLIGHT * max_message_bytes)
 
 
 def _check_redis_url(url: str) -> None:

@@ -1,8 +1,10 @@
 """What calls may take: messages as large as their method needs, answers of limited size, and so many calls at once."""
 
+import queue
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import grpc
@@ -11,7 +13,7 @@ import pytest
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from tests.http2 import PING, RawConnection
 from tests.processes import ServiceProcess, StartService
-from tests.wire import Wire, connected, made, pairwise, refusal, same_bytes, signs
+from tests.wire import Wire, connected, made, modern, pairwise, refusal, same_bytes, signs
 
 from hopfield.v1 import (
     attractor_service_pb2,
@@ -86,6 +88,52 @@ def test_one_call_too_many_is_refused_and_told_when_to_try_again(start_service: 
         # How the server is can be asked all the same.
         assert wire.server.GetServerInfo(server_service_pb2.GetServerInfoRequest()).version
         over.set()
+
+
+def test_what_was_stored_loads_however_little_calls_may_take(start_service: StartService, tmp_path: Path) -> None:
+    # As in the container. To load it is estimated to take more than all calls may.
+    settings = {
+        "max_message_bytes": "4194304",
+        "max_bytes_in_flight": str(128 * MEBIBYTE),
+        "data_dir": str(tmp_path / "data"),
+    }
+    vectors = np.random.default_rng(0).normal(size=(1600, 2048)).astype("<f4")
+    service = start_service(**settings)
+    with connected(service.address) as wire:
+        made(wire, "m", modern(2048, beta=8))
+        for part in np.split(vectors, 4):
+            stored = patterns_pb2.Patterns(count=400, neurons=2048, floats=part.tobytes())
+            wire.memory.StorePatterns(memory_service_pb2.StorePatternsRequest(name="m", patterns=stored))
+    service.terminate()
+    with connected(start_service(**settings).address) as wire:
+        query = patterns_pb2.Patterns(count=1, neurons=2048, floats=vectors[7].tobytes())
+        assert wire.recall.Recall(recall_service_pb2.RecallRequest(name="m", query=query)).label == "7"
+
+
+def test_tracks_at_rest_keep_no_recall_waiting(start_service: StartService, tmp_path: Path) -> None:
+    # Six slots for messages, as in the container.
+    service = start_service(
+        max_message_bytes="4194304", max_bytes_in_flight=str(128 * MEBIBYTE), data_dir=str(tmp_path / "data")
+    )
+    with connected(service.address) as wire, ExitStack() as stack:
+        made(wire, "ring", memory_pb2.MemorySpec(ring=memory_pb2.RingSpec()))
+        made(wire, "m", pairwise(4), signs([1, 1, 1, 1]))
+        tracks = []
+        for _ in range(20):
+            moves: queue.SimpleQueue[attractor_service_pb2.IntegrateHeadingRequest | None] = queue.SimpleQueue()
+            moves.put(attractor_service_pb2.IntegrateHeadingRequest(name="ring", heading=0))
+            tracks.append((moves, wire.attractors.IntegrateHeading(iter(moves.get, None), timeout=60)))
+            stack.callback(moves.put, None)
+            next(iter(tracks[-1][1]))
+        waited = []
+        for moves, answers in tracks:
+            moves.put(attractor_service_pb2.IntegrateHeadingRequest(angular_velocities=[1.0], durations=[0.01]))
+            next(iter(answers))
+            began = time.monotonic()
+            wire.recall.Recall(recall_service_pb2.RecallRequest(name="m", query=signs([1, 1, 1, -1])))
+            waited.append(time.monotonic() - began)
+        # It was 0.9 s.
+        assert np.median(waited) < 0.3
 
 
 def test_those_who_watch_health_keep_nobody_out(start_service: StartService, tmp_path: Path) -> None:

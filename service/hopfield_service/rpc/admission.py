@@ -80,9 +80,12 @@ class Reader:
         self._method = method
         self._type = message_type
         self._streams = streams
-        self._limit = limits.control if control else limits.bulk if method in _BULK else limits.call
+        self._bulk = method in _BULK
+        self._limit = limits.control if control else limits.bulk if self._bulk else limits.call
         self._ahead = _AHEAD.get(method, 0)
         self.lane: Lane = admission.control if control else admission.calls
+        # Of the messages of a stream after its first.
+        self._later = admission.streams
 
     async def message(self, context: Context, account: Account) -> Any:
         """The one message of a call.
@@ -120,8 +123,14 @@ class Reader:
     async def _received(self, context: Context, account: Account, payer: Account) -> bytes | None:
         """The bytes of the next message, paid for by an account or a part of it; None where no more come."""
         lane = self.lane
-        if not lane.slot_now(account):
+        if account.has_read:
+            # The next message may take an hour to come: it must not keep the messages of other calls waiting.
+            lane = self._later
+            if not lane.slot_now(account) and self._bulk:
+                await lane.slot(account)
+        elif not lane.slot_now(account):
             await lane.slot(account)
+        account.has_read = True
         if not self._streams:
             account.reading = asyncio.current_task()
         try:
@@ -141,14 +150,11 @@ class Reader:
             if len(message) > self._limit:
                 raise MessageTooLarge(self._method, self._limit, len(message))
             if not payer.take_now(COPIES * len(message)):
-                await self._pay(payer, COPIES * len(message))
+                # It waits in its slot, which others may need more.
+                if keeps_slot and not lane.has_room:
+                    raise Overloaded("too many large messages wait for memory (HOPFIELD_MAX_BYTES_IN_FLIGHT)")
+                await payer.take(COPIES * len(message), "message")
             return message
         finally:
             if keeps_slot:
                 lane.slot_free()
-
-    async def _pay(self, payer: Account, nbytes: int) -> None:
-        # It waits in its slot, which others may need more.
-        if not self.lane.has_room:
-            raise Overloaded("too many large messages wait for memory (HOPFIELD_MAX_BYTES_IN_FLIGHT)")
-        await payer.take(nbytes, "message")

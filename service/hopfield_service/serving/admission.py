@@ -34,6 +34,8 @@ _NOBODY = ""
 _PATIENCE = 5.0
 # Seconds that a message may take to come while other calls wait for the slot it holds.
 _SLOW_MESSAGE = 1.0
+# And the next message of a stream, which may be at rest.
+_SLOW_IN_STREAM = 0.1
 _SWEPT_EVERY = 0.1
 
 _BYTES_TAKEN = "the calls in flight take all the memory that they may take (HOPFIELD_MAX_BYTES_IN_FLIGHT)"
@@ -110,12 +112,13 @@ class _Pool:
 class Lane:
     """Calls of one kind: how many are in flight, and the slots in which their messages come."""
 
-    def __init__(self, calls: int, slots: int, message_bytes: int) -> None:
+    def __init__(self, calls: int, slots: int, message_bytes: int, slow_message: float = _SLOW_MESSAGE) -> None:
         """Takes how many calls may be in flight, how many of them may read at once, and the largest message's size."""
         self._calls_left = calls
         self._calls_each = max(1, calls - calls // _SHARE_OF_OTHERS)
         self._in_flight: dict[str, int] = {}
         self._message_bytes = message_bytes
+        self._slow_message = slow_message
         self._slots = _Pool(slots * message_bytes)
         # In the order in which they began.
         self._readers: dict[Account, None] = {}
@@ -202,7 +205,7 @@ class Lane:
         if not self._slots.is_wanted:
             return
         now = time.monotonic()
-        slow = [reader for reader in self._readers if now - reader.reading_since > _SLOW_MESSAGE]
+        slow = [reader for reader in self._readers if now - reader.reading_since > self._slow_message]
         for reader in slow:
             self.slot_back(reader)
             if reader.reading is not None:
@@ -219,9 +222,10 @@ class Account:
         reading: the task to cancel when the slot of the message it reads is taken away; None if it may read on without.
         reading_since: when it began to, by the monotonic clock.
         evicted: whether it was cancelled for that.
+        has_read: whether it has begun to read its first message.
     """
 
-    __slots__ = ("_allowance", "_parts", "_pool", "_taken", "evicted", "peer", "reading", "reading_since")
+    __slots__ = ("_allowance", "_parts", "_pool", "_taken", "evicted", "has_read", "peer", "reading", "reading_since")
 
     def __init__(self, pool: _Pool, peer: str, allowance: int = ALLOWANCE) -> None:
         """Takes the pool, who calls, and the bytes that it may take beside the pool."""
@@ -233,6 +237,7 @@ class Account:
         self.reading: asyncio.Task[Any] | None = None
         self.reading_since = 0.0
         self.evicted = False
+        self.has_read = False
 
     @property
     def holds_bytes(self) -> bool:
@@ -274,6 +279,22 @@ class Account:
             raise Overloaded(_BYTES_TAKEN)
         self._taken += nbytes
 
+    async def take_for_load(self, nbytes: int) -> None:
+        """Takes the bytes of a load once they are free.
+
+        What was stored must load. A load that takes more than all calls together may takes most of that, since those
+        who wait for it may hold some themselves.
+
+        Raises:
+            Overloaded: others have taken too much of it for too long.
+        """
+        nbytes = min(nbytes, self._pool.capacity - self._pool.capacity // _SHARE_OF_OTHERS)
+        if self.take_now(nbytes):
+            return
+        if not await self._pool.take(nbytes, self.peer):
+            raise Overloaded(_BYTES_TAKEN)
+        self._taken += nbytes
+
     def part(self, allowance: int = 0) -> "Account":
         """An account of its own for a part of the call, released before it or with it."""
         part = Account(self._pool, self.peer, allowance)
@@ -303,13 +324,16 @@ class Admission:
     Attributes:
         calls: the lane of all calls but those that tell how the server is.
         control: the lane of those, which get through whatever the others do.
+        streams: has slots for the messages of streams after their first. No call enters it.
     """
 
     def __init__(self, bytes_in_flight: int, calls: int, message_bytes: int) -> None:
         """Takes the bytes of all calls together, how many may be in flight, and the size of the largest message."""
         slots = max(4, bytes_in_flight // 4 // message_bytes)
         control = max(2, slots // 8)
-        self.calls = Lane(calls, slots - control, message_bytes)
+        streams = max(1, slots // 4)
+        self.calls = Lane(calls, slots - control - streams, message_bytes)
+        self.streams = Lane(0, streams, message_bytes, slow_message=_SLOW_IN_STREAM)
         self.control = Lane(max(16, calls // 4), control, message_bytes)
         self._pool = _Pool(max(0, bytes_in_flight - slots * message_bytes))
 

@@ -208,7 +208,7 @@ class NetworkLoader:
             head = await self._store.head(name)
             if head is None:
                 raise MemoryNotFound(name)
-            await current().take(_cost(head, self._cache.peek(name)), "name")
+            await current().take_for_load(_cost(head, self._cache.peek(name)))
             try:
                 loaded = await self._loaded_at(head)
             except Corrupt:
