@@ -136,7 +136,7 @@ class ClientCalls:
             made = self.ring(name) if isinstance(model, Ring) else self.sheet(name)
             return self._creation(name, spec_of(model), made, exist_ok=exist_ok)
         if neurons is None:
-            raise InvalidArgument("neurons must be given, but with a Ring or a Sheet", field="neurons")
+            raise InvalidArgument("neurons must be given, except with a Ring or a Sheet", field="neurons")
         neurons = integer(neurons, "neurons", 1, UINT32_MAX)
         spec = new_spec(neurons, model=model, **parameters)
         memory = self.memory(name, neurons if shape is None else shape, "real" if isinstance(model, Modern) else coding)

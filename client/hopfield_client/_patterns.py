@@ -365,7 +365,8 @@ def _size(array: NDArray[Any], argument: str, count: int, neurons: int | None) -
 
 
 def _wrong_size(shape: tuple[int, ...], size: int, argument: str, neurons: int) -> str:
-    return f"{argument} has the shape {shape}, which makes {size} neurons a pattern; the memory has {neurons}"
+    cure = "; for several queries use recall_batch" if argument == "query" and size and size % neurons == 0 else ""
+    return f"{argument} has the shape {shape}, which makes {size} neurons a pattern; the memory has {neurons}{cure}"
 
 
 def _bits(values: NDArray[np.bool_], count: int) -> bytes:

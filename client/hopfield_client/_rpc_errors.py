@@ -123,11 +123,15 @@ def from_rpc_error(
             rule = text.removeprefix(f"{path}: ")
             text = f"{field}: {part} {rule}" if part else f"{field}: {rule}"
 
+    if info.reason == "MEMORY_EXISTS" and "differs" not in info.metadata:
+        name = info.metadata.get("name", "")
+        text += f": exist_ok=True accepts it where its parameters are the same, and client.memory({name!r}) opens it"
+
     if not info.reason:  # the service said nothing: the text is gRPC's own, so say what it means here
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED and "larger than max" in text:
             text = f"the message is larger than {address} takes: send less per call, such as fewer patterns or temperatures ({text})"
         elif code is grpc.StatusCode.UNAVAILABLE:
-            text = f"no server answers at {address}{hint} ({text})"
+            text = f"no server answers at {address}{hint}: is hopfield-server running there? ({text})"
         elif code is grpc.StatusCode.DEADLINE_EXCEEDED:
             text = f"no answer from {address}{hint} within {timeout:g} s: raise timeout= if the call needs longer"
             if if_made:

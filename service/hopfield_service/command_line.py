@@ -47,6 +47,7 @@ def run() -> None:
 def _serve(context: typer.Context, **given: Any) -> None:
     """Runs the service with the settings given on the command line."""
     if context.invoked_subcommand is not None:
+        context.obj = given
         return
     settings = _settings(given)
     log_to_stderr(settings.log_level)
@@ -68,10 +69,11 @@ async def _served(settings: Settings) -> NoReturn:
 
 
 def _healthcheck(
+    context: typer.Context,
     writes: Annotated[bool, typer.Option("--writes", help="Ask whether memories can be changed.")] = False,
 ) -> None:
-    """Ask the service that HOPFIELD_LISTEN names whether it serves; the exit status is the answer."""
-    address = _settings({}).listen
+    """Ask the service that --listen or HOPFIELD_LISTEN names whether it serves; the exit status is the answer."""
+    address = _settings(context.obj).listen
     host, _, port = address.rpartition(":")
     if host in {"0.0.0.0", "[::]"}:  # noqa: S104
         # A service that listens on every address of its machine is asked on this one.

@@ -19,6 +19,7 @@
     ├── Overloaded             RESOURCE_EXHAUSTED   too much to do at the moment
     ├── MessageTooLarge        RESOURCE_EXHAUSTED   for the method
     ├── StorageUnavailable     UNAVAILABLE
+    ├── Starting               UNAVAILABLE          the service compiles what it computes with
     ├── ShuttingDown           UNAVAILABLE          the service stops before the call is done
     └── CorruptMemory          DATA_LOSS
 
@@ -289,6 +290,17 @@ class NotReplicated(ServiceError):
             "same request_id to wait for them",
             name=name,
         )
+
+
+class Starting(ServiceError):
+    """The service starts, and cannot compute yet."""
+
+    code = "UNAVAILABLE"
+    reason = "STARTING"
+    retry_after = 1.0
+
+    def __init__(self) -> None:
+        super().__init__("the server is starting: a first start compiles for about a minute; try again in a moment")
 
 
 class ShuttingDown(ServiceError):

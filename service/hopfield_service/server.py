@@ -117,7 +117,8 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
     admission = Admission(settings.bytes_in_flight, settings.max_calls, settings.max_message_bytes)
     limits = MessageLimits.of(settings.max_message_bytes, settings.max_neurons)
     calls = RunningCalls()
-    server = _grpc_server(settings, AdmitCalls(admission, limits, calls), shares_address)
+    admit_calls = AdmitCalls(admission, limits, calls)
+    server = _grpc_server(settings, admit_calls, shares_address)
     # First of all, so that a second service on the same address ends before it has touched anything.
     listener = listen_on(server, settings.listen)
     stack.callback(listener.release)
@@ -160,6 +161,7 @@ async def _start(settings: Settings, stack: AsyncExitStack, end: End, shares_add
 
     _log.info("warming the kernels (the first start compiles them, which may take a minute)")
     await compilation.ready()
+    admit_calls.start()
     for service in ("", *_SERVICES):
         if service != _MEMORY_SERVICE:
             await health.set(service, health_pb2.HealthCheckResponse.SERVING)

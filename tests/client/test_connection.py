@@ -100,7 +100,9 @@ def test_a_retry_configuration_is_checked_when_it_is_made(wrong: dict[str, Any])
 
 
 def test_where_nobody_listens_the_address_is_named(connect: Connect) -> None:
-    with pytest.raises(Unavailable, match=r"^no server answers at 127\.0\.0\.1:1 \("):
+    with pytest.raises(
+        Unavailable, match=r"^no server answers at 127\.0\.0\.1:1: is hopfield-server running there\? \("
+    ):
         connect("127.0.0.1:1", retry=QUICK).server_info()
 
 

@@ -175,7 +175,10 @@ def test_what_grpc_says_itself_is_said_in_terms_of_the_call() -> None:
     large = received(grpc.StatusCode.RESOURCE_EXHAUSTED, "SERVER: Received message larger than max (5 vs. 4)")
     assert str(large).startswith("the message is larger than memories:50051 takes: send less per call")
     away = received(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses")
-    assert str(away) == "no server answers at memories:50051 (failed to connect to all addresses)"
+    assert (
+        str(away)
+        == "no server answers at memories:50051: is hopfield-server running there? (failed to connect to all addresses)"
+    )
     late = received(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
     assert str(late) == "no answer from memories:50051 within 10 s: raise timeout= if the call needs longer"
     change = received(grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded", if_made="raises AlreadyExists")

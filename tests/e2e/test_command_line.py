@@ -4,6 +4,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -13,11 +14,15 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
+import grpc
 import pytest
+from grpc_health.v1 import health_pb2, health_pb2_grpc
 from pydantic import ValidationError
-from tests.processes import ServiceProcess
+from tests.processes import ServiceProcess, free_port
 from tests.waiting import until
+from tests.wire import connected, refusal
 
+from hopfield.v1 import memory_service_pb2
 from hopfield_client import HopfieldClient
 from hopfield_service.core.families import kernel_count
 from hopfield_service.core.kernels.cache import directory
@@ -328,6 +333,24 @@ class TestCompiledKernels:
         with serving(uses_them, tmp_path / "second", "--data-dir", "data") as (line, log):
             assert "serving on" in line
         assert "WARNING" not in log.read_text()
+
+    def test_that_are_not_there_yet_keep_early_calls_waiting_and_health_answered(
+        self, environment: dict[str, str], tmp_path: Path
+    ) -> None:
+        address = f"127.0.0.1:{free_port()}"
+        cold = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "empty"), "HOPFIELD_LISTEN": address}
+        with subprocess.Popen(COMMAND, env=cold, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            with connected(address) as wire:
+                grpc.channel_ready_future(wire.channel).result(timeout=60)
+                with pytest.raises(grpc.RpcError) as caught:
+                    wire.memory.GetMemory(memory_service_pb2.GetMemoryRequest(name="m"), timeout=60)
+                refused = refusal(caught.value)
+                assert (refused.code, refused.reason) == (grpc.StatusCode.UNAVAILABLE, "STARTING")
+                assert refused.retry_seconds
+                answer = health_pb2_grpc.HealthStub(wire.channel).Check(health_pb2.HealthCheckRequest(), timeout=10)
+                assert answer.status == health_pb2.HealthCheckResponse.NOT_SERVING
+            process.send_signal(signal.SIGINT)
+            assert process.wait(timeout=60) == 0
 
     def test_are_needed(self, environment: dict[str, str]) -> None:
         done = ended({**environment, "NUMBA_DISABLE_JIT": "1"})

@@ -133,10 +133,10 @@ GOOD = signs(STORED[0])
 
 # What is asked, the field that is named, and a piece of the rule.
 INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
-    "no name": (create("", pairwise(4)), "name", "must match"),
-    "a name with capitals": (create("Digits", pairwise(4)), "name", "must match"),
-    "a name with a newline": (create("a\n", pairwise(4)), "name", "must match"),
-    "a name too long": (create("a" * 129, pairwise(4)), "name", "must match"),
+    "no name": (create("", pairwise(4)), "name", "must be 1 to 128 lowercase letters, digits"),
+    "a name with capitals": (create("Digits", pairwise(4)), "name", "must be 1 to 128 lowercase letters, digits"),
+    "a name with a newline": (create("a\n", pairwise(4)), "name", "must be 1 to 128 lowercase letters, digits"),
+    "a name too long": (create("a" * 129, pairwise(4)), "name", "must be 1 to 128 lowercase letters, digits"),
     "no spec": (create("new", None), "spec.family", "must be set"),
     "zero neurons": (create("new", pairwise(0)), "spec.pairwise.neurons", "must be 1 to 16384, is 0"),
     "neurons over the limit": (create("new", pairwise(16385)), "spec.pairwise.neurons", "must be 1 to 16384, is 16385"),
@@ -348,7 +348,11 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
         "header.thresholds",
         "must be finite",
     ),
-    "a bad name of imported weights": (import_weights([[0.0]], name="No"), "header.name", "must match"),
+    "a bad name of imported weights": (
+        import_weights([[0.0]], name="No"),
+        "header.name",
+        "must be 1 to 128 lowercase letters, digits",
+    ),
     "imported weights without a header": (imported(rows(1.0)), "header", "must come first"),
     "imported weights of nothing at all": (imported(), "header", "must come first"),
     "imported weights with two headers": (imported(header(1), header(1)), "rows", "once"),
@@ -388,7 +392,7 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     "a page token that is no name": (
         lambda wire: wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest(page_token="Ilx1ZDgwMCI=")),
         "page_token",
-        "must match",
+        "must be 1 to 128 lowercase letters, digits",
     ),
     "a page token of brackets": (
         lambda wire: wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest(page_token="W1tb" * 50_000)),
@@ -398,7 +402,7 @@ INVALID_FIELDS: dict[str, tuple[Ask, str, str]] = {
     "a prefix that no name has": (
         lambda wire: wire.memory.ListMemories(memory_service_pb2.ListMemoriesRequest(prefix="[")),
         "prefix",
-        "must match",
+        "must be 1 to 128 lowercase letters, digits",
     ),
 }
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import grpc
 
-from hopfield_service.errors import ServiceError, ShuttingDown
+from hopfield_service.errors import ServiceError, ShuttingDown, Starting
 from hopfield_service.rpc.admission import MessageLimits, Reader
 from hopfield_service.rpc.running_calls import RunningCalls
 from hopfield_service.rpc.serializing import serialized
@@ -35,6 +35,8 @@ Details: TypeAlias = grpc.HandlerCallDetails
 Context: TypeAlias = grpc.aio.ServicerContext[Any, Any]
 # Calls of Watch that do not count as calls in flight. They take some 14 kilobytes each.
 _UNCOUNTED_WATCHES = 1024
+# Seconds that a call waits for a service that starts. A start takes about one where the kernels are compiled.
+_START_AWAITED = 3.0
 
 Answer: TypeAlias = Callable[[Context, Account], Coroutine[Any, Any, Any]]
 
@@ -52,8 +54,26 @@ class AdmitCalls(Interceptor):
         self._limits = limits
         self._calls = calls
         self._watches = 0
+        self._is_started = False
+        self._started = asyncio.Event()
         # The handler of a method is the same for every call, and so is what is made of it.
         self._handlers: dict[str, Handler] = {}
+
+    def start(self) -> None:
+        """Lets calls compute. Before, they would compile kernels one by one, and keep the event loop from all others."""
+        self._is_started = True
+        self._started.set()
+
+    async def _wait_for_start(self) -> None:
+        """Waits a moment until calls may compute.
+
+        Raises:
+            Starting: they still may not.
+        """
+        try:
+            await asyncio.wait_for(self._started.wait(), _START_AWAITED)
+        except TimeoutError:
+            raise Starting from None
 
     # The stubs forget that a method nobody serves has no handler.
     async def intercept_service(  # type: ignore[override]
@@ -120,6 +140,8 @@ class AdmitCalls(Interceptor):
                 lane.enter(peer)
                 account = admission.account(peer)
                 charge_to(account)
+                if not self._is_started and lane is not admission.control:
+                    await self._wait_for_start()
                 return await answer(context, account)
             except asyncio.CancelledError:
                 if not calls.has_ended(task):

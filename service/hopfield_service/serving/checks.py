@@ -119,7 +119,11 @@ def check_name(name: str, field: str = "name") -> None:
         InvalidField: it is one.
     """
     if not _NAME.fullmatch(name):
-        raise InvalidField(field, f"must match {_NAME.pattern}, and {name[:200]!r} does not")
+        raise InvalidField(
+            field,
+            "must be 1 to 128 lowercase letters, digits, dots, underscores and hyphens, and begin with a letter or digit; "
+            f"{shown(name)} has {len(name)} characters",
+        )
 
 
 def holding_patterns(name: str, network: Network) -> PatternNetwork:
