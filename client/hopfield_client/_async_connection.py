@@ -34,7 +34,7 @@ from hopfield_client._async_exchange import AsyncExchange
 from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, WrongEventLoop
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, InvalidArgument, WrongEventLoop
 from hopfield_client._process import opens_asyncio_channel
 from hopfield_client._readiness import HEALTH_CHECK, Readiness
 from hopfield_client._recall_batch import RecallBatchCall
@@ -174,8 +174,17 @@ class AsyncConnection:
 
     async def run_batch(self, batch: RecallBatchCall, timeout: float | None = None) -> RecallBatch:
         call = batch.begin(await self._message_bytes(batch.size, timeout))
-        async for part in self.run_pages(self.recalls.BatchRecall, call, timeout):
-            batch.take(part)
+        while call is not None:
+            try:
+                page = await self.run(self.recalls.BatchRecall, call, timeout)
+            except InvalidArgument as error:
+                call = batch.halved(error)
+                if call is None:
+                    raise
+            else:
+                for part in page.items:
+                    batch.take(part)
+                call = page.following
         return batch.finish()
 
     async def run_pages(

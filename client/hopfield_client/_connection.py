@@ -21,7 +21,7 @@ from hopfield_client._addresses import Addresses
 from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, InvalidArgument
 from hopfield_client._exchange import Exchange
 from hopfield_client._process import ForkedLock, keep_inherited, opens_channel
 from hopfield_client._readiness import HEALTH_CHECK, Readiness
@@ -158,8 +158,17 @@ class Connection:
 
     def run_batch(self, batch: RecallBatchCall, timeout: float | None = None) -> RecallBatch:
         call = batch.begin(self._message_bytes(batch.size, timeout))
-        for part in self.run_pages(self.recalls.BatchRecall, call, timeout):
-            batch.take(part)
+        while call is not None:
+            try:
+                page = self.run(self.recalls.BatchRecall, call, timeout)
+            except InvalidArgument as error:
+                call = batch.halved(error)
+                if call is None:
+                    raise
+            else:
+                for part in page.items:
+                    batch.take(part)
+                call = page.following
         return batch.finish()
 
     def run_pages(
