@@ -25,12 +25,11 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import (
     attractor_service_pb2_grpc,
     memory_service_pb2_grpc,
-    recall_service_pb2,
     recall_service_pb2_grpc,
     server_service_pb2_grpc,
 )
 from hopfield_client._addresses import Addresses
-from hopfield_client._async_exchange import AsyncExchange
+from hopfield_client._async_exchange import AsyncExchange, AsyncPipeline
 from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import channel_options
@@ -257,35 +256,25 @@ class AsyncConnection:
         self, call: RecallStreamCall, queries: AsyncIterator[ArrayLike], seconds: float
     ) -> AsyncGenerator[Recall, None]:
         # Requests are sent on a task of gRPC's, so that they and the answers cannot wait for one another.
-        outgoing: asyncio.Queue[recall_service_pb2.StreamRecallRequest | None] = asyncio.Queue()
-        incoming = self.begin(self.recalls.StreamRecall, outgoing, seconds)
-        answers = aiter(incoming)
+        pipeline: AsyncPipeline[Any, Any] = AsyncPipeline(self, self.recalls.StreamRecall, seconds)
         try:
             call.expect()
             async for query in queries:
                 for request in call.add(query):
-                    outgoing.put_nowait(request)
+                    pipeline.send(request)
                 while call.is_full:
-                    for answer in await self._taken(answers, call, seconds):
+                    for answer in call.take(await pipeline.answer(call.broken_off, call.if_other_coding)):
                         yield answer
                 call.expect()
             for request in call.rest():
-                outgoing.put_nowait(request)
-            outgoing.put_nowait(None)
+                pipeline.send(request)
+            pipeline.send(None)
             while call.in_flight:
-                for answer in await self._taken(answers, call, seconds):
+                for answer in call.take(await pipeline.answer(call.broken_off, call.if_other_coding)):
                     yield answer
             call.finish()
         finally:
-            incoming.cancel()
-
-    async def _taken(
-        self,
-        answers: AsyncIterator[recall_service_pb2.StreamRecallResponse],
-        call: RecallStreamCall,
-        seconds: float,
-    ) -> list[Recall]:
-        return call.take(await self.next_answer(answers, seconds, call.broken_off, call.if_other_coding))
+            pipeline.close()
 
     def attempts(self, seconds: float) -> Attempts:
         return self._calls.attempts(seconds)

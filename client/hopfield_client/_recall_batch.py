@@ -71,7 +71,7 @@ class RecallBatchCall:
         None where a smaller part does not help: the refusal is not about the memory or the answer that the part takes,
         or the part is a single query.
         """
-        if refused.reason != "INVALID_FIELD" or refused.field != "queries" or not _SIZES <= refused.metadata.keys():
+        if refused.reason != "INVALID_FIELD" or refused.field != "queries" or not refused.metadata.keys() >= _SIZES:
             return None
         asked = min(self._part_queries, self._queries.message.count - self._done)
         if asked == 1:
