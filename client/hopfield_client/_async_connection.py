@@ -25,16 +25,15 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import (
     attractor_service_pb2_grpc,
     memory_service_pb2_grpc,
-    recall_service_pb2,
     recall_service_pb2_grpc,
     server_service_pb2_grpc,
 )
 from hopfield_client._addresses import Addresses
-from hopfield_client._async_exchange import AsyncExchange
+from hopfield_client._async_exchange import AsyncExchange, AsyncPipeline
 from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, WrongEventLoop
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, InvalidArgument, WrongEventLoop
 from hopfield_client._process import opens_asyncio_channel
 from hopfield_client._readiness import HEALTH_CHECK, Readiness
 from hopfield_client._recall_batch import RecallBatchCall
@@ -174,8 +173,17 @@ class AsyncConnection:
 
     async def run_batch(self, batch: RecallBatchCall, timeout: float | None = None) -> RecallBatch:
         call = batch.begin(await self._message_bytes(batch.size, timeout))
-        async for part in self.run_pages(self.recalls.BatchRecall, call, timeout):
-            batch.take(part)
+        while call is not None:
+            try:
+                page = await self.run(self.recalls.BatchRecall, call, timeout)
+            except InvalidArgument as error:
+                call = batch.halved(error)
+                if call is None:
+                    raise
+            else:
+                for part in page.items:
+                    batch.take(part)
+                call = page.following
         return batch.finish()
 
     async def run_pages(
@@ -248,35 +256,25 @@ class AsyncConnection:
         self, call: RecallStreamCall, queries: AsyncIterator[ArrayLike], seconds: float
     ) -> AsyncGenerator[Recall, None]:
         # Requests are sent on a task of gRPC's, so that they and the answers cannot wait for one another.
-        outgoing: asyncio.Queue[recall_service_pb2.StreamRecallRequest | None] = asyncio.Queue()
-        incoming = self.begin(self.recalls.StreamRecall, outgoing, seconds)
-        answers = aiter(incoming)
+        pipeline: AsyncPipeline[Any, Any] = AsyncPipeline(self, self.recalls.StreamRecall, seconds)
         try:
             call.expect()
             async for query in queries:
                 for request in call.add(query):
-                    outgoing.put_nowait(request)
+                    pipeline.send(request)
                 while call.is_full:
-                    for answer in await self._taken(answers, call, seconds):
+                    for answer in call.take(await pipeline.answer(call.broken_off, call.if_other_coding)):
                         yield answer
                 call.expect()
             for request in call.rest():
-                outgoing.put_nowait(request)
-            outgoing.put_nowait(None)
+                pipeline.send(request)
+            pipeline.send(None)
             while call.in_flight:
-                for answer in await self._taken(answers, call, seconds):
+                for answer in call.take(await pipeline.answer(call.broken_off, call.if_other_coding)):
                     yield answer
             call.finish()
         finally:
-            incoming.cancel()
-
-    async def _taken(
-        self,
-        answers: AsyncIterator[recall_service_pb2.StreamRecallResponse],
-        call: RecallStreamCall,
-        seconds: float,
-    ) -> list[Recall]:
-        return call.take(await self.next_answer(answers, seconds, call.broken_off, call.if_other_coding))
+            pipeline.close()
 
     def attempts(self, seconds: float) -> Attempts:
         return self._calls.attempts(seconds)

@@ -1,11 +1,10 @@
 """How the calls of the client that blocks go over gRPC."""
 
 import os
-import queue
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import grpc
 from numpy.typing import ArrayLike
@@ -13,7 +12,6 @@ from numpy.typing import ArrayLike
 from hopfield.v1 import (
     attractor_service_pb2_grpc,
     memory_service_pb2_grpc,
-    recall_service_pb2,
     recall_service_pb2_grpc,
     server_service_pb2_grpc,
 )
@@ -21,8 +19,8 @@ from hopfield_client._addresses import Addresses
 from hopfield_client._calls import LEAST_MESSAGE_BYTES, Call, Method, PageCall, StreamCall, Upload
 from hopfield_client._client_calls import ClientCalls
 from hopfield_client._config import channel_options
-from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError
-from hopfield_client._exchange import Exchange
+from hopfield_client._errors import Cancelled, ClientClosed, DataLoss, HopfieldError, InvalidArgument
+from hopfield_client._exchange import Exchange, Pipeline
 from hopfield_client._process import ForkedLock, keep_inherited, opens_channel
 from hopfield_client._readiness import HEALTH_CHECK, Readiness
 from hopfield_client._recall_batch import RecallBatchCall
@@ -30,6 +28,9 @@ from hopfield_client._recall_stream import RecallStreamCall, each
 from hopfield_client._results import Recall, RecallBatch, TraceStep
 from hopfield_client._retrying import Attempts
 from hopfield_client._trace import TraceCall
+
+if TYPE_CHECKING:
+    import queue
 
 RequestT = TypeVar("RequestT")
 ResponseT = TypeVar("ResponseT")
@@ -158,8 +159,17 @@ class Connection:
 
     def run_batch(self, batch: RecallBatchCall, timeout: float | None = None) -> RecallBatch:
         call = batch.begin(self._message_bytes(batch.size, timeout))
-        for part in self.run_pages(self.recalls.BatchRecall, call, timeout):
-            batch.take(part)
+        while call is not None:
+            try:
+                page = self.run(self.recalls.BatchRecall, call, timeout)
+            except InvalidArgument as error:
+                call = batch.halved(error)
+                if call is None:
+                    raise
+            else:
+                for part in page.items:
+                    batch.take(part)
+                call = page.following
         return batch.finish()
 
     def run_pages(
@@ -225,33 +235,23 @@ class Connection:
         self, call: RecallStreamCall, queries: Iterable[ArrayLike], seconds: float
     ) -> Generator[Recall, None, None]:
         # gRPC takes requests on a thread of its own; queries are asked for on that of the caller alone.
-        outgoing: queue.SimpleQueue[recall_service_pb2.StreamRecallRequest | None] = queue.SimpleQueue()
-        incoming = self.begin(self.recalls.StreamRecall, outgoing, seconds)
+        pipeline = Pipeline(self, self.recalls.StreamRecall, seconds)
         try:
             call.expect()
             for query in each(queries, call):
                 for request in call.add(query):
-                    outgoing.put(request)
+                    pipeline.send(request)
                 while call.is_full:
-                    yield from self._taken(incoming, call, seconds)
+                    yield from call.take(pipeline.answer(call.broken_off, call.if_other_coding))
                 call.expect()
             for request in call.rest():
-                outgoing.put(request)
-            outgoing.put(None)
+                pipeline.send(request)
+            pipeline.send(None)
             while call.in_flight:
-                yield from self._taken(incoming, call, seconds)
+                yield from call.take(pipeline.answer(call.broken_off, call.if_other_coding))
             call.finish()
         finally:
-            outgoing.put(None)
-            incoming.cancel()  # type: ignore[no-untyped-call]  # in grpc's stubs
-
-    def _taken(
-        self,
-        incoming: "grpc.CallIterator[recall_service_pb2.StreamRecallResponse]",
-        call: RecallStreamCall,
-        seconds: float,
-    ) -> list[Recall]:
-        return call.take(self.next_answer(incoming, seconds, call.broken_off, call.if_other_coding))
+            pipeline.close()
 
     def attempts(self, seconds: float) -> Attempts:
         return self._calls.attempts(seconds)

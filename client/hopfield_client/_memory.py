@@ -306,6 +306,7 @@ class Memory:
             clamp: hold the known neurons of the query fixed.
             beta: the inverse temperature.
             timeout: seconds the next answers may take to come; None: the client's. The stream as a whole may take any time.
+                Until the first answer has come, a stream that breaks is begun anew, as a call is repeated.
 
         Returns:
             An iterator of Recall, one a query, in order. Each says at which revision it was computed: a change of the memory is seen

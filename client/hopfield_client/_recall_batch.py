@@ -5,6 +5,7 @@ import math
 from hopfield.v1 import recall_service_pb2
 from hopfield_client import _answers
 from hopfield_client._calls import Call, Page, PageCall
+from hopfield_client._errors import InvalidArgument
 from hopfield_client._freshness import Freshness
 from hopfield_client._patterns import Packed, part_of
 from hopfield_client._progress import Progress, progress_of
@@ -15,6 +16,8 @@ _PART_BYTES = 4_000_000
 _PART_QUERIES = 1 << 16
 # Of a message beside queries and options: the name, the token, and what tells the fields apart.
 _HEADER_BYTES = 512
+# What the server says of a part for which it has too little memory, or whose answer would be too large.
+_SIZES = {"limit", "size"}
 # Parts of a batch whose progress is watched.
 _WATCHED_PARTS = 100
 
@@ -24,6 +27,8 @@ Part = Page[recall_service_pb2.BatchRecallRequest, recall_service_pb2.BatchRecal
 
 class RecallBatchCall:
     """A call in parts, one after the other: run what `begin` gives and the calls that follow it, `take` each part, `finish`.
+
+    In place of a part that the server refuses, run what `halved` gives, if anything.
 
     Attributes:
         size: bytes of all queries and the options.
@@ -59,6 +64,21 @@ class RecallBatchCall:
         # What does not fit with a single query is for the server to refuse.
         self._part_queries = min(self._part_queries, _PART_QUERIES, max(1, room // self._query_bytes))
         return self._part(0)
+
+    def halved(self, refused: InvalidArgument) -> PartCall | None:
+        """Gives the call for a part of half the queries, in place of the part that the server refused.
+
+        None where a smaller part does not help: the refusal is not about the memory or the answer that the part takes,
+        or the part is a single query.
+        """
+        if refused.reason != "INVALID_FIELD" or refused.field != "queries" or not refused.metadata.keys() >= _SIZES:
+            return None
+        asked = min(self._part_queries, self._queries.message.count - self._done)
+        if asked == 1:
+            return None
+        # The parts after it are as small: they would be refused too.
+        self._part_queries = asked // 2
+        return self._part(self._done)
 
     def _part(self, start: int) -> PartCall:
         count = self._queries.message.count

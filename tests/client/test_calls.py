@@ -275,6 +275,27 @@ def test_each_answer_of_a_batch_has_its_seed_also_across_the_largest(memory: Mem
     assert answers.seeds.tolist() == [2**64 - 1, 0]
 
 
+def test_a_part_that_is_too_large_for_the_server_is_halved_down_to_a_single_query(memory: MemoryCalls) -> None:
+    sizes = {"limit": "1", "size": "2"}
+    too_large = InvalidArgument("", reason="INVALID_FIELD", field="queries", metadata=sizes)
+    batch = memory.recall_batch([[1, -1, 1, -1]] * 5, options(), progress=False)
+    part, counts = batch.begin(1 << 24), []
+    while part is not None:
+        counts.append(part.request.queries.count)
+        part = batch.halved(too_large)
+    assert counts == [5, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "said", [{"metadata": {}}, {"field": "options.beta"}, {"reason": "REQUEST_ID_REUSED"}, {"reason": None}]
+)
+def test_a_part_that_is_refused_for_another_reason_is_not_halved(memory: MemoryCalls, said: dict[str, Any]) -> None:
+    about_its_size = {"reason": "INVALID_FIELD", "field": "queries", "metadata": {"limit": "1", "size": "2"}}
+    batch = memory.recall_batch([[1, -1, 1, -1]] * 5, options(), progress=False)
+    batch.begin(1 << 24)
+    assert batch.halved(InvalidArgument("", **{**about_its_size, **said})) is None
+
+
 # What the client has seen
 
 

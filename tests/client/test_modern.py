@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 from tests.client.asking import creation, update
+from tests.client.conftest import Connect
+from tests.processes import StartService
 
 from hopfield.v1 import memory_pb2, patterns_pb2
 from hopfield_client import Dense, HopfieldClient, InvalidArgument, Memory, Modern
@@ -33,6 +35,33 @@ def test_it_recalls_arrays_of_real_numbers(real: Memory) -> None:
     assert answer.attention["c"] > 0.99
     assert answer.overlap == pytest.approx(1, abs=1e-3)
     assert real.recall(NOISY[2], max_iterations=1).stop_reason == "iteration_limit"
+
+
+def test_a_batch_goes_in_parts_as_small_as_the_server_has_memory_for(
+    client: HopfieldClient, connect: Connect, start_service: StartService, name: str
+) -> None:
+    """The limits are those of compose.yaml; 62,500 queries of 16 numbers, what a message holds, take more."""
+    small = start_service(
+        max_bytes_in_flight="134217728",
+        max_calls="200",
+        max_message_bytes="4194304",
+        max_neurons="2048",
+        cache_bytes="50331648",
+    )
+    patterns = RANDOM.normal(size=(20, 16))
+    labels = [f"pattern-{k:05}" for k in range(20)]
+    queries = patterns[np.arange(100_000) % 20]
+    batches = []
+    for one in (connect(small.address, timeout=60.0), client):
+        memory = one.create_memory(name, 16, model=Modern(beta=3.0))
+        memory.store(patterns, labels)
+        batches.append(memory.recall_batch(queries, seed=2**64 - 7))
+        drawn = memory.recall_batch(queries).seeds
+        assert (drawn - drawn[0] == np.arange(100_000, dtype=np.uint64)).all()
+    in_small_parts, in_large_parts = batches
+    assert len(in_small_parts) == 100_000
+    for column in ("patterns", "energies", "iterations", "labels", "overlaps", "seeds", "attentions"):
+        np.testing.assert_array_equal(getattr(in_small_parts, column), getattr(in_large_parts, column), strict=True)
 
 
 def test_every_way_to_ask_gives_the_same(real: Memory) -> None:

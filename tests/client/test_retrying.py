@@ -68,12 +68,20 @@ def test_a_server_that_comes_up_within_the_timeout_is_found(connect: Connect) ->
         assert serving.result() == 1
 
 
-def test_the_error_of_the_last_attempt_is_raised_when_the_timeout_is_used_up(connect: Connect) -> None:
+@pytest.mark.parametrize(
+    "ask",
+    [lambda client: client.server_info(), lambda client: list(client.memory("digits").recall_stream([[True, False]]))],
+    ids=["call", "stream"],
+)
+def test_the_error_of_the_last_attempt_is_raised_when_the_timeout_is_used_up(
+    connect: Connect, ask: Callable[[HopfieldClient], object]
+) -> None:
+    client = connect("127.0.0.1:1", timeout=1.5)
     begun = time.monotonic()
     with pytest.raises(
         Unavailable, match=r"^no server answers at 127\.0\.0\.1:1: is hopfield-server running there\? \("
     ):
-        connect("127.0.0.1:1", timeout=1.5).server_info()
+        ask(client)
     assert time.monotonic() - begun > 1.3
 
 

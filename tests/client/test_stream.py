@@ -2,9 +2,11 @@
 
 import asyncio
 import gc
+import socket
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any
 
 import grpc
@@ -27,6 +29,7 @@ from hopfield_client import (
     Memory,
     NotFound,
     Recall,
+    Unavailable,
 )
 from hopfield_client._memory_calls import MemoryCalls
 
@@ -263,11 +266,13 @@ class Streaming(grpc.GenericRpcHandler):  # type: ignore[type-arg]
     def __init__(self) -> None:
         self.behaviour: Callable[[Iterator[Request]], Iterator[Response]] = echo
         self.requests: list[Request] = []
+        self.calls: list[grpc.ServicerContext] = []
         self.ended = threading.Event()
         self.address = ""
 
     def service(self, _: grpc.HandlerCallDetails) -> Any:
         def answer(requests: Iterator[Request], context: grpc.ServicerContext) -> Iterator[Response]:
+            self.calls.append(context)
             context.add_callback(self.ended.set)
             yield from self.behaviour(self.noted(requests))
 
@@ -300,15 +305,21 @@ def echo(requests: Iterator[Request]) -> Iterator[Response]:
         yield answered(request)
 
 
-@pytest.fixture
-def told() -> Iterator[Streaming]:
+@contextmanager
+def streaming(port: int = 0) -> Iterator[Streaming]:
     handler = Streaming()
     with ThreadPoolExecutor(4) as pool:
         running = grpc.server(pool, handlers=[handler])
-        handler.address = f"127.0.0.1:{running.add_insecure_port('127.0.0.1:0')}"
+        handler.address = f"127.0.0.1:{running.add_insecure_port(f'127.0.0.1:{port}')}"
         running.start()
         yield handler
         running.stop(None).wait()
+
+
+@pytest.fixture
+def told() -> Iterator[Streaming]:
+    with streaming() as handler:
+        yield handler
 
 
 def test_name_and_options_go_once_and_what_was_seen_goes_with_each_block(
@@ -352,6 +363,79 @@ def test_a_stream_that_breaks_off_is_data_loss(connect: Connect, told: Streaming
         next(answers)
     with pytest.raises(DataLoss, match="before the answers to 3 queries"):
         next(answers)
+
+
+# Each says its number, so that none can be missing or come twice.
+NUMBERED = (np.arange(7 * BLOCK + 3)[:, np.newaxis] >> np.arange(13) & 1).astype(np.bool_)
+
+
+def test_a_stream_that_was_begun_before_its_server_came_up_is_answered(connect: Connect) -> None:
+    finished = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as early, ThreadPoolExecutor(1) as pool:
+        port = early.getsockname()[1]
+
+        def serve_after_the_first_attempt() -> Streaming:
+            early.accept()[0].close()
+            early.close()
+            with streaming(port) as server:
+                assert finished.wait(60)
+                return server
+
+        serving = pool.submit(serve_after_the_first_attempt)
+        try:
+            answers = list(connect(f"127.0.0.1:{port}", timeout=60.0).memory("digits").recall_stream(NUMBERED))
+        finally:
+            finished.set()
+        assert len(serving.result().calls) == 1
+    np.testing.assert_array_equal([answer.pattern for answer in answers], NUMBERED)
+
+
+@pytest.mark.parametrize("count", [1, len(NUMBERED)])
+def test_until_the_first_answer_a_stream_that_breaks_is_begun_anew_with_what_was_sent(
+    connect: Connect, told: Streaming, count: int
+) -> None:
+    def breaking_twice(requests: Iterator[Request]) -> Iterator[Response]:
+        if len(told.calls) < 3:
+            next(requests)
+            told.calls[-1].abort(grpc.StatusCode.UNAVAILABLE, "away")
+        told.requests.clear()
+        yield from echo(requests)
+
+    told.behaviour = breaking_twice
+    answers = list(connect(told.address, timeout=60.0).memory("digits").recall_stream(NUMBERED[:count], seed=3))
+    np.testing.assert_array_equal([answer.pattern for answer in answers], NUMBERED[:count])
+    assert len(told.calls) == 3
+    assert (told.requests[0].name, told.requests[0].options.seed) == ("digits", 3)
+
+
+def test_after_the_first_answer_a_stream_that_breaks_ends(connect: Connect, told: Streaming) -> None:
+    def breaking(requests: Iterator[Request]) -> Iterator[Response]:
+        yield answered(next(requests))
+        assert sum(request.queries.count for request in requests) == BLOCK + 3
+        told.calls[-1].abort(grpc.StatusCode.UNAVAILABLE, "away")
+
+    told.behaviour = breaking
+    answers = connect(told.address, timeout=60.0).memory("digits").recall_stream(NUMBERED[: 2 * BLOCK + 3])
+    for query in NUMBERED[:BLOCK]:
+        np.testing.assert_array_equal(next(answers).pattern, query)
+    with pytest.raises(Unavailable):
+        next(answers)
+    assert len(told.calls) == 1
+
+
+def test_what_a_server_refuses_a_long_stream_for_is_said(connect: Connect, told: Streaming) -> None:
+    def refusing(requests: Iterator[Request]) -> Iterator[Response]:
+        for request in requests:
+            if request.name:
+                told.calls[-1].abort(grpc.StatusCode.NOT_FOUND, "no memory")
+            yield answered(request)
+
+    told.behaviour = refusing
+    memory = connect(told.address, timeout=60.0).memory("digits")
+    for _ in range(10):
+        with pytest.raises(NotFound, match="no memory"):
+            list(memory.recall_stream(NUMBERED))
+    assert len(told.calls) == 10
 
 
 def test_the_timeout_is_that_of_the_next_answers(connect: Connect, told: Streaming) -> None:

@@ -6,7 +6,7 @@ import gc
 import pytest
 
 from hopfield_service.errors import InvalidField, Overloaded
-from hopfield_service.serving import admission
+from hopfield_service.serving import admission, costs
 from hopfield_service.serving.admission import ALLOWANCE, Account, Admission, Lane
 
 MESSAGE = 1 << 20
@@ -51,6 +51,14 @@ async def test_a_call_beyond_what_is_left_is_refused_and_told_when_to_try_again(
 async def test_a_call_that_could_never_fit_is_told_which_field_and_which_setting(admitted: Admission) -> None:
     with pytest.raises(InvalidField, match=r"^queries\.count: must ask for less: .*HOPFIELD_MAX_BYTES_IN_FLIGHT"):
         await account_of(admitted).take(SHARED + 1, "queries.count")
+
+
+def test_a_batch_whose_answer_would_be_too_large_is_told_the_limit_and_the_size() -> None:
+    costs.check_batch_answer(1, costs.ANSWER_BYTES // 2)
+    with pytest.raises(InvalidField, match=r"^queries\.count: must be smaller") as caught:
+        costs.check_batch_answer(2, costs.ANSWER_BYTES // 2)
+    limit, size = (int(caught.value.metadata[key]) for key in ("limit", "size"))
+    assert limit == costs.ANSWER_BYTES < size
 
 
 async def test_what_a_call_gives_back_goes_to_the_next_who_waits(admitted: Admission) -> None:

@@ -52,7 +52,10 @@ def check_batch_answer(count: int, row_bytes: int, label_bytes: int = 0) -> None
     size = count * (_RECALL_ON_WIRE + row_bytes) + label_bytes
     if size > ANSWER_BYTES:
         raise InvalidField(
-            "queries.count", f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have {size}"
+            "queries.count",
+            f"must be smaller: the answer may have {ANSWER_BYTES} bytes, and would have {size}",
+            limit=ANSWER_BYTES,
+            size=size,
         )
 
 
