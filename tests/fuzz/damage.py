@@ -23,6 +23,7 @@ _TEXTS = (
     *("{kept}", "}", ":head", "*", "../../etc/passwd", "%s%n", "\u202e", "\ufeff", "\r\nSET x 1\r\n", "\x7f", "\x85"),
     *("pairwise.rule", "pairwise.neurons", "dense.degree", "spec", "IjEi", "bnVsbA==", "W1tb" * 200, "%%%"),
 )
+_TEXT_BYTES = 1 << 23
 _MANY = (1025, 20_000, 200_000)
 
 
@@ -41,6 +42,9 @@ def damaged_field(draw: random.Random, message: Message) -> None:
         del values[:]
         many = draw.choice(_MANY) if draw.random() < 0.01 else draw.choice((0, 1, 2, 3, 40))
         value = _value(draw, field)
+        if isinstance(value, str | bytes):
+            # No more than a message may hold: gRPC itself refuses what is larger, without a reason.
+            many = min(many, _TEXT_BYTES // (4 * len(value) + 1))
         values.extend([_value(draw, field) for _ in range(many)] if many < 50 else [value] * many)
     else:
         setattr(owner, field.name, _value(draw, field))
