@@ -30,7 +30,9 @@ async def reason_of_failure(host: str, port: int, *, tls: bool, seconds: float) 
         async with asyncio.timeout(seconds):
             if tls:
                 return _SPEAKS_NO_TLS if await _answers_plainly(host, port) else None
-            return await _turned_away(host, port) or (_SPEAKS_TLS if await _shakes_hands(host, port) else None)
+            return await _turned_away(host, port) or (
+                _SPEAKS_TLS if await _shakes_hands(host, port, seconds / 2) else None
+            )
     return None
 
 
@@ -40,7 +42,7 @@ async def _answers_plainly(host: str, port: int) -> bool:
         writer.write(b"PING\r\n")
         return await reader.read(1) in {b"+", b"-"}
     finally:
-        writer.close()
+        writer.transport.abort()
 
 
 async def _turned_away(host: str, port: int) -> Refusal | None:
@@ -52,19 +54,20 @@ async def _turned_away(host: str, port: int) -> Refusal | None:
     except TimeoutError:
         return None
     finally:
-        writer.close()
+        writer.transport.abort()
     return refusal_of(ResponseError(said[1:].decode(errors="replace").strip())) if said.startswith(b"-") else None
 
 
-async def _shakes_hands(host: str, port: int) -> bool:
+async def _shakes_hands(host: str, port: int, seconds: float) -> bool:
     # Nothing is sent over this connection, so that it does not matter who answers.
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
     try:
-        _, writer = await asyncio.open_connection(host, port, ssl=context)
+        # By the timeout of asyncio itself, since a handshake that is cancelled leaves its socket open.
+        _, writer = await asyncio.open_connection(host, port, ssl=context, ssl_handshake_timeout=seconds)
     except ssl.SSLError as error:
         # A refusal in TLS is TLS.
         return "ALERT" in (error.reason or "")
-    writer.close()
+    writer.transport.abort()
     return True
