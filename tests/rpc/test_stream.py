@@ -1,6 +1,5 @@
 """Recalls in a stream: blocks of queries in, their answers out, in order and without end."""
 
-import queue
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -9,10 +8,9 @@ import grpc
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from tests.processes import ServiceProcess
 from tests.wire import Wire, made, pairwise, refusal, signs
 
-from hopfield.v1 import memory_pb2, memory_service_pb2, patterns_pb2, recall_service_pb2
+from hopfield.v1 import memory_pb2, memory_service_pb2, recall_service_pb2
 
 N = 50
 PATTERNS = np.where(np.random.default_rng(1).random((12, N)) < 0.5, 1, -1)
@@ -172,22 +170,3 @@ def test_streams_that_are_left_are_recalled_no_further(wire: Wire, name: str) ->
     # More than there are threads, all of which are free again.
     query = signs([1] * N)
     wire.recall.Recall(recall_service_pb2.RecallRequest(name=name, query=query), timeout=30)
-
-
-def test_a_stream_that_is_cancelled_unread_ends_in_its_own_call(
-    wire: Wire, server: ServiceProcess, memory: memory_pb2.Memory
-) -> None:
-    queries = patterns_pb2.Patterns(count=200_000, neurons=N, bits=bytes(200_000 * 7))
-    logged = len(server.log())
-    for _ in range(3):
-        # It waits for more after three blocks, and has been answered less than it has sent.
-        requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
-        for name in (memory.name, "", ""):
-            requests.put(Request(name=name, queries=queries))
-        stream = wire.recall.StreamRecall(iter(requests.get, None), timeout=60)
-        next(iter(stream))
-        stream.cancel()  # type: ignore[no-untyped-call]
-        requests.put(None)
-    # The service has heard of the cancellations by now.
-    assert wire.recall.Recall(recall_service_pb2.RecallRequest(name=memory.name, query=signs([1] * N))).label
-    assert "ERROR" not in server.log()[logged:]
